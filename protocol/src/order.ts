@@ -1,0 +1,52 @@
+import type { Hex } from "viem";
+
+/** What keeps a pod apart from the host; the number is the contract's enum. */
+export const isolationClasses = ["container", "user-namespace", "sandbox", "tee"] as const;
+export type Isolation = (typeof isolationClasses)[number];
+
+/** How much a result must prove; only `signed` is built. */
+export const verificationLevels = ["signed", "quorum", "checkpointed", "attested"] as const;
+
+/** The contract's order, field by field (`contracts/interfaces/Types.sol`). */
+export interface Order {
+  readonly specDigest: Hex;
+  readonly gpus: number;
+  /** NVIDIA's product label; empty: any. */
+  readonly gpuModel: string;
+  readonly vCpus: number;
+  readonly memoryMiB: bigint;
+  readonly storageMiB: bigint;
+  /** Index into `isolationClasses`: the least that will do. */
+  readonly isolation: number;
+  /** Seconds. */
+  readonly maxDuration: number;
+  /** Payment-token base units per hour, whole lease. */
+  readonly ratePerHour: bigint;
+  /** Seconds from accept to start. */
+  readonly startWindow: number;
+  /** Unix seconds: nobody may accept after it. */
+  readonly openUntil: bigint;
+  /** Index into `verificationLevels`. */
+  readonly verification: number;
+}
+
+/** ABI of an order, for `abi.encode(order)`. */
+export const orderParameters = [
+  {
+    type: "tuple",
+    components: [
+      { name: "specDigest", type: "bytes32" },
+      { name: "gpus", type: "uint32" },
+      { name: "gpuModel", type: "string" },
+      { name: "vCpus", type: "uint32" },
+      { name: "memoryMiB", type: "uint64" },
+      { name: "storageMiB", type: "uint64" },
+      { name: "isolation", type: "uint8" },
+      { name: "maxDuration", type: "uint32" },
+      { name: "ratePerHour", type: "uint128" },
+      { name: "startWindow", type: "uint32" },
+      { name: "openUntil", type: "uint64" },
+      { name: "verification", type: "uint8" },
+    ],
+  },
+] as const;
