@@ -1,0 +1,93 @@
+import type { BlobName, Heartbeat } from "@dekuper/protocol";
+import type { Address, Hex } from "viem";
+
+/** The registry as the peer layer needs it: who may be talked to, and where. */
+export interface PeerDirectory {
+  /** Undefined: not registered. */
+  find(node: Address): DirectoryNode | undefined;
+  /** Every node that is Active or Draining. */
+  all(): readonly DirectoryNode[];
+}
+export interface DirectoryNode {
+  readonly node: Address;
+  /** 64 bytes. */
+  readonly operatorPublicKey: Hex;
+  readonly multiaddrs: readonly string[];
+  readonly active: boolean;
+}
+
+/** Who may read what: answered from the chain's facts. */
+export interface ReadPolicy {
+  /** The consumer of a lease that this node holds or held, or undefined. */
+  consumerOf(leaseId: Hex, attempt: number): Address | undefined;
+  /** The lease attempt whose output has this ciphertext root, or undefined. */
+  outputOwner(ciphertextRoot: Hex): { leaseId: Hex; attempt: number } | undefined;
+  /** Checks the consumer's signature over a read token (EOA, or ERC-1271 where it is a contract). */
+  verifySignature(token: { consumer: Address; digest: Hex; signature: Hex }): Promise<boolean>;
+}
+
+/** Content-addressed bytes on disk with quotas and expiry. Bytes are verified against their name before they count. */
+export interface BlobStore {
+  has(name: BlobName): Promise<{ size: number } | undefined>;
+  /** Throws `BLOB_NOT_FOUND`. */
+  read(name: BlobName, offset?: number): AsyncIterable<Uint8Array>;
+  readAll(name: BlobName, maxBytes: number): Promise<Uint8Array>;
+  /** Takes bytes from a peer, resuming a partial put; `BLOB_CORRUPT`, `BLOB_QUOTA` or `DISK_FULL` otherwise. */
+  put(
+    name: BlobName,
+    size: number,
+    from: { owner: string; offset: number; bytes: AsyncIterable<Uint8Array> },
+  ): Promise<void>;
+  /** Bytes of a partial put that are there already. */
+  partialSize(name: BlobName): Promise<number>;
+  /** Opens a file for what this node makes itself; `commit` syncs it and gives it its name. */
+  create(): Promise<BlobWriter>;
+  /** Keeps a blob until then (Unix seconds); the later of two wins. */
+  retain(name: BlobName, until: number): Promise<void>;
+  /** Deletes what nobody retains any more. */
+  sweep(nowSeconds: number): Promise<number>;
+}
+export interface BlobWriter {
+  write(bytes: Uint8Array): Promise<void>;
+  commit(name: BlobName): Promise<void>;
+  abort(): Promise<void>;
+}
+
+/** Logs of lease attempts as files that grow; they outlive the pod. */
+export interface LogStore {
+  append(leaseId: Hex, attempt: number, bytes: Uint8Array): Promise<void>;
+  replace(leaseId: Hex, attempt: number, bytes: Uint8Array): Promise<void>;
+  end(leaseId: Hex, attempt: number): Promise<void>;
+  size(leaseId: Hex, attempt: number): Promise<{ bytes: number; ended: boolean } | undefined>;
+  /** From a byte offset; with `follow` until the log has ended. */
+  read(
+    leaseId: Hex,
+    attempt: number,
+    options: { offset: number; follow: boolean; signal: AbortSignal },
+  ): AsyncIterable<Uint8Array>;
+}
+
+/** What is known of another node's presence. */
+export interface Presence {
+  readonly heartbeat: Heartbeat;
+  /** By this node's clock, milliseconds. */
+  readonly receivedAt: number;
+}
+
+/** The oracle's libp2p node. Its identity is the operator key: its peer id is its chain address. */
+export interface PeerNode {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  readonly peerId: string;
+  readonly multiaddrs: readonly string[];
+  /** Registered peers that are connected. */
+  connectedNodes(): readonly Address[];
+  /** Sends this node's heartbeat to everyone. */
+  publishHeartbeat(heartbeat: Heartbeat): Promise<void>;
+  presence(): ReadonlyMap<Address, Presence>;
+  readonly heartbeatsReceived: number;
+  /** Fires when another instance sends heartbeats under this node's own key (rule 32). */
+  onTwin(listener: (heartbeat: Heartbeat) => void): () => void;
+  /** Gets a public blob from whichever registered node has it into the local store. Throws `BLOB_NOT_FOUND`. */
+  fetchBlob(name: BlobName, maxBytes: number, signal: AbortSignal): Promise<void>;
+}
