@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { KubernetesError } from "./errors.ts";
+
+/** Where one cluster keeps everything, and what its kernel objects are called. All of it follows from the state folder. */
+export interface ClusterLayout {
+  /** Eight hex digits of the state folder's path: `down` finds everything by them, whatever files are left. */
+  id: string;
+  stateDir: string;
+  /** Network namespace's name, and the path it is pinned at. */
+  netns: string;
+  netnsPath: string;
+  /** The host's end of the link to the cluster. */
+  hostLink: string;
+  /** Name of the cluster's folder in every cgroup hierarchy. */
+  cgroup: string;
+  supervisorLock: string;
+  /** Serialises start and stop of this one cluster; beside the folder, which `down` may delete. */
+  lifecycleLock: string;
+  clusterFile: string;
+  statusFile: string;
+  kubeconfig: string;
+  logDir: string;
+  pkiDir: string;
+  configDir: string;
+  cniConfigDir: string;
+  cniDataDir: string;
+  etcdDir: string;
+  kubeletDir: string;
+  podLogsDir: string;
+  containerdDir: string;
+  containerdRunDir: string;
+  containerdSocket: string;
+  runcDir: string;
+  /** Bound over the machine-wide folders that kubelet and containerd have compiled in. */
+  boundDir: string;
+}
+
+/** A unix socket's path holds 107 bytes; kubelet's longest under the state folder takes this many of them. */
+const LONGEST_SOCKET = "/kubelet/pod-resources/kubelet.sock".length;
+
+export function clusterLayout(folder: string): ClusterLayout {
+  const stateDir = resolve(folder);
+  if (stateDir.length + LONGEST_SOCKET > 107) {
+    throw new KubernetesError("STATE_PATH_TOO_LONG", `the state folder's path is too long for unix sockets: ${stateDir}`, {
+      details: { stateDir, most: 107 - LONGEST_SOCKET },
+      hint: "choose a state folder with a shorter path",
+    });
+  }
+  const id = createHash("sha256").update(stateDir).digest("hex").slice(0, 8);
+  const under = (...parts: string[]): string => join(stateDir, ...parts);
+  return {
+    id,
+    stateDir,
+    netns: `dkp-${id}`,
+    netnsPath: `/run/netns/dkp-${id}`,
+    hostLink: `dkp${id}`,
+    cgroup: `dekuper-${id}`,
+    supervisorLock: under("supervisor.lock"),
+    lifecycleLock: join(MACHINE_DIR, `${id}.lock`),
+    clusterFile: under("cluster.json"),
+    statusFile: under("status.json"),
+    kubeconfig: under("kubeconfig"),
+    logDir: under("log"),
+    pkiDir: under("pki"),
+    configDir: under("config"),
+    cniConfigDir: under("config", "cni"),
+    cniDataDir: under("cni"),
+    etcdDir: under("etcd"),
+    kubeletDir: under("kubelet"),
+    podLogsDir: under("pod-logs"),
+    containerdDir: under("containerd"),
+    containerdRunDir: under("run"),
+    containerdSocket: under("containerd.sock"),
+    runcDir: under("run", "runc"),
+    boundDir: under("bound"),
+  };
+}
+
+/** The machine's record of its clusters: which address plans are taken and what `down` must put back. */
+export const MACHINE_DIR = "/run/dekuper";
+
+/** Machine-wide folders that kubelet and containerd have compiled in; each cluster sees its own in their place. */
+export const COMPILED_IN_FOLDERS = ["/var/lib/kubelet", "/var/log/containers", "/run/containerd"] as const;
+
+/** `${XDG_CACHE_HOME:-~/.cache}/dekuper`. */
+export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "dekuper");
+}

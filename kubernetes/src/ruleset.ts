@@ -1,0 +1,79 @@
+import type { ClusterAddresses } from "./addresses.ts";
+
+/** Names of the link inside the cluster's network namespace. */
+export const CLUSTER_LINK = "uplink";
+
+/** Addresses of live pods by Kubernetes namespace, sorted. */
+export type PodsByNamespace = ReadonlyMap<string, readonly string[]>;
+
+/**
+ * The cluster's whole packet filter, replaced in one transaction. Pods hang on routed veths, so each of their packets
+ * crosses these inet hooks: a pod reaches the cluster's DNS and the pods of its own namespace. Whatever is not named
+ * here is dropped, which covers a pod whose address is not known yet.
+ *
+ * No rule asks for connection state: without conntrack, a pod that opens connections without end fills no table.
+ */
+export function renderRuleset(addresses: ClusterAddresses, pods: PodsByNamespace): string {
+  const groups = [...pods.values()].filter((ips) => ips.length > 0);
+  const elements = groups.flatMap((ips, group) => ips.map((ip) => `${ip} : jump namespace_${group}`));
+  return `table inet dekuper
+delete table inet dekuper
+table inet dekuper {
+${groups.map(renderGroup).join("")}  map sender {
+    type ipv4_addr : verdict
+${elements.length > 0 ? `    elements = { ${elements.join(", ")} }\n` : ""}  }
+  chain prerouting {
+    type filter hook prerouting priority raw; policy accept;
+    meta nfproto ipv6 drop
+    iifname != { "lo", "${CLUSTER_LINK}" } ip saddr != ${addresses.podCidr} drop
+  }
+  chain input {
+    type filter hook input priority filter; policy drop;
+    iifname { "lo", "${CLUSTER_LINK}" } accept
+    ip daddr ${addresses.node} udp dport 53 accept
+    ip daddr ${addresses.node} tcp dport 53 accept
+  }
+  chain forward {
+    type filter hook forward priority filter; policy drop;
+    iifname "${CLUSTER_LINK}" drop
+    oifname "${CLUSTER_LINK}" drop
+    ip saddr vmap @sender
+  }
+  chain output {
+    type filter hook output priority filter; policy accept;
+    meta nfproto ipv6 drop
+  }
+}
+`;
+}
+
+function renderGroup(ips: readonly string[], group: number): string {
+  return `  chain namespace_${group} {\n    ip daddr { ${ips.join(", ")} } accept\n  }\n`;
+}
+
+/** The facts of a pod that decide whether, and with whom, it may talk. */
+export interface PodFacts {
+  namespace: string;
+  ip: string | undefined;
+  phase: string | undefined;
+  hostNetwork: boolean;
+}
+
+/**
+ * Groups pods that may talk. A finished pod's address may be given to another pod, so it counts no more; an address
+ * that two namespaces claim belongs to neither.
+ */
+export function groupPods(pods: readonly PodFacts[]): PodsByNamespace {
+  const owner = new Map<string, string | undefined>();
+  for (const pod of pods) {
+    if (!pod.ip || pod.hostNetwork || pod.phase === "Succeeded" || pod.phase === "Failed") continue;
+    const other = owner.has(pod.ip) && owner.get(pod.ip) !== pod.namespace;
+    owner.set(pod.ip, other ? undefined : pod.namespace);
+  }
+  const groups = new Map<string, string[]>();
+  for (const [ip, namespace] of [...owner].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    if (namespace === undefined) continue;
+    groups.set(namespace, [...(groups.get(namespace) ?? []), ip]);
+  }
+  return new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
