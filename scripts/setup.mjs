@@ -54,7 +54,8 @@ function installDebianPackages(withBrowser) {
   );
   const missing = [...new Set(wanted)].filter((name) => {
     const query = spawnSync("dpkg-query", ["-W", "-f=${db:Status-Status}", name], { encoding: "utf8" });
-    if (query.error) throw new SetupError("this machine has no dpkg.", "Dekuper's local network needs Debian.");
+    if (query.error)
+      throw new SetupError("this machine has no dpkg.", "Dekuper's local network needs Debian.");
     return query.stdout !== "installed";
   });
   if (missing.length === 0) return;
@@ -77,7 +78,9 @@ function requireGo() {
   const version = /go(\d+)\.(\d+)/.exec(spawnSync("go", ["version"], { encoding: "utf8" }).stdout ?? "");
   if (version && (Number(version[1]) > 1 || Number(version[2]) >= 26)) return;
   throw new SetupError(
-    version ? `Go ${version[1]}.${version[2]} is too old to build the embedded cluster.` : "there is no Go on the PATH.",
+    version
+      ? `Go ${version[1]}.${version[2]} is too old to build the embedded cluster.`
+      : "there is no Go on the PATH.",
     "Install Go 1.26 or newer.",
   );
 }
@@ -94,10 +97,25 @@ function bringNode() {
     say(`bringing Node ${NODE_VERSION} (this is ${process.versions.node})`);
     const staging = join(cacheDir, `node-staging-${process.pid}`);
     mkdirSync(staging, { recursive: true });
-    run("npm", ["install", "--prefix", staging, "--no-save", "--no-audit", "--no-fund", "--loglevel=error", `node@${NODE_VERSION}`]);
+    run("npm", [
+      "install",
+      "--prefix",
+      staging,
+      "--no-save",
+      "--no-audit",
+      "--no-fund",
+      "--loglevel=error",
+      `node@${NODE_VERSION}`,
+    ]);
     const packed = join(staging, "node_modules", "node");
-    if (spawnSync(join(packed, "bin", "node"), ["--version"], { encoding: "utf8" }).stdout?.trim() !== `v${NODE_VERSION}`) {
-      throw new SetupError(`the npm package node@${NODE_VERSION} brought no working binary.`, "Install Node 24 yourself.");
+    if (
+      spawnSync(join(packed, "bin", "node"), ["--version"], { encoding: "utf8" }).stdout?.trim() !==
+      `v${NODE_VERSION}`
+    ) {
+      throw new SetupError(
+        `the npm package node@${NODE_VERSION} brought no working binary.`,
+        "Install Node 24 yourself.",
+      );
     }
     rmSync(home, { recursive: true, force: true });
     renameSync(packed, home);
@@ -125,7 +143,10 @@ async function installPackages(node) {
 /** Runs the file under Node 24 and ends as it ends; signals reach it through the terminal's process group. */
 function handOn(node, [file, ...args]) {
   const env = withNode(node);
-  const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, file), ...args], { stdio: "inherit", env });
+  const child = spawn(node, ["--disable-warning=ExperimentalWarning", join(root, file), ...args], {
+    stdio: "inherit",
+    env,
+  });
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => forward(child, signal));
   child.on("exit", (code, signal) => process.exit(signal ? 1 : (code ?? 1)));
 }

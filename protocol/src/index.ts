@@ -1,3 +1,4 @@
+export type { Address, Hex } from "viem";
 export { demoDollarAbi } from "./abi/demoDollar.ts";
 export { nodeRegistryAbi } from "./abi/nodeRegistry.ts";
 export { paymentEscrowAbi } from "./abi/paymentEscrow.ts";

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { type DekuperError, environmentOf, parseTaskFile } from "../src/index.ts";
+
+const good = `name: sum
+public: true
+template: batch
+command: echo hi
+resources:
+  cpu: 1
+  memory: 256Mi
+  duration: 5m
+`;
+const failure = (text: string): DekuperError => {
+  try {
+    parseTaskFile(text);
+  } catch (error) {
+    return error as DekuperError;
+  }
+  throw new Error("the file was taken");
+};
+
+describe("task.yaml", () => {
+  it("is read", () => {
+    assert.equal(parseTaskFile(good).name, "sum");
+    assert.deepEqual(environmentOf(parseTaskFile(`${good}env: {A: 1, B: x}\n`)), { A: "1", B: "x" });
+    assert.deepEqual(environmentOf(parseTaskFile(`${good}env: [A=1, "B=x=y"]\n`)), { A: "1", B: "x=y" });
+  });
+
+  for (const [what, text, code, line, field] of [
+    ["a wrong unit", good.replace("256Mi", "256MB"), "TASK_FILE_INVALID", 7, "resources.memory"],
+    ["an unknown field", `${good}replicas: 3\n`, "TASK_FILE_INVALID", 9, "replicas"],
+    ["a missing field", good.replace("  duration: 5m\n", ""), "TASK_FILE_INVALID", 6, "resources.duration"],
+    ["a wrong name", good.replace("sum", "Sum!"), "TASK_FILE_INVALID", 1, "name"],
+    ["broken YAML", `${good}env: {A: [}\n`, "TASK_FILE_INVALID", 9, "(YAML)"],
+    ["a private spec", good.replace("public: true\n", ""), "PRIVATE_SPEC_UNSUPPORTED", 1, "public"],
+    [
+      "a bare env name",
+      `${good}env:\n  - A=1\n  - WANDB_KEY\n`,
+      "PRIVATE_SPEC_UNSUPPORTED",
+      11,
+      "env.WANDB_KEY",
+    ],
+    ["a reserved variable", `${good}env:\n  MASTER_ADDR: x\n`, "ENV_RESERVED", 10, "env.MASTER_ADDR"],
+    ["an input outside", `${good}inputs:\n  - {from: a, to: ../b}\n`, "TASK_FILE_INVALID", 10, "inputs.0.to"],
+  ] as const) {
+    it(`names line and field of ${what}`, () => {
+      const error = failure(text);
+      assert.equal(error.code, code);
+      assert.equal(error.details.line, line);
+      assert.equal(error.details.field, field);
+      assert.match(error.message, new RegExp(`^task\\.yaml:${line}: `));
+      assert.match(error.message, /got .*, expected |Dekuper sets/);
+    });
+  }
+});
