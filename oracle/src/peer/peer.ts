@@ -1,20 +1,7 @@
-import type { BlobName, Heartbeat } from "@dekuper/protocol";
+import type { BlobName, DirectoryNode, Heartbeat, PeerDirectory, Presence } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 
-/** The registry as the peer layer needs it: who may be talked to, and where. */
-export interface PeerDirectory {
-  /** Undefined: not registered. */
-  find(node: Address): DirectoryNode | undefined;
-  /** Every node that is Active or Draining. */
-  all(): readonly DirectoryNode[];
-}
-export interface DirectoryNode {
-  readonly node: Address;
-  /** 64 bytes. */
-  readonly operatorPublicKey: Hex;
-  readonly multiaddrs: readonly string[];
-  readonly active: boolean;
-}
+export type { DirectoryNode, PeerDirectory, Presence };
 
 /** Who may read what: answered from the chain's facts. */
 export interface ReadPolicy {
@@ -38,8 +25,8 @@ export interface BlobStore {
     size: number,
     from: { owner: string; offset: number; bytes: AsyncIterable<Uint8Array> },
   ): Promise<void>;
-  /** Bytes of a partial put that are there already. */
-  partialSize(name: BlobName): Promise<number>;
+  /** Bytes of this owner's partial put that are there already; without an owner, of the longest one. */
+  partialSize(name: BlobName, owner?: string): Promise<number>;
   /** Opens a file for what this node makes itself; `commit` syncs it and gives it its name. */
   create(): Promise<BlobWriter>;
   /** Keeps a blob until then (Unix seconds); the later of two wins. */
@@ -65,13 +52,6 @@ export interface LogStore {
     attempt: number,
     options: { offset: number; follow: boolean; signal: AbortSignal },
   ): AsyncIterable<Uint8Array>;
-}
-
-/** What is known of another node's presence. */
-export interface Presence {
-  readonly heartbeat: Heartbeat;
-  /** By this node's clock, milliseconds. */
-  readonly receivedAt: number;
 }
 
 /** The oracle's libp2p node. Its identity is the operator key: its peer id is its chain address. */
