@@ -10,6 +10,7 @@ const compiler = {
   // npm's solc: the same build everywhere, and no download.
   path: require.resolve("solc/soljson.js"),
   settings: {
+    // Transient storage (the reentrancy guard) needs cancun; nothing needs a later one, and rollups lag behind.
     evmVersion: "cancun",
     viaIR: true,
     optimizer: { enabled: true, runs: 200 },
@@ -18,5 +19,21 @@ const compiler = {
 
 export default defineConfig({
   plugins: [hardhatToolboxMochaEthers],
-  solidity: { profiles: { default: compiler, production: compiler } },
+  solidity: {
+    profiles: { default: compiler, production: compiler },
+    // A deployment does not wait for the Solidity tests to compile.
+    splitTestsCompilation: true,
+  },
+  paths: { tests: { mocha: "test/contracts" } },
+  networks: {
+    /** `npx hardhat node --network local`: a chain of one's own that mines each transaction at once. */
+    local: { type: "edr-simulated", chainType: "l1", chainId: 31337 },
+    /** Whatever chain DEKUPER_RPC_URL serves, for `scripts/deploy.ts`. */
+    external: {
+      type: "http",
+      chainType: "l1",
+      url: configVariable("DEKUPER_RPC_URL"),
+      accounts: [configVariable("DEKUPER_DEPLOYER_KEY")],
+    },
+  },
 });
