@@ -1,0 +1,424 @@
+/** Builders: a market deployed through the Ignition modules, its people, and leases in any state. */
+import type { HDNodeWallet } from "ethers";
+import hre from "hardhat";
+import { predictAddresses } from "../../ignition/addresses.ts";
+import { DemoMarket, Market as MarketModule } from "../../ignition/modules/Market.ts";
+import { type MarketParameters, moduleParameters, readParameters } from "../../ignition/parameters.ts";
+import type {
+  DemoDollar,
+  Governance,
+  NodeRegistry,
+  PaymentEscrow,
+  TaskRegistry,
+} from "../../types/ethers-contracts/index.ts";
+
+export const { ethers, ignition, networkHelpers, provider } = await hre.network.create();
+
+const MNEMONIC = "test test test test test test test test test test test junk";
+export const DOLLAR = 1_000_000n;
+export const HOUR = 3600n;
+export const DAY = 86_400n;
+
+/** The n-th of the chain's funded accounts, with its key at hand. */
+export function account(index: number): HDNodeWallet {
+  const path = `m/44'/60'/0'/0/${index}`;
+  return ethers.HDNodeWallet.fromPhrase(MNEMONIC, undefined, path).connect(ethers.provider);
+}
+
+export const people = {
+  deployer: account(0),
+  governor: account(1),
+  guardian: account(2),
+  feeRecipient: account(3),
+  consumer: account(4),
+  owner: account(5),
+  operator: account(6),
+  stranger: account(7),
+  otherOperator: account(8),
+};
+
+export const digest = (text: string) => ethers.id(text);
+
+export interface OrderInput {
+  specDigest: string;
+  gpus: number;
+  gpuModel: string;
+  vCpus: number;
+  memoryMiB: bigint;
+  storageMiB: bigint;
+  isolation: number;
+  maxDuration: number;
+  ratePerHour: bigint;
+  startWindow: number;
+  openUntil: bigint;
+  verification: number;
+}
+
+export interface ProfileInput {
+  encryptionKey: string;
+  gpus: number;
+  gpuModel: string;
+  gpuMemoryMiB: number;
+  vCpus: number;
+  memoryMiB: bigint;
+  storageMiB: bigint;
+  isolation: number;
+  region: string;
+  posted: { perGpuHour: bigint; perVCpuHour: bigint };
+  multiaddrs: string[];
+}
+
+export interface AttestationInput {
+  taskId: string;
+  leaseId: string;
+  attempt: number;
+  specDigest: string;
+  outputDigest: string;
+  logDigest: string;
+  ciphertextRoot: string;
+  ciphertextSize: bigint;
+  imageDigest: string;
+  outcome: number;
+  exitCode: number;
+  started: bigint;
+  ended: bigint;
+  cpuSeconds: bigint;
+  gpuSeconds: bigint;
+  retainUntil: bigint;
+}
+
+export const attestationTypes = {
+  OutputAttestation: [
+    ["bytes32", "taskId"],
+    ["bytes32", "leaseId"],
+    ["uint32", "attempt"],
+    ["bytes32", "specDigest"],
+    ["bytes32", "outputDigest"],
+    ["bytes32", "logDigest"],
+    ["bytes32", "ciphertextRoot"],
+    ["uint64", "ciphertextSize"],
+    ["bytes32", "imageDigest"],
+    ["uint8", "outcome"],
+    ["int32", "exitCode"],
+    ["uint64", "started"],
+    ["uint64", "ended"],
+    ["uint64", "cpuSeconds"],
+    ["uint64", "gpuSeconds"],
+    ["uint64", "retainUntil"],
+  ].map(([type, name]) => ({ type: type as string, name: name as string })),
+};
+
+const registerTypes = {
+  Register: [
+    { type: "address", name: "owner" },
+    { type: "address", name: "operator" },
+    { type: "bytes32", name: "encryptionKey" },
+    { type: "bytes32", name: "profileDigest" },
+    { type: "uint256", name: "deadline" },
+  ],
+};
+
+export const profileType =
+  "tuple(bytes32 encryptionKey,uint32 gpus,string gpuModel,uint32 gpuMemoryMiB,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,string region,tuple(uint128 perGpuHour,uint128 perVCpuHour) posted,string[] multiaddrs)";
+
+export const orderType =
+  "tuple(bytes32 specDigest,uint32 gpus,string gpuModel,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,uint32 maxDuration,uint128 ratePerHour,uint32 startWindow,uint64 openUntil,uint8 verification)";
+
+export function profile(changes: Partial<ProfileInput> = {}): ProfileInput {
+  return {
+    encryptionKey: digest("encryption key"),
+    gpus: 8,
+    gpuModel: "NVIDIA-H100-80GB-HBM3",
+    gpuMemoryMiB: 81_559,
+    vCpus: 64,
+    memoryMiB: 524_288n,
+    storageMiB: 1_048_576n,
+    isolation: 1,
+    region: "eu-west",
+    posted: { perGpuHour: 2n * DOLLAR, perVCpuHour: 10_000n },
+    multiaddrs: ["/ip4/203.0.113.7/tcp/4001/ws"],
+    ...changes,
+  };
+}
+
+/** Statuses of a lease, in the order of `LeaseStatus`. */
+export const statuses = [
+  "None",
+  "Open",
+  "Assigned",
+  "Running",
+  "Stopping",
+  "Completed",
+  "Settled",
+  "Cancelled",
+  "Failed",
+  "Expired",
+] as const;
+export type Status = (typeof statuses)[number];
+
+export interface LeaseRef {
+  readonly taskId: string;
+  readonly leaseId: string;
+}
+
+export const now = async () => BigInt(await networkHelpers.time.latest());
+
+/** The next transaction's block carries this timestamp. */
+export const nextBlockAt = (timestamp: bigint) => networkHelpers.time.setNextBlockTimestamp(timestamp);
+
+export class Market {
+  readonly parameters: MarketParameters;
+  readonly governance: Governance;
+  readonly token: DemoDollar;
+  readonly nodes: NodeRegistry;
+  readonly tasks: TaskRegistry;
+  readonly escrow: PaymentEscrow;
+
+  constructor(
+    parameters: MarketParameters,
+    governance: Governance,
+    token: DemoDollar,
+    nodes: NodeRegistry,
+    tasks: TaskRegistry,
+    escrow: PaymentEscrow,
+  ) {
+    this.parameters = parameters;
+    this.governance = governance;
+    this.token = token;
+    this.nodes = nodes;
+    this.tasks = tasks;
+    this.escrow = escrow;
+  }
+
+  get terms() {
+    return this.parameters.task.initial.terms;
+  }
+
+  // ---- money
+
+  async fund(who: HDNodeWallet, amount: bigint): Promise<void> {
+    const escrow = await this.escrow.getAddress();
+    await this.token.mint(who.address, amount);
+    await this.token.connect(who).approve(escrow, amount);
+    await this.escrow.connect(who).deposit(amount);
+  }
+
+  // ---- nodes
+
+  async signRegistration(
+    declared: ProfileInput,
+    operator: HDNodeWallet,
+    owner: string,
+    deadline: bigint,
+  ): Promise<string> {
+    const domain = await domainOf("Dekuper NodeRegistry", await this.nodes.getAddress());
+    const profileDigest = ethers.keccak256(
+      ethers.AbiCoder.defaultAbiCoder().encode([profileType], [declared]),
+    );
+    return operator.signTypedData(domain, registerTypes, {
+      owner,
+      operator: operator.address,
+      encryptionKey: declared.encryptionKey,
+      profileDigest,
+      deadline,
+    });
+  }
+
+  async register(changes: Partial<ProfileInput> = {}, operator = people.operator, owner = people.owner) {
+    const declared = profile(changes);
+    const deadline = (await now()) + HOUR;
+    const signature = await this.signRegistration(declared, operator, owner.address, deadline);
+    return this.nodes.connect(owner).register(declared, publicKey(operator), deadline, signature);
+  }
+
+  /** A registered node with enough stake to take leases. */
+  async activeNode(
+    changes: Partial<ProfileInput> = {},
+    operator = people.operator,
+    owner = people.owner,
+    stake = 1000n * DOLLAR,
+  ) {
+    await this.register(changes, operator, owner);
+    await this.fund(owner, stake);
+    await this.nodes.connect(owner).stake(operator.address, stake);
+    return operator;
+  }
+
+  // ---- tasks
+
+  async order(changes: Partial<OrderInput> = {}): Promise<OrderInput> {
+    return {
+      specDigest: digest("spec"),
+      gpus: 2,
+      gpuModel: "",
+      vCpus: 8,
+      memoryMiB: 65_536n,
+      storageMiB: 102_400n,
+      isolation: 0,
+      maxDuration: 3600,
+      ratePerHour: 10n * DOLLAR,
+      startWindow: 900,
+      openUntil: (await now()) + HOUR,
+      verification: 0,
+      ...changes,
+    };
+  }
+
+  async createTask(changes: Partial<OrderInput> = {}, consumer = people.consumer): Promise<LeaseRef> {
+    const order = await this.order(changes);
+    const taskId = await this.nextTaskId(order, consumer.address);
+    await this.tasks.connect(consumer).createTask(order);
+    return { taskId, leaseId: await this.tasks.leaseIdOf(taskId, 0) };
+  }
+
+  async nextTaskId(order: OrderInput, consumer: string): Promise<string> {
+    return this.tasks.taskIdOf(consumer, await this.tasks.nonces(consumer), orderHash(order));
+  }
+
+  async attestation(ref: LeaseRef, changes: Partial<AttestationInput> = {}): Promise<AttestationInput> {
+    const lease = await this.tasks.getLease(ref.leaseId);
+    const timestamp = await now();
+    const window = BigInt(this.terms.challengeWindow) + BigInt(this.terms.minRetention);
+    return {
+      taskId: ref.taskId,
+      leaseId: ref.leaseId,
+      attempt: 1,
+      specDigest: (await this.tasks.getTask(ref.taskId)).specDigest,
+      outputDigest: digest("output"),
+      logDigest: digest("log"),
+      ciphertextRoot: digest("ciphertext"),
+      ciphertextSize: 1_048_576n,
+      imageDigest: digest("image"),
+      outcome: 0,
+      exitCode: 0,
+      started: lease.startedAt,
+      ended: lease.stoppedAt === 0n ? timestamp : lease.stoppedAt,
+      cpuSeconds: 0n,
+      gpuSeconds: 0n,
+      retainUntil: timestamp + window + 30n * DAY,
+      ...changes,
+    };
+  }
+
+  async sign(attestation: AttestationInput, operator = people.operator): Promise<string> {
+    const domain = await domainOf("Dekuper TaskRegistry", await this.tasks.getAddress());
+    return operator.signTypedData(domain, attestationTypes, attestation);
+  }
+
+  /** Sends the operator's claim; anyone may carry it. */
+  async complete(ref: LeaseRef, changes: Partial<AttestationInput> = {}, carrier = people.stranger) {
+    const attestation = await this.attestation(ref, changes);
+    return this.tasks.connect(carrier).completeLease(attestation, await this.sign(attestation));
+  }
+
+  /** A task whose lease has come to this state in the shortest way. The node and the consumer must exist. */
+  async leaseIn(status: Exclude<Status, "None">, changes: Partial<OrderInput> = {}): Promise<LeaseRef> {
+    const ref = await this.createTask(changes);
+    const asNode = this.tasks.connect(people.operator);
+    const asConsumer = this.tasks.connect(people.consumer);
+    if (status === "Open") return ref;
+    if (status === "Cancelled") {
+      await asConsumer.cancelTask(ref.taskId);
+      return ref;
+    }
+    await asNode.acceptTask(ref.taskId);
+    if (status === "Assigned") return ref;
+    if (status === "Failed") {
+      await asNode.failLease(ref.leaseId, 1, digest("image missing"));
+      return ref;
+    }
+    if (status === "Expired") {
+      const { startDeadline } = await this.tasks.getLease(ref.leaseId);
+      await nextBlockAt(startDeadline + BigInt(this.terms.outageGrace) + 1n);
+      await this.tasks.expire(ref.leaseId);
+      return ref;
+    }
+    await asNode.startLease(ref.leaseId, 1);
+    if (status === "Running") return ref;
+    if (status === "Stopping") {
+      await asConsumer.cancelTask(ref.taskId);
+      return ref;
+    }
+    await this.complete(ref);
+    if (status === "Completed") return ref;
+    await asConsumer.approve(ref.leaseId);
+    return ref;
+  }
+
+  async statusOf(ref: LeaseRef): Promise<Status> {
+    const { status } = await this.tasks.getLease(ref.leaseId);
+    return statuses[Number(status)] as Status;
+  }
+}
+
+export async function domainOf(name: string, verifyingContract: string) {
+  const { chainId } = await ethers.provider.getNetwork();
+  return { name, version: "1", chainId, verifyingContract };
+}
+
+export function orderHash(order: OrderInput): string {
+  return ethers.keccak256(ethers.AbiCoder.defaultAbiCoder().encode([orderType], [order]));
+}
+
+/** The operator's public key as the registry wants it: 64 bytes, without the 0x04. */
+export function publicKey(operator: HDNodeWallet): string {
+  return `0x${operator.signingKey.publicKey.slice(4)}`;
+}
+
+export async function deployMarket(parameters: MarketParameters, token?: string): Promise<Market> {
+  const nonce = await people.deployer.getNonce();
+  const addresses = predictAddresses(people.deployer.address, nonce, token === undefined);
+  const roles = {
+    governor: people.governor.address,
+    guardian: people.guardian.address,
+    feeRecipient: people.feeRecipient.address,
+  };
+  const options = {
+    parameters: moduleParameters(parameters, roles, addresses, token),
+    defaultSender: people.deployer.address,
+  };
+  const deployed: Record<string, { getAddress(): Promise<string> }> =
+    token === undefined
+      ? await ignition.deploy(DemoMarket, options)
+      : await ignition.deploy(MarketModule, options);
+  const at = async (name: string) => (await deployed[name]?.getAddress()) ?? token ?? "";
+  return new Market(
+    parameters,
+    await ethers.getContractAt("Governance", await at("governance")),
+    await ethers.getContractAt("DemoDollar", await at("token")),
+    await ethers.getContractAt("NodeRegistry", await at("nodeRegistry")),
+    await ethers.getContractAt("TaskRegistry", await at("taskRegistry")),
+    await ethers.getContractAt("PaymentEscrow", await at("paymentEscrow")),
+  );
+}
+
+/** The local network's parameters: short windows, no outage grace, every ticket admitted at once. */
+export async function localMarket(): Promise<Market> {
+  return deployMarket(await readParameters("local"));
+}
+
+export async function productionMarket(): Promise<Market> {
+  return deployMarket(await readParameters("production"));
+}
+
+async function settledIn(market: Market): Promise<Market> {
+  await market.activeNode();
+  await market.fund(people.consumer, 10_000n * DOLLAR);
+  const ticketAge = BigInt(market.terms.ticketAge);
+  await networkHelpers.time.increase(ticketAge + 1n);
+  return market;
+}
+
+/** The local market with a staked node and a consumer who has 10,000 dollars free. */
+export async function busyLocalMarket(): Promise<Market> {
+  return settledIn(await localMarket());
+}
+
+/** Production's market, likewise, but with every ticket admitted at once. */
+export async function busyProductionMarket(): Promise<Market> {
+  const parameters = await readParameters("production");
+  parameters.task.initial.terms.widenTime = 0;
+  return settledIn(await deployMarket(parameters));
+}
+
+export const { loadFixture } = networkHelpers;

@@ -1,0 +1,57 @@
+import type { Suite } from "./lib/run-suite.ts";
+
+const bin = (name: string) => `node_modules/.bin/${name}`;
+const check = (group: string, name: string, command: Suite["command"], timeout = 300): Suite => ({
+  group,
+  name,
+  command,
+  counts: "command",
+  timeout,
+});
+const nodeTests = (group: string, name: string, globs: readonly string[], timeout = 600): Suite => ({
+  group,
+  name,
+  command: ["node", "--test", "--disable-warning=ExperimentalWarning", ...globs],
+  counts: "node-test",
+  timeout,
+});
+const integration = (name: string, glob: string, timeout: number): Suite => ({
+  ...nodeTests("integration", name, ["--test-concurrency=1", glob]),
+  timeout,
+});
+
+/** Every suite of `npm test`, cheap ones first. */
+export const suites: readonly Suite[] = [
+  check("lint", "Biome", [bin("biome"), "check", "--error-on-warnings", "."]),
+  check("lint", "import directions", [
+    bin("depcruise"),
+    "--config",
+    ".dependency-cruiser.cjs",
+    "protocol/src",
+    "client/src",
+    "oracle/src",
+    "kubernetes/src",
+    "cli/src",
+    "frontend/app",
+    "frontend/features",
+  ]),
+  check("lint", "solhint", [bin("solhint"), "--max-warnings", "0", "contracts/**/*.sol"]),
+  ...["protocol", "client", "oracle", "kubernetes", "cli", "frontend", "test"].map((workspace) =>
+    check("types", `types of ${workspace}`, [bin("tsc"), "--project", workspace]),
+  ),
+  check("contracts", "contracts compile", [bin("hardhat"), "compile"]),
+  check("generated", "ABIs are fresh", [bin("hardhat"), "run", "scripts/generate-abis.ts", "--no-compile"]),
+  { group: "contracts", name: "contracts", command: [bin("hardhat"), "test"], counts: "mocha", timeout: 900 },
+  nodeTests("units", "protocol", ["protocol/test/*.test.ts"]),
+  nodeTests("units", "kubernetes", ["kubernetes/test/*.test.ts"]),
+  nodeTests("units", "client", ["client/test/**/*.test.ts"]),
+  nodeTests("units", "oracle", [
+    "oracle/test/{chain,plan,journal,daemon,config,keystore,peer,cluster,result,doctor}/*.test.ts",
+  ]),
+  nodeTests("units", "command", ["cli/test/*.test.ts"]),
+  integration("embedded Kubernetes", "kubernetes/test/integration/*.test.ts", 900),
+  integration("cluster driver", "oracle/test/integration/*.test.ts", 900),
+  integration("a task's life and its failures", "test/integration/*.test.ts", 1800),
+  nodeTests("end-to-end", "demo and command", ["--test-concurrency=1", "test/end-to-end/*.test.ts"], 1800),
+  nodeTests("browser", "dApp", ["--test-concurrency=1", "frontend/test/*.test.ts"], 900),
+];
