@@ -1,0 +1,118 @@
+"use client";
+
+import Link from "next/link";
+import { useToken } from "@/features/account/use-token.ts";
+import { useNetwork } from "@/features/network/network-provider.tsx";
+import { usePeers } from "@/features/peers/peer-provider.tsx";
+import { isOnline } from "@/features/peers/presence.ts";
+import button from "@/ui/button.module.css";
+import { ErrorNotice } from "@/ui/error-notice.tsx";
+import { Figures } from "@/ui/facts.tsx";
+import { formatNumber } from "@/ui/money.ts";
+import { Card, Empty, Section, Skeleton } from "@/ui/page.tsx";
+import { useNow } from "@/ui/use-now.ts";
+import styles from "./network-map.module.css";
+import { NodeCard } from "./node-card.tsx";
+import { Topology } from "./topology.tsx";
+import { type MapNode, useNodes } from "./use-nodes.ts";
+
+/** The overview: who offers what, at which rate, and who is alive. */
+export function NetworkMap() {
+  const network = useNetwork();
+  const token = useToken();
+  const peers = usePeers();
+  const nowMs = useNow();
+  const { data: all, error, refetch } = useNodes();
+  const nodes = all?.filter((node) => node.status !== "Retired");
+  const online = nodes?.filter((node) => isOnline(peers.presence.get(node.address), nowMs)).length;
+  return (
+    <>
+      <div className={styles.hero}>
+        <div className={styles.intro}>
+          <h1>An open market of GPU clusters</h1>
+          <p className={styles.lead}>
+            Order a training run, pay for the seconds that it runs, and get the output encrypted to your key.
+            The nodes below are read from the chain; their heartbeats reach this browser directly.
+          </p>
+          <Link href="/submit" className={button.button} data-variant="primary" data-size="large">
+            New task
+          </Link>
+        </div>
+        <Topology nodes={nodes?.map((node) => node.address) ?? []} peers={peers} nowMs={nowMs} />
+      </div>
+      <Card className={styles.figures}>
+        <Figures
+          facts={[
+            ["Nodes online", <Of key="online" part={online} all={nodes?.length} />],
+            ["GPUs free", <Of key="gpus" part={sum(nodes, "freeGpus")} all={sum(nodes, "gpus")} />],
+            ["vCPUs free", <Of key="cpus" part={sum(nodes, "freeVCpus")} all={sum(nodes, "vCpus")} />],
+            [
+              "Lowest posted rate",
+              <LowestRate
+                key="rate"
+                nodes={nodes}
+                format={token && ((amount) => formatNumber(amount, token))}
+              />,
+            ],
+          ]}
+        />
+      </Card>
+      <Section title="Nodes" aside={<p className={styles.aside}>Capacity is what each node declares.</p>}>
+        {error !== null && <ErrorNotice error={error} onRetry={() => void refetch()} />}
+        {nodes === undefined && error === null && <Skeleton height="14rem" />}
+        {nodes?.length === 0 && (
+          <Empty title="No node has registered yet">
+            {network.local
+              ? "The local network registers its nodes while it starts. This page follows by itself."
+              : "Providers register with `dekuper node init`. This page follows by itself."}
+          </Empty>
+        )}
+        <div className={styles.grid}>
+          {nodes?.map((node) => (
+            <NodeCard
+              key={node.address}
+              node={node}
+              token={token}
+              presence={peers.presence.get(node.address)}
+              nowMs={nowMs}
+            />
+          ))}
+        </div>
+      </Section>
+    </>
+  );
+}
+
+function Of({ part, all }: { part: number | undefined; all: number | undefined }) {
+  if (part === undefined || all === undefined) return <Skeleton width="3rem" />;
+  return (
+    <>
+      {part} <small>of {all}</small>
+    </>
+  );
+}
+
+function LowestRate(props: {
+  nodes: readonly MapNode[] | undefined;
+  format: ((amount: bigint) => string) | undefined;
+}) {
+  if (props.nodes === undefined || props.format === undefined) return <Skeleton width="4rem" />;
+  const active = props.nodes.filter((node) => node.status === "Active");
+  const withGpus = active.filter((node) => node.gpus > 0);
+  const rates =
+    withGpus.length > 0 ? withGpus.map((node) => node.perGpuHour) : active.map((node) => node.perVCpuHour);
+  const lowest = rates.reduce<bigint | undefined>(
+    (least, rate) => (least === undefined || rate < least ? rate : least),
+    undefined,
+  );
+  if (lowest === undefined) return "None";
+  return (
+    <>
+      {props.format(lowest)} <small>{withGpus.length > 0 ? "a GPU hour" : "a vCPU hour"}</small>
+    </>
+  );
+}
+
+function sum(nodes: readonly MapNode[] | undefined, field: "gpus" | "freeGpus" | "vCpus" | "freeVCpus") {
+  return nodes?.reduce((total, node) => total + node[field], 0);
+}
