@@ -44,15 +44,21 @@ export function chooseSubnet(choice: SubnetChoice): number {
   const isFree = (index: number): boolean => {
     const plan = clusterAddresses(index);
     if (choice.taken.includes(index)) return false;
-    return !choice.hostRoutes.some((route) => overlaps(route, plan.linkCidr) || overlaps(route, plan.podCidr));
+    return !choice.hostRoutes.some(
+      (route) => overlaps(route, plan.linkCidr) || overlaps(route, plan.podCidr),
+    );
   };
   const { preferred } = choice;
   if (preferred !== undefined && preferred >= 0 && preferred < PLANS && isFree(preferred)) return preferred;
   for (let index = 0; index < PLANS; index++) if (isFree(index)) return index;
-  throw new KubernetesError("NO_FREE_SUBNET", "every address plan is held by a cluster or touches the host's routes", {
-    details: { taken: choice.taken },
-    hint: "stop clusters that are not needed: `node kubernetes/src/main.ts down --state DIR`",
-  });
+  throw new KubernetesError(
+    "NO_FREE_SUBNET",
+    "every address plan is held by a cluster or touches the host's routes",
+    {
+      details: { taken: choice.taken },
+      hint: "stop clusters that are not needed: `node kubernetes/src/main.ts down --state DIR`",
+    },
+  );
 }
 
 /** Whether two IPv4 networks share an address. */

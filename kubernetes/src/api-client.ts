@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { Agent, type IncomingMessage, request } from "node:https";
+import type { IncomingMessage } from "node:http";
+import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { KubernetesError } from "./errors.ts";
 
@@ -68,7 +69,10 @@ export class ApiClient {
     this.#agent.destroy();
   }
 
-  #open(path: string, { method = "GET", body, contentType, timeoutMs = 5000, signal }: ApiRequest): Promise<IncomingMessage> {
+  #open(
+    path: string,
+    { method = "GET", body, contentType, timeoutMs = 5000, signal }: ApiRequest,
+  ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const call = request(`${this.#server}${path}`, {
         agent: this.#agent,

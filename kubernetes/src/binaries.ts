@@ -5,11 +5,12 @@ import { BINARY_RECIPES, type BinaryRecipe, buildArguments } from "./binary-reci
 import { runCommand } from "./command.ts";
 import { KubernetesError } from "./errors.ts";
 import { acquireLock } from "./file-lock.ts";
+import { type Progress, silent } from "./progress.ts";
 
 export interface EnsureBinariesOptions {
   cacheDir: string;
   /** Told what is being built and how long it took. Default: nobody. */
-  onProgress?: (line: string) => void;
+  onProgress?: Progress;
   signal?: AbortSignal;
 }
 
@@ -22,7 +23,7 @@ const BUILDER_WAIT_MS = 2 * 3600 * 1000;
  * rest. Answers the folder that holds all programs by their names.
  */
 export async function ensureBinaries(options: EnsureBinariesOptions): Promise<string> {
-  const { cacheDir, onProgress = () => {}, signal } = options;
+  const { cacheDir, onProgress = silent, signal } = options;
   const goVersion = await readGoVersion();
   const keys = BINARY_RECIPES.map((recipe) => recipeKey(recipe, goVersion));
   const root = join(cacheDir, "kubernetes", "binaries");
@@ -51,7 +52,7 @@ export async function ensureBinaries(options: EnsureBinariesOptions): Promise<st
 }
 
 async function build(recipe: BinaryRecipe, output: string, options: EnsureBinariesOptions): Promise<string> {
-  const { onProgress = () => {}, signal } = options;
+  const { onProgress = silent, signal } = options;
   if (existsSync(output)) return output;
   onProgress(`building ${recipe.name}`);
   const startedAt = Date.now();
@@ -83,18 +84,28 @@ async function readGoVersion(): Promise<string> {
   try {
     return (await runCommand("go", ["env", "GOVERSION", "GOARCH"])).trim().replace("\n", " ");
   } catch (cause) {
-    throw new KubernetesError("TOOL_MISSING", "Go is needed to build the embedded Kubernetes and was not found", {
-      cause,
-      hint: "install Go 1.26 or newer",
-    });
+    throw new KubernetesError(
+      "TOOL_MISSING",
+      "Go is needed to build the embedded Kubernetes and was not found",
+      {
+        cause,
+        hint: "install Go 1.26 or newer",
+      },
+    );
   }
 }
 
 /** Names a recipe by all that goes into it: its files, its command line and the compiler. */
 function recipeKey(recipe: BinaryRecipe, goVersion: string): string {
   const files = readdirSync(recipe.moduleDir).filter((name) => /\.(go|mod|sum)$/.test(name));
-  const contents = files.sort().map((name) => `${name}\n${readFileSync(join(recipe.moduleDir, name), "utf8")}`);
-  return digest([goVersion, ...buildArguments(recipe, "OUT"), ...recipe.programs, ...recipe.links, ...contents].join("\0"));
+  const contents = files
+    .sort()
+    .map((name) => `${name}\n${readFileSync(join(recipe.moduleDir, name), "utf8")}`);
+  return digest(
+    [goVersion, ...buildArguments(recipe, "OUT"), ...recipe.programs, ...recipe.links, ...contents].join(
+      "\0",
+    ),
+  );
 }
 
 function digest(text: string): string {

@@ -49,7 +49,11 @@ export const BINARY_RECIPES: readonly BinaryRecipe[] = [
   {
     name: "containerd",
     moduleDir: join(BINARIES, "runtime", "containerd"),
-    packages: [`${CONTAINERD}/cmd/containerd`, `${CONTAINERD}/cmd/containerd-shim-runc-v2`, `${CONTAINERD}/cmd/ctr`],
+    packages: [
+      `${CONTAINERD}/cmd/containerd`,
+      `${CONTAINERD}/cmd/containerd-shim-runc-v2`,
+      `${CONTAINERD}/cmd/ctr`,
+    ],
     tags: "no_btrfs no_zfs no_devmapper",
     variables: [`${CONTAINERD}/version.Version=v2.4.2`],
     cgo: false,

@@ -94,7 +94,8 @@ export async function removeCgroups(name: string, deadlineMs = 5_000): Promise<s
 function setFrozen(name: string, frozen: boolean): void {
   for (const { mountPoint, version, controllers } of cgroupHierarchies()) {
     const root = join(mountPoint, name);
-    if (controllers.includes("freezer")) writeQuietly(join(root, "freezer.state"), frozen ? "FROZEN" : "THAWED");
+    if (controllers.includes("freezer"))
+      writeQuietly(join(root, "freezer.state"), frozen ? "FROZEN" : "THAWED");
     if (version === 2) writeQuietly(join(root, "cgroup.freeze"), frozen ? "1" : "0");
   }
 }
@@ -133,13 +134,18 @@ function removeFolder(folder: string): boolean {
 function inheritCpuset(folder: string): void {
   for (const file of ["cpuset.cpus", "cpuset.mems"]) {
     const own = join(folder, file);
-    if (readFileSync(own, "utf8").trim() === "") writeFileSync(own, readFileSync(join(folder, "..", file), "utf8"));
+    if (readFileSync(own, "utf8").trim() === "")
+      writeFileSync(own, readFileSync(join(folder, "..", file), "utf8"));
   }
 }
 
 function delegateControllers(folder: string): void {
-  const controllers = readFileSync(join(folder, "cgroup.controllers"), "utf8").trim().split(" ").filter(Boolean);
-  for (const controller of controllers) writeQuietly(join(folder, "cgroup.subtree_control"), `+${controller}`);
+  const controllers = readFileSync(join(folder, "cgroup.controllers"), "utf8")
+    .trim()
+    .split(" ")
+    .filter(Boolean);
+  for (const controller of controllers)
+    writeQuietly(join(folder, "cgroup.subtree_control"), `+${controller}`);
 }
 
 /** For writes the kernel may refuse on some machines and where the next step shows whether it mattered. */

@@ -14,7 +14,11 @@ export interface CommandOptions {
 const KEPT_OUTPUT = 1 << 20;
 
 /** Runs a command to its end and answers its standard output; any other exit than 0 is `COMMAND_FAILED`. */
-export function runCommand(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
+export function runCommand(
+  command: string,
+  args: readonly string[],
+  options: CommandOptions = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: options.cwd,
@@ -37,7 +41,7 @@ export function runCommand(command: string, args: readonly string[], options: Co
       );
     });
     // A command that ends without reading its input closes the pipe: its exit status says what matters.
-    child.stdin.on("error", () => {});
+    child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
   });
 }

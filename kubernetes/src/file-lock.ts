@@ -22,7 +22,8 @@ export function parseHolder(text: string): ProcessIdentity | undefined {
     const value: unknown = JSON.parse(text);
     if (typeof value !== "object" || value === null) return undefined;
     const { pid, startTicks, bootId } = value as Record<string, unknown>;
-    if (typeof pid !== "number" || typeof startTicks !== "string" || typeof bootId !== "string") return undefined;
+    if (typeof pid !== "number" || typeof startTicks !== "string" || typeof bootId !== "string")
+      return undefined;
     return { pid, startTicks, bootId };
   } catch {
     return undefined;

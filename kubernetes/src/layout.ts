@@ -43,10 +43,14 @@ const LONGEST_SOCKET = "/kubelet/pod-resources/kubelet.sock".length;
 export function clusterLayout(folder: string): ClusterLayout {
   const stateDir = resolve(folder);
   if (stateDir.length + LONGEST_SOCKET > 107) {
-    throw new KubernetesError("STATE_PATH_TOO_LONG", `the state folder's path is too long for unix sockets: ${stateDir}`, {
-      details: { stateDir, most: 107 - LONGEST_SOCKET },
-      hint: "choose a state folder with a shorter path",
-    });
+    throw new KubernetesError(
+      "STATE_PATH_TOO_LONG",
+      `the state folder's path is too long for unix sockets: ${stateDir}`,
+      {
+        details: { stateDir, most: 107 - LONGEST_SOCKET },
+        hint: "choose a state folder with a shorter path",
+      },
+    );
   }
   const id = createHash("sha256").update(stateDir).digest("hex").slice(0, 8);
   const under = (...parts: string[]): string => join(stateDir, ...parts);
@@ -86,5 +90,5 @@ export const COMPILED_IN_FOLDERS = ["/var/lib/kubelet", "/var/log/containers", "
 
 /** `${XDG_CACHE_HOME:-~/.cache}/dekuper`. */
 export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "dekuper");
+  return join(env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dekuper");
 }

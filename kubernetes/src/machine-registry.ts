@@ -51,7 +51,9 @@ export function registerCluster(
       record.sysctls = readSysctls();
       record.madeFolders = COMPILED_IN_FOLDERS.flatMap(makeFolder);
     }
-    const taken = Object.entries(record.clusters).flatMap(([other, { index }]) => (other === id ? [] : [index]));
+    const taken = Object.entries(record.clusters).flatMap(([other, { index }]) =>
+      other === id ? [] : [index],
+    );
     const entry = { stateDir, index: choose(taken) };
     record.clusters[id] = entry;
     return entry;
@@ -86,7 +88,9 @@ async function changeMachine<T>(change: (record: MachineRecord) => T): Promise<T
 
 export function readSysctls(): Record<string, string> {
   const present = KUBELET_SYSCTLS.filter((name) => existsSync(join("/proc/sys", name)));
-  return Object.fromEntries(present.map((name) => [name, readFileSync(join("/proc/sys", name), "utf8").trim()]));
+  return Object.fromEntries(
+    present.map((name) => [name, readFileSync(join("/proc/sys", name), "utf8").trim()]),
+  );
 }
 
 function writeSysctl(name: string, value: string): void {

@@ -1,6 +1,14 @@
 // For developers of this folder; `dekuper up` uses the API in index.ts.
 import { parseArgs } from "node:util";
-import { clusterStatus, defaultCacheDir, ensureBinaries, ensureImage, KubernetesError, startCluster, stopCluster } from "./index.ts";
+import {
+  clusterStatus,
+  defaultCacheDir,
+  ensureBinaries,
+  ensureImage,
+  KubernetesError,
+  startCluster,
+  stopCluster,
+} from "./index.ts";
 
 const USAGE = `node kubernetes/src/main.ts COMMAND [options]
 

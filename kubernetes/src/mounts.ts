@@ -1,7 +1,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "./command.ts";
-import { COMPILED_IN_FOLDERS, type ClusterLayout } from "./layout.ts";
+import { type ClusterLayout, COMPILED_IN_FOLDERS } from "./layout.ts";
 
 /**
  * Prepares the supervisor's mount namespace, which it was started in and all its children share. Every mount of the

@@ -33,11 +33,15 @@ export async function hostRoutes(): Promise<string[]> {
 export async function createNetwork(layout: ClusterLayout, addresses: ClusterAddresses): Promise<void> {
   const { netns, netnsPath, hostLink } = layout;
   await runCommand("ip", ["netns", "add", netns]);
-  await inNamespace(netnsPath, ["sh", "-c", "cd /proc/sys && while read -r k v; do [ ! -e $k ] || echo $v > $k; done"], {
-    input: Object.entries(NAMESPACE_SYSCTLS)
-      .map(([key, value]) => `${key} ${value}\n`)
-      .join(""),
-  });
+  await inNamespace(
+    netnsPath,
+    ["sh", "-c", "cd /proc/sys && while read -r k v; do [ ! -e $k ] || echo $v > $k; done"],
+    {
+      input: Object.entries(NAMESPACE_SYSCTLS)
+        .map(([key, value]) => `${key} ${value}\n`)
+        .join(""),
+    },
+  );
   await applyRuleset(netnsPath, renderRuleset(addresses, new Map()));
   await runCommand("ip", ["-batch", "-"], {
     input: `link add ${hostLink} type veth peer name ${CLUSTER_LINK} netns ${netns}
@@ -61,7 +65,8 @@ export async function applyRuleset(netnsPath: string, ruleset: string): Promise<
 /** Removes the namespace, with it every pod's veth and the filter, and the host's end of the link. */
 export async function removeNetwork(layout: ClusterLayout): Promise<void> {
   // The link goes first: a namespace's own end dies asynchronously, and an address must be free when `down` returns.
-  if (existsSync(`/sys/class/net/${layout.hostLink}`)) await succeeds("ip", ["link", "delete", layout.hostLink]);
+  if (existsSync(`/sys/class/net/${layout.hostLink}`))
+    await succeeds("ip", ["link", "delete", layout.hostLink]);
   if (existsSync(layout.netnsPath)) await succeeds("ip", ["netns", "delete", layout.netns]);
 }
 

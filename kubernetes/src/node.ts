@@ -42,5 +42,9 @@ export async function advertiseGpus(api: ApiClient, name: string, gpus: Simulate
     contentType,
     body: { status: { capacity: resources, allocatable: resources } },
   });
-  await api.call(nodePath(name), { method: "PATCH", contentType, body: { metadata: { labels: gpuLabels(gpus) } } });
+  await api.call(nodePath(name), {
+    method: "PATCH",
+    contentType,
+    body: { metadata: { labels: gpuLabels(gpus) } },
+  });
 }

@@ -17,7 +17,12 @@ interface Certificate {
 }
 
 function certificates(nodeName: string, addresses: ClusterAddresses): Certificate[] {
-  const names = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"];
+  const names = [
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+  ];
   return [
     {
       file: "apiserver",
@@ -51,9 +56,26 @@ export async function createPki(dir: string, nodeName: string, addresses: Cluste
   if (!existsSync(at("sa.pub"))) {
     const curve = ["-pkeyopt", "ec_paramgen_curve:prime256v1"];
     await Promise.all([
-      openssl("req", "-x509", "-newkey", "ec", ...curve, "-nodes", "-days", "3650", "-subj", "/CN=dekuper-ca",
-        "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
-        "-keyout", at("ca.key"), "-out", at("ca.crt")),
+      openssl(
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        ...curve,
+        "-nodes",
+        "-days",
+        "3650",
+        "-subj",
+        "/CN=dekuper-ca",
+        "-addext",
+        "basicConstraints=critical,CA:TRUE",
+        "-addext",
+        "keyUsage=critical,keyCertSign,cRLSign",
+        "-keyout",
+        at("ca.key"),
+        "-out",
+        at("ca.crt"),
+      ),
       openssl("genpkey", "-algorithm", "EC", ...curve, "-out", at("sa.key")),
     ]);
     await openssl("pkey", "-in", at("sa.key"), "-pubout", "-out", at("sa.pub"));
@@ -63,13 +85,34 @@ export async function createPki(dir: string, nodeName: string, addresses: Cluste
 
 async function issue(dir: string, { file, subject, alternativeNames }: Certificate): Promise<void> {
   const at = (name: string): string => join(dir, name);
-  await openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650",
-    "-CA", at("ca.crt"), "-CAkey", at("ca.key"), "-subj", subject,
-    "-addext", "basicConstraints=critical,CA:FALSE",
-    "-addext", "keyUsage=critical,digitalSignature",
-    "-addext", "extendedKeyUsage=clientAuth,serverAuth",
+  await openssl(
+    "req",
+    "-x509",
+    "-newkey",
+    "ec",
+    "-pkeyopt",
+    "ec_paramgen_curve:prime256v1",
+    "-nodes",
+    "-days",
+    "3650",
+    "-CA",
+    at("ca.crt"),
+    "-CAkey",
+    at("ca.key"),
+    "-subj",
+    subject,
+    "-addext",
+    "basicConstraints=critical,CA:FALSE",
+    "-addext",
+    "keyUsage=critical,digitalSignature",
+    "-addext",
+    "extendedKeyUsage=clientAuth,serverAuth",
     ...(alternativeNames ? ["-addext", `subjectAltName=${alternativeNames.join(",")}`] : []),
-    "-keyout", at(`${file}.key`), "-out", at(`${file}.crt`));
+    "-keyout",
+    at(`${file}.key`),
+    "-out",
+    at(`${file}.crt`),
+  );
 }
 
 async function openssl(...args: string[]): Promise<void> {

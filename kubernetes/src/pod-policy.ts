@@ -35,7 +35,13 @@ const PODS = "/api/v1/pods";
  * the relist makes it right when a watch misses an event or says nothing at all. While the API server is away, the
  * last grouping stays in force.
  */
-export async function followPods({ api, apply, onError, signal, relistMs = 30_000 }: PodPolicyOptions): Promise<void> {
+export async function followPods({
+  api,
+  apply,
+  onError,
+  signal,
+  relistMs = 30_000,
+}: PodPolicyOptions): Promise<void> {
   const inForce = new RulesetApplier(apply, onError);
   while (!signal.aborted) {
     try {
@@ -51,7 +57,7 @@ export async function followPods({ api, apply, onError, signal, relistMs = 30_00
       if (signal.aborted) return;
       if (!isEndOfRound(error)) {
         onError(error);
-        await delay(500, undefined, { signal }).catch(() => {});
+        await delay(500, undefined, { signal }).catch(() => undefined);
       }
     }
   }

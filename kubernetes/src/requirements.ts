@@ -11,7 +11,10 @@ export async function checkMachine(name: string): Promise<void> {
     });
   }
   if (!/^[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?$/.test(name)) {
-    throw new KubernetesError("CLUSTER_FAILED", `a cluster's name is a DNS label of at most 42 characters, not "${name}"`);
+    throw new KubernetesError(
+      "CLUSTER_FAILED",
+      `a cluster's name is a DNS label of at most 42 characters, not "${name}"`,
+    );
   }
   const found = await Promise.all(TOOLS.map((tool) => succeeds("sh", ["-c", `command -v ${tool}`])));
   const missing = TOOLS.filter((_, index) => !found[index]);

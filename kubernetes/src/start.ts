@@ -13,8 +13,16 @@ import { ensureImageStore } from "./images/image-store.ts";
 import { type ClusterLayout, clusterLayout } from "./layout.ts";
 import { registerCluster } from "./machine-registry.ts";
 import { createNetwork, hostRoutes } from "./network.ts";
+import type { Progress } from "./progress.ts";
 import { checkMachine } from "./requirements.ts";
-import { type ClusterImage, type ClusterSettings, readJson, type SimulatedGpus, type SupervisorStatus, writeJson } from "./settings.ts";
+import {
+  type ClusterImage,
+  type ClusterSettings,
+  readJson,
+  type SimulatedGpus,
+  type SupervisorStatus,
+  writeJson,
+} from "./settings.ts";
 import { stopCluster, stopLocked } from "./stop.ts";
 import { sweepCluster } from "./sweep.ts";
 
@@ -31,7 +39,7 @@ export interface StartOptions {
   images: readonly ("busybox" | "torch")[];
   /** Which of 256 address plans to use if it is free. Default: the folder's last one, else the first free one. */
   subnetIndex?: number;
-  onProgress?: (line: string) => void;
+  onProgress?: Progress;
   signal?: AbortSignal;
 }
 
@@ -62,7 +70,8 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
   const binDir = await ensureBinaries(options);
   const progress = onProgress ? { onProgress } : {};
   const images: ClusterImage[] = [];
-  for (const name of ["pause", ...options.images] as const) images.push(await ensureImage(name, { cacheDir, ...progress }));
+  for (const name of ["pause", ...options.images] as const)
+    images.push(await ensureImage(name, { cacheDir, ...progress }));
   const imageStore = await ensureImageStore({ cacheDir, binDir, images, ...progress });
   signal?.throwIfAborted();
   const lock = await acquireLock(layout.lifecycleLock, { waitMs: 180_000 });
@@ -73,7 +82,7 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
     const settings = await makeKernelObjects(layout, options, { images, binDir, imageStore });
     launchSupervisor(layout, settings);
     const status = await waitForReady(layout, signal);
-    onProgress?.(`cluster ${settings.name} is ready after ${status.timeline["ready"]} ms`);
+    onProgress?.(`cluster ${settings.name} is ready after ${status.timeline.ready} ms`);
     return handle(layout, settings.name, images, status);
   } catch (error) {
     await stopLocked(layout);
@@ -87,7 +96,9 @@ function runningCluster(layout: ClusterLayout, images: ClusterImage[]): RunningC
   const status = readJson<SupervisorStatus>(layout.statusFile);
   const settings = readJson<ClusterSettings>(layout.clusterFile);
   if (!settings || status?.phase !== "ready" || !lockHolder(layout.supervisorLock)) return undefined;
-  const hasAll = images.every(({ reference }) => settings.images.some((image) => image.reference === reference));
+  const hasAll = images.every(({ reference }) =>
+    settings.images.some((image) => image.reference === reference),
+  );
   return hasAll ? handle(layout, settings.name, settings.images, status) : undefined;
 }
 
@@ -116,18 +127,31 @@ async function makeKernelObjects(
 /** The supervisor gets a session and a mount namespace of its own, so it lives on when this process ends. */
 function launchSupervisor(layout: ClusterLayout, settings: ClusterSettings): void {
   const log = openSync(join(layout.logDir, "supervisor.log"), "a");
-  const command = ["--mount", "--propagation", "private", "--", process.execPath, "--max-old-space-size=128", SUPERVISOR, "--state", layout.stateDir];
+  const command = [
+    "--mount",
+    "--propagation",
+    "private",
+    "--",
+    process.execPath,
+    "--max-old-space-size=128",
+    SUPERVISOR,
+    "--state",
+    layout.stateDir,
+  ];
   const child = spawn("unshare", command, {
     detached: true,
     stdio: ["ignore", log, log],
     cwd: "/",
-    env: { ...process.env, PATH: `${settings.binDir}:${process.env["PATH"]}`, NODE_OPTIONS: "" },
+    env: { ...process.env, PATH: `${settings.binDir}:${process.env.PATH}`, NODE_OPTIONS: "" },
   });
   closeSync(log);
   child.unref();
 }
 
-async function waitForReady(layout: ClusterLayout, signal: AbortSignal | undefined): Promise<SupervisorStatus> {
+async function waitForReady(
+  layout: ClusterLayout,
+  signal: AbortSignal | undefined,
+): Promise<SupervisorStatus> {
   const end = Date.now() + START_DEADLINE_MS;
   let seen = false;
   while (Date.now() < end) {
@@ -151,7 +175,12 @@ function startFailed(layout: ClusterLayout, status: SupervisorStatus | undefined
   });
 }
 
-function handle(layout: ClusterLayout, name: string, images: ClusterImage[], status: SupervisorStatus): RunningCluster {
+function handle(
+  layout: ClusterLayout,
+  name: string,
+  images: ClusterImage[],
+  status: SupervisorStatus,
+): RunningCluster {
   return {
     name,
     stateDir: layout.stateDir,

@@ -1,7 +1,13 @@
 import { lockHolder } from "./file-lock.ts";
 import { clusterLayout } from "./layout.ts";
 import { residentKiB } from "./processes.ts";
-import { type ClusterPhase, type ClusterSettings, type ComponentStatus, readJson, type SupervisorStatus } from "./settings.ts";
+import {
+  type ClusterPhase,
+  type ClusterSettings,
+  type ComponentStatus,
+  readJson,
+  type SupervisorStatus,
+} from "./settings.ts";
 import { clusterProcesses } from "./sweep.ts";
 
 export interface ClusterStatus {

@@ -39,5 +39,6 @@ export async function stopLocked(layout: ClusterLayout): Promise<void> {
   }
   await sweepCluster(layout);
   const status = existsSync(layout.stateDir) ? readJson<SupervisorStatus>(layout.statusFile) : undefined;
-  if (status && status.phase !== "failed") writeJson(layout.statusFile, { ...status, phase: "stopped", components: [] });
+  if (status && status.phase !== "failed")
+    writeJson(layout.statusFile, { ...status, phase: "stopped", components: [] });
 }

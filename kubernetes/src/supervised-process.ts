@@ -54,7 +54,11 @@ export class SupervisedProcess {
     const [program = "", ...args] = inNetworkNamespace(this.#options.netnsPath, this.#component.command);
     const startedAt = Date.now();
     // A session of its own: a terminal's Ctrl-C is for the supervisor, which stops its children in order.
-    const child = spawn(program, args, { env: this.#component.env, stdio: ["ignore", log, log], detached: true });
+    const child = spawn(program, args, {
+      env: this.#component.env,
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
     closeSync(log);
     this.#child = child;
     let ended = false;

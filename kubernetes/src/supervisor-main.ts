@@ -28,7 +28,7 @@ const end = async (exitCode: number): Promise<void> => {
 };
 for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => void end(0));
 // A terminal that closes is no reason to stop: the cluster outlives the command that started it.
-process.on("SIGHUP", () => {});
+process.on("SIGHUP", () => log("hangup ignored"));
 
 try {
   await supervisor.start();

@@ -7,7 +7,7 @@ import { applyClusterObjects } from "./cluster-objects.ts";
 import { apiServerUrl, type Component, planComponents, STOP_ORDER } from "./components.ts";
 import { writeConfiguration } from "./configuration.ts";
 import { KubernetesError } from "./errors.ts";
-import { answersAt, adoptImageStore, importImage } from "./images/image-store.ts";
+import { adoptImageStore, answersAt, importImage } from "./images/image-store.ts";
 import type { ClusterLayout } from "./layout.ts";
 import { prepareMounts } from "./mounts.ts";
 import { applyRuleset } from "./network.ts";
@@ -15,7 +15,14 @@ import { advertiseGpus, isReady, type NodeObject, nodePath, showsGpus } from "./
 import { createPki, type Identity, renderKubeconfig } from "./pki.ts";
 import { followPods } from "./pod-policy.ts";
 import { renderRuleset } from "./ruleset.ts";
-import { type ClusterPhase, type ClusterSettings, readJson, type SupervisorStatus, writeJson, writeWhole } from "./settings.ts";
+import {
+  type ClusterPhase,
+  type ClusterSettings,
+  readJson,
+  type SupervisorStatus,
+  writeJson,
+  writeWhole,
+} from "./settings.ts";
 import { SupervisedProcess } from "./supervised-process.ts";
 
 /** How long a start may take before it is given up. */
@@ -66,7 +73,12 @@ export class Supervisor {
     const components = planComponents(this.#layout, this.#settings);
     this.#startThose(components, "nothing");
     const api = new ApiClient({ server: apiServerUrl(this.#settings), pkiDir, identity: "admin" });
-    await this.#until("api", () => api.call("/livez", { timeoutMs: 1000 }).then(() => true, () => false));
+    await this.#until("api", () =>
+      api.call("/livez", { timeoutMs: 1000 }).then(
+        () => true,
+        () => false,
+      ),
+    );
     this.#startThose(components, "api");
     await this.#until("runtime", () => answersAt(this.#layout.containerdSocket));
     this.#startThose(components, "api-and-runtime");
@@ -101,8 +113,10 @@ export class Supervisor {
     const { configDir, kubeconfig, pkiDir } = this.#layout;
     writeConfiguration(this.#layout, this.#settings);
     const server = apiServerUrl(this.#settings);
-    const render = (identity: Identity): string => renderKubeconfig(pkiDir, this.#settings.name, identity, server);
-    for (const identity of NODE_IDENTITIES) writeWhole(join(configDir, `${identity}.kubeconfig`), render(identity), 0o600);
+    const render = (identity: Identity): string =>
+      renderKubeconfig(pkiDir, this.#settings.name, identity, server);
+    for (const identity of NODE_IDENTITIES)
+      writeWhole(join(configDir, `${identity}.kubeconfig`), render(identity), 0o600);
     writeWhole(kubeconfig, render("admin"), 0o600);
   }
 
@@ -116,9 +130,12 @@ export class Supervisor {
   /** An earlier run may have had fewer images. */
   async #addMissingImages(): Promise<void> {
     const record = join(this.#layout.containerdDir, "images.json");
-    const present = new Set((readJson<{ reference: string }[]>(record) ?? []).map(({ reference }) => reference));
+    const present = new Set(
+      (readJson<{ reference: string }[]>(record) ?? []).map(({ reference }) => reference),
+    );
     const missing = this.#settings.images.filter(({ reference }) => !present.has(reference));
-    for (const image of missing) await importImage(this.#settings.binDir, this.#layout.containerdSocket, image);
+    for (const image of missing)
+      await importImage(this.#settings.binDir, this.#layout.containerdSocket, image);
     if (missing.length > 0) writeJson(record, this.#settings.images);
   }
 
@@ -136,10 +153,18 @@ export class Supervisor {
   }
 
   async #applyObjects(api: ApiClient): Promise<void> {
-    await this.#until("objects", () => applyClusterObjects(api).then(() => true, () => false));
+    await this.#until("objects", () =>
+      applyClusterObjects(api).then(
+        () => true,
+        () => false,
+      ),
+    );
     // A pod is refused in a namespace without its service account; `default` is there from the start.
     await this.#until("account", () =>
-      api.call("/api/v1/namespaces/default/serviceaccounts/default").then(() => true, () => false),
+      api.call("/api/v1/namespaces/default/serviceaccounts/default").then(
+        () => true,
+        () => false,
+      ),
     );
   }
 
@@ -155,7 +180,9 @@ export class Supervisor {
   async #advertise(api: ApiClient, node: NodeObject): Promise<void> {
     const { gpus, name } = this.#settings;
     if (!gpus || showsGpus(node, gpus)) return;
-    await advertiseGpus(api, name, gpus).catch((error: unknown) => this.#logError("gpus not advertised", error));
+    await advertiseGpus(api, name, gpus).catch((error: unknown) =>
+      this.#logError("gpus not advertised", error),
+    );
   }
 
   #followPods(api: ApiClient): Promise<void> {
@@ -171,20 +198,27 @@ export class Supervisor {
   async #followNode(api: ApiClient): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      const node = await api.call<NodeObject>(nodePath(this.#settings.name), { signal }).catch(() => undefined);
+      const node = await api
+        .call<NodeObject>(nodePath(this.#settings.name), { signal })
+        .catch(() => undefined);
       if (node) await this.#advertise(api, node);
-      await delay(NODE_CHECK_MS, undefined, { signal }).catch(() => {});
+      await delay(NODE_CHECK_MS, undefined, { signal }).catch(() => undefined);
     }
   }
 
   async #until(step: string, isDone: () => Promise<boolean>): Promise<void> {
     const { signal } = this.#stopping;
     while (!(await isDone())) {
-      if (signal.aborted) throw new KubernetesError("CLUSTER_FAILED", "the cluster was stopped while it started");
+      if (signal.aborted)
+        throw new KubernetesError("CLUSTER_FAILED", "the cluster was stopped while it started");
       if (performance.now() - this.#startedAt > START_DEADLINE_MS) {
-        throw new KubernetesError("CLUSTER_FAILED", `the cluster did not come up: still waiting for "${step}"`, {
-          hint: `read the logs in ${this.#layout.logDir}`,
-        });
+        throw new KubernetesError(
+          "CLUSTER_FAILED",
+          `the cluster did not come up: still waiting for "${step}"`,
+          {
+            hint: `read the logs in ${this.#layout.logDir}`,
+          },
+        );
       }
       await delay(POLL_MS);
     }
@@ -196,7 +230,8 @@ export class Supervisor {
   }
 
   #logError(event: string, error: unknown): void {
-    if (!this.#stopping.signal.aborted) this.#log(event, { error: error instanceof Error ? error.message : error });
+    if (!this.#stopping.signal.aborted)
+      this.#log(event, { error: error instanceof Error ? error.message : error });
   }
 
   #publish(phase: ClusterPhase): void {

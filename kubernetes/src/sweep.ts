@@ -23,15 +23,29 @@ export async function sweepCluster(layout: ClusterLayout): Promise<void> {
   const cgroups = await removeCgroups(layout.cgroup);
   await removeNetwork(layout);
   // These describe what ran, and nothing runs: the next start is to containerd as a boot of the machine.
-  const volatile = [layout.supervisorLock, layout.containerdSocket, layout.containerdRunDir, layout.boundDir, layout.cniDataDir];
+  const volatile = [
+    layout.supervisorLock,
+    layout.containerdSocket,
+    layout.containerdRunDir,
+    layout.boundDir,
+    layout.cniDataDir,
+  ];
   for (const path of volatile) rmSync(path, { recursive: true, force: true });
   await unregisterCluster(layout.id);
-  const left = [...clusterProcesses(layout).map((pid) => `process ${pid}`), ...cgroups, ...networkLeftovers(layout)];
+  const left = [
+    ...clusterProcesses(layout).map((pid) => `process ${pid}`),
+    ...cgroups,
+    ...networkLeftovers(layout),
+  ];
   if (left.length > 0) {
-    throw new KubernetesError("CLUSTER_NOT_STOPPED", `the cluster in ${layout.stateDir} left something behind`, {
-      details: { left },
-      hint: "run `down` once more: a process that cannot be killed waits for the kernel",
-    });
+    throw new KubernetesError(
+      "CLUSTER_NOT_STOPPED",
+      `the cluster in ${layout.stateDir} left something behind`,
+      {
+        details: { left },
+        hint: "run `down` once more: a process that cannot be killed waits for the kernel",
+      },
+    );
   }
 }
 

@@ -5,9 +5,9 @@ go 1.26.0
 require (
 	github.com/coredns/caddy v1.1.4-0.20250930002214-15135a999495
 	github.com/coredns/coredns v1.14.7
-	github.com/spf13/cobra v1.10.2
+	github.com/spf13/cobra v1.10.2 // indirect
 	go.etcd.io/etcd/server/v3 v3.7.0
-	k8s.io/apiserver v0.37.2
+	k8s.io/apiserver v0.37.2 // indirect
 	k8s.io/component-base v0.37.2
 	k8s.io/kubectl v0.0.0
 	k8s.io/kubernetes v1.37.2
@@ -321,7 +321,7 @@ replace k8s.io/apiextensions-apiserver => k8s.io/apiextensions-apiserver v0.37.2
 
 replace k8s.io/apimachinery => k8s.io/apimachinery v0.37.2
 
-replace k8s.io/apiserver => k8s.io/apiserver v0.37.2
+replace k8s.io/apiserver => k8s.io/apiserver v0.37.2 // indirect
 
 replace k8s.io/cli-runtime => k8s.io/cli-runtime v0.37.2
 

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -15,9 +16,7 @@ import (
 	_ "github.com/coredns/coredns/plugin/kubernetes"
 	_ "github.com/coredns/coredns/plugin/loadbalance"
 	_ "github.com/coredns/coredns/plugin/ready"
-	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/server/v3/etcdmain"
-	genericapiserver "k8s.io/apiserver/pkg/server"
 	"k8s.io/component-base/cli"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
@@ -35,8 +34,9 @@ var parts = map[string]func() int{
 	"kube-apiserver":          func() int { return cli.Run(apiserver.NewAPIServerCommand()) },
 	"kube-controller-manager": func() int { return cli.Run(controllermanager.NewControllerManagerCommand()) },
 	"kube-scheduler":          func() int { return cli.Run(scheduler.NewSchedulerCommand()) },
-	"kubelet":                 runKubelet,
-	"kubectl":                 func() int { return run(kubectl.NewDefaultKubectlCommand()) },
+	// The command makes its own context of signals, which can be made only once.
+	"kubelet": func() int { return cli.Run(kubelet.NewKubeletCommand(context.Background())) },
+	"kubectl": func() int { return cli.Run(kubectl.NewDefaultKubectlCommand()) },
 }
 
 func main() {
@@ -47,12 +47,6 @@ func main() {
 		os.Exit(2)
 	}
 	os.Exit(part())
-}
-
-func run(command *cobra.Command) int { return cli.Run(command) }
-
-func runKubelet() int {
-	return cli.Run(kubelet.NewKubeletCommand(genericapiserver.SetupSignalContext()))
 }
 
 // CoreDNS is compiled with the few plugins that the cluster's Corefile names, in their serving order.

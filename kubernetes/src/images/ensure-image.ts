@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { runCommand } from "../command.ts";
 import { KubernetesError } from "../errors.ts";
 import { acquireLock } from "../file-lock.ts";
+import { type Progress, silent } from "../progress.ts";
 import { type ClusterImage, readJson, writeJson } from "../settings.ts";
 import { writeBusyboxLayer } from "./busybox-layer.ts";
 import { type ImageConfig, writeOciArchive } from "./oci-archive.ts";
@@ -14,7 +15,7 @@ export type ImageName = "pause" | "busybox" | "torch";
 export interface EnsureImageOptions {
   cacheDir: string;
   /** Default: nobody. */
-  onProgress?: (line: string) => void;
+  onProgress?: Progress;
 }
 
 interface ImageRecipe {
@@ -23,7 +24,7 @@ interface ImageRecipe {
   config: ImageConfig;
   /** Anything else that shapes the layer. */
   shape: string;
-  writeLayer: (output: string, onLine: (line: string) => void) => Promise<void>;
+  writeLayer: (output: string, onLine: Progress) => Promise<void>;
 }
 
 const RECIPE_VERSION = 1;
@@ -51,7 +52,7 @@ const RECIPES: Record<ImageName, ImageRecipe> = {
 
 /** Makes an image out of Debian packages, or finds it in the cache by the package's version and the recipe. */
 export async function ensureImage(name: ImageName, options: EnsureImageOptions): Promise<ClusterImage> {
-  const { cacheDir, onProgress = () => {} } = options;
+  const { cacheDir, onProgress = silent } = options;
   const recipe = RECIPES[name];
   const version = await candidateVersion(recipe.debianPackage);
   const key = createHash("sha256")
@@ -87,7 +88,7 @@ async function makeImage(
   name: ImageName,
   recipe: ImageRecipe,
   folder: string,
-  onProgress: (line: string) => void,
+  onProgress: Progress,
 ): Promise<ClusterImage> {
   const draft = `${folder}.draft`;
   rmSync(draft, { recursive: true, force: true });
@@ -104,7 +105,13 @@ async function makeImage(
   });
   rmSync(layerFile);
   const tar = join(folder, `${name}.tar`);
-  const image: ClusterImage = { name, tar, tag, manifestDigest, reference: `localhost/${name}@${manifestDigest}` };
+  const image: ClusterImage = {
+    name,
+    tar,
+    tag,
+    manifestDigest,
+    reference: `localhost/${name}@${manifestDigest}`,
+  };
   writeJson(join(draft, "image.json"), image);
   if (existsSync(folder)) rmSync(folder, { recursive: true });
   renameSync(draft, folder);
@@ -114,7 +121,9 @@ async function makeImage(
 
 /** The version of a package that would be installed now. */
 async function candidateVersion(debianPackage: string): Promise<string> {
-  const policy = await runCommand("apt-cache", ["policy", debianPackage], { env: { ...process.env, LC_ALL: "C" } });
+  const policy = await runCommand("apt-cache", ["policy", debianPackage], {
+    env: { ...process.env, LC_ALL: "C" },
+  });
   const version = policy.match(/Candidate: (\S+)/)?.[1];
   if (version && version !== "(none)") return version;
   throw new KubernetesError("IMAGE_FAILED", `Debian's package ${debianPackage} is not to be had`, {

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { runCommand } from "../command.ts";
 import { KubernetesError } from "../errors.ts";
 import { acquireLock } from "../file-lock.ts";
+import { type Progress, silent } from "../progress.ts";
 import type { ClusterImage } from "../settings.ts";
 
 export interface ImageStoreOptions {
@@ -14,7 +15,7 @@ export interface ImageStoreOptions {
   binDir: string;
   images: readonly ClusterImage[];
   /** Default: nobody. */
-  onProgress?: (line: string) => void;
+  onProgress?: Progress;
 }
 
 /** Where the kubelet's images live in containerd. */
@@ -25,7 +26,12 @@ const NAMESPACE = "k8s.io";
  * in under a second instead of unpacking a gigabyte of torch: layers are read-only, containerd only ever adds files
  * beside them.
  */
-export async function ensureImageStore({ cacheDir, binDir, images, onProgress = () => {} }: ImageStoreOptions): Promise<string> {
+export async function ensureImageStore({
+  cacheDir,
+  binDir,
+  images,
+  onProgress = silent,
+}: ImageStoreOptions): Promise<string> {
   const key = createHash("sha256").update(JSON.stringify(images.map(({ reference }) => reference).sort()));
   const root = join(cacheDir, "kubernetes", "image-stores");
   const store = join(root, key.digest("hex").slice(0, 12));
@@ -70,7 +76,11 @@ export async function adoptImageStore(store: string, containerdDir: string): Pro
 }
 
 /** Imports an image and names it by digest too: the kubelet asks by the name that the pod gives. */
-export async function importImage(binDir: string, socket: string, { tar, tag, reference }: ClusterImage): Promise<void> {
+export async function importImage(
+  binDir: string,
+  socket: string,
+  { tar, tag, reference }: ClusterImage,
+): Promise<void> {
   const ctr = (...args: string[]): Promise<string> =>
     runCommand(join(binDir, "ctr"), ["--address", socket, "--namespace", NAMESPACE, "images", ...args]);
   await ctr("import", "--local", "--snapshotter", "overlayfs", tar);
@@ -115,7 +125,9 @@ async function waitForSocket(path: string, child: ChildProcess): Promise<void> {
     if (await answersAt(path)) return;
     await delay(50);
   }
-  throw new KubernetesError("IMAGE_FAILED", "containerd did not start to import the images", { details: { path } });
+  throw new KubernetesError("IMAGE_FAILED", "containerd did not start to import the images", {
+    details: { path },
+  });
 }
 
 /** Whether something listens at a unix socket. */

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream, statSync } from "node:fs";
 import { pipeline } from "node:stream/promises";
-import { type Headers, pack } from "tar-stream";
+import { type Header, pack } from "tar-stream";
 
 export interface ImageConfig {
   Env?: string[];
@@ -22,7 +22,12 @@ export interface OciArchiveOptions {
 const MEDIA_TYPE = "application/vnd.oci.image";
 
 /** Writes an image of one layer as an archive of the OCI image layout. Answers the manifest's digest. */
-export async function writeOciArchive({ layerFile, config, tag, output }: OciArchiveOptions): Promise<string> {
+export async function writeOciArchive({
+  layerFile,
+  config,
+  tag,
+  output,
+}: OciArchiveOptions): Promise<string> {
   const layer = { digest: await digestOfFile(layerFile), size: statSync(layerFile).size };
   const image = blob({
     architecture: process.arch === "arm64" ? "arm64" : "amd64",
@@ -61,7 +66,7 @@ export async function writeOciArchive({ layerFile, config, tag, output }: OciArc
 }
 
 /** A file's header without anything that differs between two machines. */
-export function header(name: string, fields: Partial<Headers> = {}): Headers & { name: string } {
+export function header(name: string, fields: Partial<Header> = {}): Partial<Header> & { name: string } {
   return { mode: 0o644, uid: 0, gid: 0, mtime: new Date(0), ...fields, name };
 }
 

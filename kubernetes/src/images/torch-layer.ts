@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { runCommand } from "../command.ts";
+import type { Progress } from "../progress.ts";
 
 /**
  * What torch never opens: documents, headers, test programs, and the graphics drivers that Debian's build drags in by
@@ -40,14 +41,14 @@ export function torchArguments(suite: string, output: string, sources: readonly 
     ...TORCH_EXCLUDED.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
     ...TORCH_KEPT.map((pattern) => `--dpkgopt=path-include=${pattern}`),
     // Lists and logs of the making differ each time; the digest should not.
-    "--customize-hook=rm -rf \"$1\"/var/cache/apt/* \"$1\"/var/log/* \"$1\"/var/cache/ldconfig \"$1\"/var/cache/fontconfig",
+    '--customize-hook=rm -rf "$1"/var/cache/apt/* "$1"/var/log/* "$1"/var/cache/ldconfig "$1"/var/cache/fontconfig',
     suite,
     output,
     ...sources,
   ];
 }
 
-export async function writeTorchLayer(output: string, onLine: (line: string) => void): Promise<void> {
+export async function writeTorchLayer(output: string, onLine: Progress): Promise<void> {
   const suite = (await runCommand("sh", ["-c", ". /etc/os-release && echo $VERSION_CODENAME"])).trim();
   await runCommand("mmdebstrap", torchArguments(suite, output, aptSources()), {
     onLine,
@@ -59,7 +60,9 @@ export async function writeTorchLayer(output: string, onLine: (line: string) => 
 /** The machine's own package sources. */
 function aptSources(): string[] {
   const dir = "/etc/apt/sources.list.d";
-  const names = existsSync(dir) ? readdirSync(dir).filter((name) => /^debian.*\.(sources|list)$/.test(name)) : [];
+  const names = existsSync(dir)
+    ? readdirSync(dir).filter((name) => /^debian.*\.(sources|list)$/.test(name))
+    : [];
   const list = "/etc/apt/sources.list";
   return [...(existsSync(list) ? [list] : []), ...names.sort().map((name) => join(dir, name))];
 }
