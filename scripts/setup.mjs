@@ -53,6 +53,7 @@ function installDebianPackages(withBrowser) {
       : [],
   );
   const missing = [...new Set(wanted)].filter((name) => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: dpkg-query's own format, not a template
     const query = spawnSync("dpkg-query", ["-W", "-f=${db:Status-Status}", name], { encoding: "utf8" });
     if (query.error)
       throw new SetupError("this machine has no dpkg.", "Dekuper's local network needs Debian.");
