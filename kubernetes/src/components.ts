@@ -153,6 +153,9 @@ export function planComponents(layout: ClusterLayout, settings: ClusterSettings)
         `--root-ca-file=${pki("ca.crt")}`,
         "--use-service-account-credentials=true",
         "--leader-elect=false",
+        // It makes an account for each controller at its start, which the default rate stretches to a second.
+        "--kube-api-qps=200",
+        "--kube-api-burst=400",
         "--bind-address=127.0.0.1",
         "--profiling=false",
         GATES,

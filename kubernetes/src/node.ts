@@ -5,7 +5,7 @@ import type { SimulatedGpus } from "./settings.ts";
 export interface NodeObject {
   metadata: { name: string; labels?: Record<string, string> };
   status?: {
-    conditions?: { type: string; status: string }[];
+    conditions?: { type: string; status: string; lastHeartbeatTime?: string }[];
     capacity?: Record<string, string>;
     allocatable?: Record<string, string>;
   };
@@ -17,8 +17,14 @@ export function nodePath(name: string): string {
   return `/api/v1/nodes/${name}`;
 }
 
-export function isReady(node: NodeObject): boolean {
-  return node.status?.conditions?.some(({ type, status }) => type === "Ready" && status === "True") ?? false;
+/**
+ * Whether a kubelet that started at `since` (milliseconds) has said that it is ready: a state folder's node still
+ * shows what the last kubelet said. Heartbeats are told in whole seconds.
+ */
+export function isReady(node: NodeObject, since: number): boolean {
+  const ready = node.status?.conditions?.find(({ type }) => type === "Ready");
+  const heartbeat = Date.parse(ready?.lastHeartbeatTime ?? "");
+  return ready?.status === "True" && heartbeat >= Math.floor(since / 1000) * 1000;
 }
 
 /** Whether the node shows the GPUs it is to have; a kubelet that registers anew forgets them. */

@@ -74,10 +74,13 @@ export function allProcesses(): number[] {
     .map(Number);
 }
 
-/** Resident memory in KiB; 0 when the process is gone. */
-export function residentKiB(pid: number): number {
+/**
+ * A process's proportional set size in KiB; 0 when it is gone. Plain resident size would count the one binary that
+ * six of a cluster's processes share six times.
+ */
+export function proportionalKiB(pid: number): number {
   try {
-    const line = readFileSync(`/proc/${pid}/status`, "utf8").match(/^VmRSS:\s+(\d+) kB$/m);
+    const line = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8").match(/^Pss:\s+(\d+) kB$/m);
     return Number(line?.[1] ?? 0);
   } catch {
     return 0;

@@ -69,9 +69,8 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
   await checkMachine(options.name);
   const binDir = await ensureBinaries(options);
   const progress = onProgress ? { onProgress } : {};
-  const images: ClusterImage[] = [];
-  for (const name of ["pause", ...options.images] as const)
-    images.push(await ensureImage(name, { cacheDir, ...progress }));
+  const names = ["pause", ...options.images] as const;
+  const images = await Promise.all(names.map((name) => ensureImage(name, { cacheDir, ...progress })));
   const imageStore = await ensureImageStore({ cacheDir, binDir, images, ...progress });
   signal?.throwIfAborted();
   const lock = await acquireLock(layout.lifecycleLock, { waitMs: 180_000 });
@@ -171,7 +170,7 @@ function startFailed(layout: ClusterLayout, status: SupervisorStatus | undefined
   const why = status?.error?.message ?? "its supervisor ended";
   return new KubernetesError("CLUSTER_FAILED", `the cluster in ${layout.stateDir} did not start: ${why}`, {
     details: { timeline: status?.timeline, log },
-    hint: `read the logs in ${layout.logDir}`,
+    hint: status?.error?.hint ?? `read the logs in ${layout.logDir}`,
   });
 }
 

@@ -1,6 +1,6 @@
 import { lockHolder } from "./file-lock.ts";
 import { clusterLayout } from "./layout.ts";
-import { residentKiB } from "./processes.ts";
+import { proportionalKiB } from "./processes.ts";
 import {
   type ClusterPhase,
   type ClusterSettings,
@@ -16,9 +16,9 @@ export interface ClusterStatus {
   name: string | undefined;
   kubeconfigPath: string;
   supervisorPid: number | undefined;
-  components: (ComponentStatus & { residentMiB: number })[];
-  /** Of all the cluster's processes, pods and shims included. */
-  residentMiB: number;
+  components: (ComponentStatus & { memoryMiB: number })[];
+  /** Of all the cluster's processes, pods and shims included. A page that several share counts once, by shares. */
+  memoryMiB: number;
   /** Milliseconds from the supervisor's start to each step. */
   timeline: Record<string, number>;
   error: SupervisorStatus["error"] | undefined;
@@ -39,9 +39,9 @@ export async function clusterStatus(stateDir: string): Promise<ClusterStatus> {
     supervisorPid: supervisor?.pid,
     components: (status?.components ?? []).map((component) => ({
       ...component,
-      residentMiB: component.pid ? toMiB(residentKiB(component.pid)) : 0,
+      memoryMiB: component.pid ? toMiB(proportionalKiB(component.pid)) : 0,
     })),
-    residentMiB: toMiB(processes.reduce((sum, pid) => sum + residentKiB(pid), 0)),
+    memoryMiB: toMiB(processes.reduce((sum, pid) => sum + proportionalKiB(pid), 0)),
     timeline: status?.timeline ?? {},
     error: status?.error,
   };

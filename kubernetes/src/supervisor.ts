@@ -27,6 +27,7 @@ import { SupervisedProcess } from "./supervised-process.ts";
 
 /** How long a start may take before it is given up. */
 const START_DEADLINE_MS = 120_000;
+const HOPELESS_RESTARTS = 5;
 const POLL_MS = 40;
 /** How often the node is looked at once all runs. */
 const NODE_CHECK_MS = 3000;
@@ -169,11 +170,12 @@ export class Supervisor {
   }
 
   async #untilNodeReady(api: ApiClient): Promise<void> {
+    const since = Date.now();
     await this.#until("node", async () => {
       const node = await api.call<NodeObject>(nodePath(this.#settings.name)).catch(() => undefined);
       if (!node) return false;
       await this.#advertise(api, node);
-      return isReady(node) && showsGpus(node, this.#settings.gpus);
+      return isReady(node, since) && showsGpus(node, this.#settings.gpus);
     });
   }
 
@@ -211,6 +213,7 @@ export class Supervisor {
     while (!(await isDone())) {
       if (signal.aborted)
         throw new KubernetesError("CLUSTER_FAILED", "the cluster was stopped while it started");
+      this.#refuseCrashLoop();
       if (performance.now() - this.#startedAt > START_DEADLINE_MS) {
         throw new KubernetesError(
           "CLUSTER_FAILED",
@@ -223,6 +226,15 @@ export class Supervisor {
       await delay(POLL_MS);
     }
     this.#mark(step);
+  }
+
+  /** A part that dies again and again while the cluster starts will not come up by waiting. */
+  #refuseCrashLoop(): void {
+    const looping = [...this.#processes.values()].find((one) => one.status().restarts >= HOPELESS_RESTARTS);
+    if (!looping) return;
+    throw new KubernetesError("CLUSTER_FAILED", `${looping.name} dies again and again`, {
+      hint: `read ${join(this.#layout.logDir, `${looping.name}.log`)}`,
+    });
   }
 
   #mark(step: string): void {

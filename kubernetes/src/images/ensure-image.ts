@@ -21,6 +21,8 @@ export interface EnsureImageOptions {
 interface ImageRecipe {
   /** The Debian package whose version tells one image from another. */
   debianPackage: string;
+  /** Whether the image is made of the machine's own installed package. */
+  isInstalled: boolean;
   config: ImageConfig;
   /** Anything else that shapes the layer. */
   shape: string;
@@ -32,18 +34,21 @@ const RECIPE_VERSION = 1;
 const RECIPES: Record<ImageName, ImageRecipe> = {
   pause: {
     debianPackage: "busybox-static",
+    isInstalled: true,
     config: { Env: ["PATH=/bin"], Entrypoint: ["/bin/busybox", "sleep", "2147483647"], User: "65535:65535" },
     shape: "",
     writeLayer: writeBusyboxLayer,
   },
   busybox: {
     debianPackage: "busybox-static",
+    isInstalled: true,
     config: { Env: ["PATH=/bin"], Cmd: ["sh"] },
     shape: "",
     writeLayer: writeBusyboxLayer,
   },
   torch: {
     debianPackage: "python3-torch",
+    isInstalled: false,
     config: { Env: ["PATH=/usr/local/bin:/usr/bin:/bin"], Cmd: ["python3"] },
     shape: torchArguments("", "", []).join("\n"),
     writeLayer: writeTorchLayer,
@@ -54,7 +59,7 @@ const RECIPES: Record<ImageName, ImageRecipe> = {
 export async function ensureImage(name: ImageName, options: EnsureImageOptions): Promise<ClusterImage> {
   const { cacheDir, onProgress = silent } = options;
   const recipe = RECIPES[name];
-  const version = await candidateVersion(recipe.debianPackage);
+  const version = await packageVersion(recipe);
   const key = createHash("sha256")
     .update(JSON.stringify([RECIPE_VERSION, name, version, recipe.config, recipe.shape]))
     .digest("hex");
@@ -119,12 +124,12 @@ async function makeImage(
   return image;
 }
 
-/** The version of a package that would be installed now. */
-async function candidateVersion(debianPackage: string): Promise<string> {
-  const policy = await runCommand("apt-cache", ["policy", debianPackage], {
-    env: { ...process.env, LC_ALL: "C" },
-  });
-  const version = policy.match(/Candidate: (\S+)/)?.[1];
+/** The version that the image would have if it were made now: of the installed package, or of the one to be had. */
+async function packageVersion({ debianPackage, isInstalled }: ImageRecipe): Promise<string> {
+  const env = { ...process.env, LC_ALL: "C" };
+  const version = isInstalled
+    ? (await runCommand("dpkg-query", ["--show", debianPackage], { env })).trim().split("\t")[1]
+    : (await runCommand("apt-cache", ["policy", debianPackage], { env })).match(/Candidate: (\S+)/)?.[1];
   if (version && version !== "(none)") return version;
   throw new KubernetesError("IMAGE_FAILED", `Debian's package ${debianPackage} is not to be had`, {
     details: { debianPackage },
