@@ -1,13 +1,13 @@
 /**
- * Deploys the market through the Ignition modules:
- * `npx hardhat run scripts/deploy.ts --network external`
+ * Deploys the market through the Ignition modules, compiling first if a source has changed:
+ * `npx hardhat run --no-compile scripts/deploy.ts --network external`
  *
  * Environment: DEKUPER_RPC_URL, DEKUPER_DEPLOYER_KEY; DEKUPER_PARAMETERS (`local`, `production` or a path; default
  * `local`); DEKUPER_TOKEN (the payment token; without it a demo token is deployed, in production it must be named);
  * DEKUPER_GOVERNOR, DEKUPER_GUARDIAN, DEKUPER_FEE_RECIPIENT (default: the deployer, in production they must be named);
  * DEKUPER_DEPLOYMENT (production: the name under which an interrupted deployment can be taken up again).
  *
- * Prints one JSON line on stdout, and nothing else there.
+ * Prints one JSON line on stdout, and nothing else there (without `--no-compile`, `hardhat run` puts an empty line before it).
  */
 import { randomUUID } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -38,6 +38,18 @@ async function firstNonce(folder: string, current: number): Promise<number> {
   return current;
 }
 
+/** What the compiler has to say is not part of the answer. */
+async function build(): Promise<void> {
+  const log = console.log;
+  console.log = console.error;
+  try {
+    await hre.tasks.getTask("build").run({ quiet: true, noTests: true });
+  } finally {
+    console.log = log;
+  }
+}
+
+await build();
 const connection = await hre.network.create();
 const { ethers, ignition } = connection;
 const [deployer] = await ethers.getSigners();
