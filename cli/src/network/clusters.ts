@@ -1,7 +1,20 @@
 import { createHash } from "node:crypto";
 import { defaultCacheDir, type RunningCluster, startCluster } from "@dekuper/kubernetes";
-import type { Progress } from "./output.ts";
+import { DekuperError } from "@dekuper/protocol";
 import type { NetworkState } from "./state.ts";
+import type { UpOptions } from "./up.ts";
+
+/** A cluster for one provider, embedded or existing. */
+export interface ClusterSource {
+  readonly provider: string;
+  readonly kubeconfig: string;
+  /** The embedded cluster's state folder. */
+  readonly clusterDir?: string;
+  /** By digest. */
+  readonly helperImage: string;
+  /** Short names to references by digest. */
+  readonly images: Readonly<Record<string, string>>;
+}
 
 /** GPUs that the local network's providers pretend to have. */
 const SIMULATED = [
@@ -9,33 +22,45 @@ const SIMULATED = [
   { count: 4, product: "NVIDIA-L40S", memoryMiB: 46_068 },
 ] as const;
 
-/** Starts one embedded cluster for each name, side by side; each is in the record before it starts. */
-export async function startClusters(
-  state: NetworkState,
-  names: readonly string[],
-  options: { images: readonly ("busybox" | "torch")[]; progress: Progress; signal?: AbortSignal | undefined },
-): Promise<RunningCluster[]> {
-  const clusters = names.map((name, index) => ({
-    name,
-    gpus: SIMULATED[index % SIMULATED.length] ?? SIMULATED[0],
-    stateDir: state.path("providers", name, "cluster"),
+/** The providers' clusters: existing ones by kubeconfig, else embedded ones side by side. */
+export async function openClusters(options: UpOptions): Promise<ClusterSource[]> {
+  const { kubeconfigs, helperImage, state } = options;
+  if (kubeconfigs === undefined || kubeconfigs.length === 0) {
+    const names = Array.from({ length: options.providers ?? 2 }, (_, index) => `provider${index + 1}`);
+    return startEmbedded(state, names, options);
+  }
+  if (helperImage === undefined) {
+    throw new DekuperError("USAGE", "--kubeconfig needs --helper-image host/name@sha256:… (a busybox that the cluster can pull).");
+  }
+  return kubeconfigs.map((kubeconfig, index) => ({
+    provider: `provider${index + 1}`,
+    kubeconfig,
+    helperImage,
+    images: options.imageNames ?? {},
   }));
-  state.update((record) => ({
-    ...record,
-    clusterDirs: [...record.clusterDirs, ...clusters.map(({ stateDir }) => stateDir)],
-  }));
+}
+
+/** Each cluster is in the record before it starts. */
+async function startEmbedded(state: NetworkState, names: readonly string[], options: UpOptions): Promise<ClusterSource[]> {
+  const { progress, signal } = options;
+  const dirs = names.map((name) => state.path("providers", name, "cluster"));
+  state.update((record) => ({ ...record, clusterDirs: [...record.clusterDirs, ...dirs] }));
   const settled = await Promise.allSettled(
-    clusters.map(({ name, gpus, stateDir }) =>
-      startCluster({
+    names.map(async (name, index): Promise<ClusterSource> => {
+      const stateDir = dirs[index] ?? state.path(name);
+      const gpus = SIMULATED[index % SIMULATED.length] ?? SIMULATED[0];
+      const cluster = await startCluster({
         name: clusterName(state, name),
         stateDir,
         cacheDir: defaultCacheDir(),
         gpus,
-        images: options.images,
-        onProgress: (line) => options.progress.detail(`${name}: ${line}`),
-        ...(options.signal === undefined ? {} : { signal: options.signal }),
-      }),
-    ),
+        images: options.images ?? ["busybox"],
+        onProgress: (line) => progress.detail(`${name}: ${line}`),
+        ...(signal === undefined ? {} : { signal }),
+      });
+      progress.done(`${name}: Kubernetes ready with ${gpus.count}x ${gpus.product} (simulated)`);
+      return { provider: name, kubeconfig: cluster.kubeconfigPath, clusterDir: stateDir, ...imagesOf(cluster) };
+    }),
   );
   return settled.map((result) => {
     if (result.status === "rejected") throw result.reason;
@@ -43,7 +68,14 @@ export async function startClusters(
   });
 }
 
+function imagesOf(cluster: RunningCluster): Pick<ClusterSource, "helperImage" | "images"> {
+  const images = Object.fromEntries(
+    cluster.images.filter(({ name }) => name !== "pause").map(({ name, reference }) => [name, reference]),
+  );
+  return { images, helperImage: images.busybox ?? "" };
+}
+
 /** Unique on the machine: two local networks may run at once. */
-function clusterName(state: NetworkState, name: string): string {
-  return `${name}-${createHash("sha256").update(state.dir).digest("hex").slice(0, 4)}`;
+function clusterName(state: NetworkState, provider: string): string {
+  return `${provider}-${createHash("sha256").update(state.dir).digest("hex").slice(0, 4)}`;
 }

@@ -1,0 +1,45 @@
+/**
+ * `npm run bench [-- latency|gas|oracle] [--runs N] [--json]`: measures side by side with a baseline in the same run, prints a
+ * table (or JSON on stdout) and, without a name or with --write, rewrites its part of docs/benchmarks.md. Never asserts a time.
+ */
+import { parseArgs } from "node:util";
+import { measureGas } from "./gas.ts";
+import { measureLatency } from "./latency.ts";
+import { measureOracle } from "./oracle.ts";
+import { type Report, writeReports } from "./lib/report.ts";
+
+const benches: Readonly<Record<string, (runs: number) => Promise<Report>>> = {
+  latency: measureLatency,
+  gas: measureGas,
+  oracle: measureOracle,
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    json: { type: "boolean", default: false },
+    write: { type: "boolean", default: false },
+    runs: { type: "string", default: "20" },
+  },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(benches);
+const runs = Number(values.runs);
+const unknown = names.find((name) => !(name in benches));
+if (unknown !== undefined || !Number.isInteger(runs) || runs < 1) {
+  console.error(unknown === undefined ? `--runs: got ${values.runs}, expected a whole number above 0` : `no such bench: ${unknown}; there are ${Object.keys(benches).join(", ")}`);
+  process.exit(2);
+}
+
+const reports: Report[] = [];
+for (const name of names) {
+  const bench = benches[name];
+  if (bench === undefined) continue;
+  const report = await bench(runs);
+  reports.push(report);
+  if (!values.json) console.log(`\n${report.title}\n\n${report.table}\n`);
+}
+if (values.json) {
+  const json = reports.length === 1 ? reports[0]?.json : Object.fromEntries(reports.map((report) => [report.name, report.json]));
+  console.log(JSON.stringify(json));
+}
+if (values.write || positionals.length === 0) await writeReports(reports);

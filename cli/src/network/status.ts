@@ -1,0 +1,62 @@
+import { isAlive } from "@dekuper/kubernetes/processes";
+import { clusterStatus } from "@dekuper/kubernetes";
+import type { NetworkState } from "./state.ts";
+
+/** What runs of a local network. */
+export interface NetworkStatus {
+  readonly running: boolean;
+  readonly stateDir: string;
+  readonly rpcUrl?: string | undefined;
+  readonly dappUrl?: string | undefined;
+  readonly processes: readonly { name: string; pid: number; alive: boolean; log: string }[];
+  readonly providers: readonly {
+    name: string;
+    node: string;
+    kubeconfig: string;
+    cluster: string;
+    oracle: unknown;
+  }[];
+}
+
+/** Looks at every part; a part that does not answer is shown so. */
+export async function networkStatus(state: NetworkState): Promise<NetworkStatus> {
+  const record = state.load();
+  const processes = (record?.processes ?? []).map(({ name, identity, logFile }) => ({
+    name,
+    pid: identity.pid,
+    alive: isAlive(identity),
+    log: logFile,
+  }));
+  const providers = await Promise.all(
+    (record?.providers ?? []).map(async (provider) => ({
+      name: provider.name,
+      node: provider.operator.address,
+      kubeconfig: provider.kubeconfig,
+      cluster: provider.clusterDir === undefined ? "external" : await phaseOf(provider.clusterDir),
+      oracle: await fetchJson(`${provider.statusUrl}/status`),
+    })),
+  );
+  return {
+    running: processes.length > 0 && processes.every(({ alive }) => alive),
+    stateDir: state.dir,
+    rpcUrl: record?.network?.rpcUrls[0],
+    dappUrl: record?.dappUrl,
+    processes,
+    providers,
+  };
+}
+
+async function phaseOf(clusterDir: string): Promise<string> {
+  const status = await clusterStatus(clusterDir);
+  return status.phase;
+}
+
+/** Undefined: it does not answer. */
+export async function fetchJson(url: string): Promise<Record<string, unknown> | undefined> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    return (await answer.json()) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
+}
