@@ -1,0 +1,48 @@
+import { type OutputAttestation, taskRegistryAbi } from "@dekuper/protocol";
+import { encodeFunctionData, type Hex } from "viem";
+import type { GasBudget } from "../journal/transactions.ts";
+
+/** What the oracle sends: each call once for its purpose, from its gas budget (rule 31). */
+export type Call =
+  | { readonly name: "acceptTask"; readonly args: readonly [taskId: Hex] }
+  | { readonly name: "startLease"; readonly args: readonly [leaseId: Hex, attempt: number] }
+  | {
+      readonly name: "checkpoint";
+      readonly args: readonly [leaseId: Hex, attempt: number, step: bigint, digest: Hex];
+    }
+  | { readonly name: "completeLease"; readonly args: readonly [OutputAttestation, signature: Hex] }
+  | { readonly name: "failLease"; readonly args: readonly [leaseId: Hex, attempt: number, reason: Hex] }
+  | { readonly name: "settle"; readonly args: readonly [leaseId: Hex] }
+  | { readonly name: "expire"; readonly args: readonly [leaseId: Hex] };
+
+const RESERVED: ReadonlySet<Call["name"]> = new Set(["startLease", "completeLease", "failLease"]);
+
+/** Gas that start, complete and fail of one lease may take together, with room. */
+export const RESERVED_GAS_PER_LEASE = 1_200_000n;
+
+export function budgetOf(call: Call): GasBudget {
+  return RESERVED.has(call.name) ? "reserved" : "capped";
+}
+
+/** The same purpose twice is the same transaction: a second request joins the first. */
+export function purposeOf(call: Call): string {
+  switch (call.name) {
+    case "completeLease":
+      return `completeLease:${call.args[0].leaseId}:${call.args[0].attempt}`;
+    case "startLease":
+    case "failLease":
+      return `${call.name}:${call.args[0]}:${call.args[1]}`;
+    case "checkpoint":
+      return `checkpoint:${call.args[0]}:${call.args[1]}:${call.args[2]}`;
+    default:
+      return `${call.name}:${call.args[0]}`;
+  }
+}
+
+export function encodeCall(call: Call): Hex {
+  return encodeFunctionData({
+    abi: taskRegistryAbi,
+    functionName: call.name,
+    args: call.args,
+  } as Parameters<typeof encodeFunctionData>[0]);
+}

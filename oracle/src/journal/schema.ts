@@ -1,0 +1,96 @@
+/** Each entry is run once, in order; the file's `user_version` counts them. Never edit one that was released. */
+export const migrations: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+  -- Facts of the chain: each row names its block, so that a reorg can take it back.
+  CREATE TABLE blocks (number INTEGER PRIMARY KEY, hash TEXT NOT NULL) STRICT;
+  CREATE TABLE tasks (
+    lease_id TEXT PRIMARY KEY,
+    task_id TEXT NOT NULL,
+    consumer TEXT NOT NULL,
+    order_json TEXT NOT NULL,
+    open_until INTEGER NOT NULL,
+    block INTEGER NOT NULL
+  ) STRICT;
+  CREATE TABLE lease_events (
+    lease_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    node TEXT,
+    attempt INTEGER,
+    block INTEGER NOT NULL,
+    log_index INTEGER NOT NULL,
+    PRIMARY KEY (block, log_index)
+  ) STRICT;
+  CREATE INDEX lease_events_by_lease ON lease_events (lease_id);
+  CREATE INDEX lease_events_by_node ON lease_events (node, kind);
+  CREATE TABLE node_events (node TEXT NOT NULL, block INTEGER NOT NULL, log_index INTEGER NOT NULL,
+    PRIMARY KEY (block, log_index)) STRICT;
+
+  -- The journal: one row an attempt, a step is taken when its column is set.
+  CREATE TABLE attempts (
+    lease_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    task_id TEXT NOT NULL,
+    consumer TEXT NOT NULL,
+    order_json TEXT NOT NULL,
+    adopted INTEGER NOT NULL DEFAULT 0,
+    created_at INTEGER NOT NULL,
+    accepted_at INTEGER,
+    ensured_at INTEGER,
+    pod_seen_at INTEGER,
+    inputs_sent_at INTEGER,
+    started_at INTEGER,
+    stop_asked_at INTEGER,
+    run_json TEXT,
+    log_taken_at INTEGER,
+    sealed_json TEXT,
+    signature TEXT,
+    posted_at INTEGER,
+    released_at INTEGER,
+    settled_at INTEGER,
+    ended_status TEXT,
+    ended_at INTEGER,
+    torn_down_at INTEGER,
+    fail_reason TEXT,
+    PRIMARY KEY (lease_id, attempt)
+  ) STRICT;
+  CREATE TABLE attestations (
+    lease_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    ciphertext_root TEXT NOT NULL,
+    PRIMARY KEY (lease_id, attempt)
+  ) STRICT;
+  CREATE INDEX attestations_by_root ON attestations (ciphertext_root);
+  CREATE TRIGGER attestations_are_final BEFORE UPDATE ON attestations
+    BEGIN SELECT RAISE(ABORT, 'an attestation is never changed'); END;
+  CREATE TRIGGER attestations_stay BEFORE DELETE ON attestations
+    BEGIN SELECT RAISE(ABORT, 'an attestation is never deleted'); END;
+
+  -- The transaction queue: written before anything is sent.
+  CREATE TABLE transactions (
+    id INTEGER PRIMARY KEY,
+    purpose TEXT NOT NULL,
+    budget TEXT NOT NULL,
+    nonce INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    data TEXT NOT NULL,
+    gas TEXT NOT NULL,
+    state TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    block INTEGER,
+    cost TEXT
+  ) STRICT;
+  CREATE INDEX transactions_by_state ON transactions (state);
+  CREATE INDEX transactions_by_purpose ON transactions (purpose);
+  CREATE TABLE sends (
+    hash TEXT PRIMARY KEY,
+    transaction_id INTEGER NOT NULL REFERENCES transactions (id),
+    raw TEXT NOT NULL,
+    max_fee TEXT NOT NULL,
+    tip TEXT NOT NULL,
+    sent_at INTEGER NOT NULL
+  ) STRICT;
+  `,
+];

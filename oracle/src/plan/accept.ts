@@ -1,0 +1,144 @@
+import {
+  type Isolation,
+  isolationClasses,
+  leaseRate,
+  type NodeStatus,
+  type Order,
+  parseImage,
+  type TaskSpec,
+} from "@dekuper/protocol";
+import type { Seconds } from "./plan.ts";
+
+/** An order that nobody has taken. */
+export interface OpenTaskFacts {
+  readonly order: Order;
+  /** When this node's ticket is admitted; undefined: never. */
+  readonly admittedAt: Seconds | undefined;
+  /** The order has `minConfirmations`. */
+  readonly isConfirmed: boolean;
+  /** The spec and its inputs are in this node's store and match the order; a reason: they cannot be had, or do not match. */
+  readonly material:
+    | { readonly kind: "unknown" }
+    | { readonly kind: "ready"; readonly spec: TaskSpec; readonly imageProblem?: string | undefined }
+    | { readonly kind: "missing"; readonly retryAt: Seconds }
+    | { readonly kind: "invalid"; readonly reason: string };
+}
+
+interface Share {
+  readonly gpus: number;
+  readonly vCpus: number;
+  readonly memoryMiB: bigint;
+}
+
+/** What this node can and will take. */
+export interface AcceptFacts {
+  readonly evidence: "readable" | "unreadable";
+  readonly mayAct: boolean;
+  readonly maySign: boolean;
+  readonly isStopping: boolean;
+  readonly diskFull: boolean;
+  readonly clusterReachable: boolean;
+  readonly holdsLeaderLock: boolean;
+  /** Undefined: not registered. */
+  readonly status: NodeStatus | undefined;
+  readonly hasStake: boolean;
+  readonly available: Share;
+  readonly storageMiB: bigint;
+  readonly gpuModel: string;
+  readonly isolation: Isolation;
+  /** Base units per hour; the higher of posted and floor binds. */
+  readonly posted: { readonly perGpuHour: bigint; readonly perVCpuHour: bigint };
+  readonly floor: { readonly perGpuHour: bigint; readonly perVCpuHour: bigint };
+  readonly imageHosts: readonly string[];
+  readonly isLocalNetwork: boolean;
+  /** The account holds the gas to finish one more lease than it has. */
+  readonly hasGasReserve: boolean;
+  readonly liveLeases: number;
+  readonly maxLeases: number;
+  readonly maxInputBytes: number;
+}
+
+/** `fetch`: get spec and inputs, then ask again. `refuse` is for good; `wait` says when to look again. */
+export type AcceptPlan =
+  | { readonly kind: "accept" }
+  | { readonly kind: "fetch" }
+  | { readonly kind: "wait"; readonly reason: string; readonly lookAgainAt: Seconds | undefined }
+  | { readonly kind: "refuse"; readonly reason: string };
+
+const refuse = (reason: string): AcceptPlan => ({ kind: "refuse", reason });
+const wait = (reason: string, lookAgainAt?: Seconds): AcceptPlan => ({ kind: "wait", reason, lookAgainAt });
+
+/** Whether this node takes an open order. Cheap questions first; nothing is fetched for an order that does not fit. */
+export function planAccept(open: OpenTaskFacts, node: AcceptFacts, now: Seconds): AcceptPlan {
+  const { order } = open;
+  if (now > Number(order.openUntil)) return refuse("closed");
+  const blocked = nodeProblem(node);
+  if (blocked !== undefined) return wait(blocked);
+  const mismatch = orderProblem(order, node);
+  if (mismatch !== undefined) return refuse(mismatch);
+  if (open.admittedAt === undefined) return refuse("ticket-never-admitted");
+  if (node.liveLeases >= node.maxLeases) return wait("lease-limit");
+  if (!fits(order, node.available)) return wait("no-free-capacity");
+  if (!node.hasStake) return wait("stake-too-low");
+  if (!node.hasGasReserve) return wait("gas-reserve");
+  if (!open.isConfirmed) return wait("confirmations");
+  const material = materialPlan(open, node);
+  if (material !== undefined) return material;
+  if (now < open.admittedAt) return wait("ticket-not-admitted-yet", open.admittedAt);
+  return { kind: "accept" };
+}
+
+/** Why the node takes nothing at all now. */
+function nodeProblem(node: AcceptFacts): string | undefined {
+  if (node.evidence === "unreadable") return "chain-unreadable";
+  if (node.isStopping) return "stopping";
+  if (!node.mayAct) return "read-only";
+  if (!node.maySign) return "signing-stopped";
+  if (!node.holdsLeaderLock) return "leader-lock";
+  if (node.diskFull) return "disk-full";
+  if (!node.clusterReachable) return "cluster-unreachable";
+  if (node.status === undefined) return "not-registered";
+  return node.status === "Active" ? undefined : "not-active";
+}
+
+/** Why this order never fits this node. */
+function orderProblem(order: Order, node: AcceptFacts): string | undefined {
+  if (order.verification !== 0) return "verification-unsupported";
+  if (order.isolation > isolationClasses.indexOf(node.isolation)) return "isolation-too-weak";
+  if (order.gpus > 0 && order.gpuModel !== "" && order.gpuModel !== node.gpuModel) return "other-gpu-model";
+  if (order.storageMiB > node.storageMiB) return "storage-too-small";
+  const need = { gpus: order.gpus, vCpus: order.vCpus };
+  if (order.ratePerHour < leaseRate(node.posted, need)) return "rate-below-posted";
+  return order.ratePerHour < leaseRate(node.floor, need) ? "rate-below-floor" : undefined;
+}
+
+function materialPlan({ material }: OpenTaskFacts, node: AcceptFacts): AcceptPlan | undefined {
+  switch (material.kind) {
+    case "unknown":
+      return { kind: "fetch" };
+    case "missing":
+      return wait("spec-not-found", material.retryAt);
+    case "invalid":
+      return refuse(material.reason);
+    case "ready": {
+      const { spec, imageProblem } = material;
+      if (!isImageAllowed(spec.image, node)) return refuse("image-host-not-allowed");
+      if (imageProblem !== undefined) return refuse(imageProblem);
+      const inputBytes = spec.inputs.reduce((sum, input) => sum + input.size, 0);
+      return inputBytes > node.maxInputBytes ? refuse("inputs-too-large") : undefined;
+    }
+  }
+}
+
+/** By digest, from a host on the list; `localhost` only where the images were imported (rule 34). */
+export function isImageAllowed(
+  image: string,
+  node: { readonly imageHosts: readonly string[]; readonly isLocalNetwork: boolean },
+): boolean {
+  const { host } = parseImage(image);
+  return host === "localhost" ? node.isLocalNetwork : node.imageHosts.includes(host);
+}
+
+function fits(order: Order, free: Share): boolean {
+  return order.gpus <= free.gpus && order.vCpus <= free.vCpus && order.memoryMiB <= free.memoryMiB;
+}

@@ -1,0 +1,68 @@
+import type { LeaseStatus } from "@dekuper/protocol";
+import type { AttemptStage } from "../cluster/driver.ts";
+import type { Seconds } from "./plan.ts";
+
+/** What the chain says of a lease attempt of this node. */
+export interface LeaseFacts {
+  /** `unreadable`: the rest is the last that could be read, and proves nothing. */
+  readonly evidence: "readable" | "unreadable";
+  readonly status: LeaseStatus;
+  /** The chain names this node and this attempt. */
+  readonly isMine: boolean;
+  /** The assignment has `minConfirmations`. */
+  readonly isConfirmed: boolean;
+  /**
+   * Final on chain, from two RPCs where two are configured: this attempt needs no pod any more (Completed, ended, or given
+   * to somebody else). The only thing on which anything is ever torn down.
+   */
+  readonly isFinallyOver: boolean;
+  readonly acceptedAt: Seconds;
+  readonly startDeadline: Seconds;
+  readonly startedAt: Seconds;
+  readonly lastClaimAt: Seconds;
+  readonly lastStep: number;
+  readonly stoppedAt: Seconds;
+  readonly challengeEndsAt: Seconds;
+  readonly maxDuration: number;
+  readonly completionGrace: number;
+  readonly outageGrace: number;
+  readonly minCheckpointInterval: number;
+}
+
+/** What the cluster says of the attempt; unreachable is not absent. */
+export type ClusterFacts =
+  | { readonly isReachable: false }
+  | {
+      readonly isReachable: true;
+      /** Absent: for how many seconds it has been missing in every answer of the API. */
+      readonly missingFor: number;
+      readonly pod?: { readonly stage: AttemptStage; readonly isTerminating: boolean } | undefined;
+    };
+
+/** What the journal says was done. */
+export interface JournalFacts {
+  readonly podSeen: boolean;
+  readonly inputsSent: boolean;
+  readonly stopAsked: boolean;
+  readonly sealed: boolean;
+  /** The attestation is stored: its content is fixed for ever. */
+  readonly attested: boolean;
+  readonly signed: boolean;
+  readonly released: boolean;
+  readonly tornDown: boolean;
+  /** Its end was seen final once: it never comes back, whatever the chain or the cluster say later. */
+  readonly ended: boolean;
+}
+
+/** What holds for the whole node. */
+export interface NodeFacts {
+  /** False: an empty journal met live leases, and nobody has said --adopt. */
+  readonly mayAct: boolean;
+  /** False: another daemon was seen under this key. */
+  readonly maySign: boolean;
+  readonly diskFull: boolean;
+  /** Seconds between checkpoint claims. */
+  readonly claimInterval: number;
+  /** Finished pods stay for a look (`dekuper demo --keep`). */
+  readonly keepFinishedPods: boolean;
+}

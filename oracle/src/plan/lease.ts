@@ -1,0 +1,160 @@
+import type { ClusterFacts, JournalFacts, LeaseFacts, NodeFacts } from "./facts.ts";
+import { act, done, type FailReason, type Plan, type Seconds, wait } from "./plan.ts";
+
+const ENDED: ReadonlySet<LeaseFacts["status"]> = new Set(["Settled", "Cancelled", "Failed", "Expired"]);
+
+/** How long a pod must be missing before its lease is given up. */
+export const MISSING_SECONDS = 5;
+
+interface Facts {
+  readonly lease: LeaseFacts;
+  readonly cluster: ClusterFacts;
+  readonly journal: JournalFacts;
+  readonly node: NodeFacts;
+}
+
+/**
+ * Decides the next safe step for one lease attempt. Pure and level-triggered: it looks at what is, not at what happened,
+ * so that any crash between two steps leads back here.
+ */
+export function planLease(facts: Facts, now: Seconds): Plan {
+  const { lease, node, journal } = facts;
+  if (!node.mayAct) return wait("read-only");
+  if (journal.ended) return planEnded(facts);
+  if (lease.evidence === "unreadable") return planBlind(facts);
+  if (ENDED.has(lease.status) || (lease.isFinallyOver && !lease.isMine))
+    return lease.isFinallyOver ? planEnded(facts) : wait("finality");
+  if (!lease.isMine) return wait("not-mine");
+  switch (lease.status) {
+    case "Assigned":
+      return planAssigned(facts, now);
+    case "Running":
+    case "Stopping":
+      return planRunning(facts, now);
+    case "Completed":
+      return planCompleted(facts, now);
+    default:
+      return wait("not-mine");
+  }
+}
+
+/** Unreadable is not absent: what runs goes on, and an ended run's output may be brought to safety, nothing else. */
+function planBlind({ lease, cluster, journal, node }: Facts): Plan {
+  const isRunning = lease.isMine && (lease.status === "Running" || lease.status === "Stopping");
+  const isExited = cluster.isReachable && cluster.pod?.stage === "exited";
+  if (isRunning && isExited && !journal.sealed && !node.diskFull)
+    return act({ kind: "seal", cancelled: isCancelled(lease, journal) });
+  return wait("chain-unreadable");
+}
+
+/** The end is final: the namespace goes, and stays gone. */
+function planEnded({ cluster, journal, node }: Facts): Plan {
+  if (journal.tornDown) return done;
+  if (!cluster.isReachable) return wait("cluster-unreachable");
+  if (node.keepFinishedPods && journal.sealed) return journal.released ? done : act({ kind: "release" });
+  return act({ kind: "tearDown" });
+}
+
+function planAssigned({ lease, cluster, journal, node }: Facts, now: Seconds): Plan {
+  if (now > lease.startDeadline + lease.outageGrace) return act({ kind: "expire" });
+  if (now > lease.startDeadline) return wait("enforceable", lease.startDeadline + lease.outageGrace + 1);
+  if (!lease.isConfirmed) return wait("confirmations");
+  if (!cluster.isReachable) return wait("cluster-unreachable");
+  const { pod } = cluster;
+  if (pod === undefined) {
+    if (journal.podSeen) return planMissing(node, cluster.missingFor, "PodGoneBeforeStart");
+    return node.diskFull ? wait("disk-full") : act({ kind: "ensureAttempt" });
+  }
+  if (pod.isTerminating) return journal.podSeen ? fail(node, "PodGoneBeforeStart") : wait("terminating");
+  switch (pod.stage) {
+    case "pending":
+    case "awaiting-inputs": {
+      const giveUpAt = lease.startDeadline - margin(lease.startDeadline - lease.acceptedAt);
+      if (now >= giveUpAt) return fail(node, "NotStartedInTime");
+      if (pod.stage === "awaiting-inputs") return act({ kind: "sendInputs" });
+      return wait("pod-pending", giveUpAt);
+    }
+    case "running":
+    case "exited":
+      return node.maySign ? act({ kind: "startLease" }) : wait("signing-stopped");
+    case "gone":
+      return fail(node, "PodGoneBeforeStart");
+  }
+}
+
+function planRunning(facts: Facts, now: Seconds): Plan {
+  const { lease, cluster, journal, node } = facts;
+  const completeBy =
+    (lease.status === "Stopping" ? lease.stoppedAt : lease.startedAt + lease.maxDuration) +
+    lease.completionGrace;
+  if (now > completeBy + lease.outageGrace) return act({ kind: "expire" });
+  if (now > completeBy) return wait("enforceable", completeBy + lease.outageGrace + 1);
+  if (journal.attested) {
+    if (!node.maySign) return wait("signing-stopped");
+    return act({ kind: "complete" });
+  }
+  if (journal.sealed) return node.maySign ? act({ kind: "attest" }) : wait("signing-stopped");
+  if (!cluster.isReachable) return wait("cluster-unreachable");
+  const { pod } = cluster;
+  if (pod === undefined) return planMissing(node, cluster.missingFor, "PodGone");
+  if (pod.isTerminating && pod.stage !== "exited") return fail(node, "PodGone");
+  switch (pod.stage) {
+    case "gone":
+    case "pending":
+    case "awaiting-inputs":
+      // The main container ran when the lease was started; it cannot wait again unless it was replaced.
+      return fail(node, "PodGone");
+    case "running":
+      return planMain(facts, now);
+    case "exited": {
+      if (now >= completeBy - margin(lease.completionGrace)) return fail(node, "OutputUnreadable");
+      if (node.diskFull) return wait("disk-full");
+      return act({ kind: "seal", cancelled: isCancelled(lease, journal) });
+    }
+  }
+}
+
+/** The main container runs: stop it, claim, or let it run. */
+function planMain({ lease, journal, node }: Facts, now: Seconds): Plan {
+  if (lease.status === "Stopping") return act({ kind: "stopMain" });
+  const overAt = lease.startedAt + lease.maxDuration + margin(lease.completionGrace);
+  // The wrapper ends it at maxDuration by itself; this is for a wrapper that does not.
+  if (now >= overAt) return act({ kind: "stopMain" });
+  if (!node.maySign) return wait("signing-stopped");
+  const interval = Math.max(node.claimInterval, lease.minCheckpointInterval);
+  const claimAt = Math.max(lease.lastClaimAt, lease.startedAt) + interval;
+  const claimUntil = lease.startedAt + lease.maxDuration;
+  if (now >= claimAt && now <= claimUntil && !journal.stopAsked)
+    return act({ kind: "claimCheckpoint", step: lease.lastStep + 1 });
+  return wait("running", claimAt > now ? Math.min(claimAt, overAt) : overAt);
+}
+
+/** The result is on chain and on disk; the pod is needed no more, and goes once that is final. */
+function planCompleted({ lease, cluster, journal, node }: Facts, now: Seconds): Plan {
+  const settleAt = lease.challengeEndsAt + lease.outageGrace + 1;
+  if (now >= settleAt && node.maySign) return act({ kind: "settle" });
+  if (cluster.isReachable) {
+    if (!journal.released && cluster.pod?.stage === "exited") return act({ kind: "release" });
+    if (lease.isFinallyOver && !journal.tornDown && !node.keepFinishedPods) return act({ kind: "tearDown" });
+  }
+  return now >= settleAt ? wait("signing-stopped") : wait("challenge-window", settleAt);
+}
+
+/** One answer without the pod may be a mistake of the API; several, over some seconds, are not. */
+function planMissing(node: NodeFacts, missingFor: number, reason: FailReason): Plan {
+  return missingFor < MISSING_SECONDS ? wait("pod-missing") : fail(node, reason);
+}
+
+function fail(node: NodeFacts, reason: FailReason): Plan {
+  return node.maySign ? act({ kind: "fail", reason }) : wait("signing-stopped");
+}
+
+/** Stopped for the consumer's cancel, rather than ended by itself before it. */
+function isCancelled(lease: LeaseFacts, journal: JournalFacts): boolean {
+  return lease.status === "Stopping" && journal.stopAsked;
+}
+
+/** Room before a deadline, so that the transaction is mined in time: a quarter of the window, at most a minute. */
+export function margin(window: number): number {
+  return Math.max(1, Math.min(60, Math.floor(window / 4)));
+}

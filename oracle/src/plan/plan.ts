@@ -1,0 +1,52 @@
+/** Unix seconds of the chain's clock: the head's timestamp. */
+export type Seconds = number;
+
+/** What to do about one lease. Every action is safe to repeat. */
+export type LeaseAction =
+  | { readonly kind: "ensureAttempt" }
+  | { readonly kind: "sendInputs" }
+  | { readonly kind: "startLease" }
+  | { readonly kind: "claimCheckpoint"; readonly step: number }
+  | { readonly kind: "stopMain" }
+  | { readonly kind: "seal"; readonly cancelled: boolean }
+  | { readonly kind: "attest" }
+  | { readonly kind: "complete" }
+  | { readonly kind: "fail"; readonly reason: FailReason }
+  | { readonly kind: "expire" }
+  | { readonly kind: "release" }
+  | { readonly kind: "settle" }
+  | { readonly kind: "tearDown" };
+
+/** Goes on chain as the bytes of its name: at most 31 characters. */
+export type FailReason = "PodGoneBeforeStart" | "PodGone" | "NotStartedInTime" | "OutputUnreadable";
+
+export type WaitReason =
+  | "chain-unreadable"
+  | "cluster-unreachable"
+  | "read-only"
+  | "signing-stopped"
+  | "confirmations"
+  | "disk-full"
+  | "pod-pending"
+  | "pod-missing"
+  | "running"
+  | "output-retry"
+  | "enforceable"
+  | "challenge-window"
+  | "finality"
+  | "not-mine"
+  | "terminating";
+
+/** The next safe step, or why there is none now and when to look again, or that nothing will ever be left to do. */
+export type Plan =
+  | { readonly kind: "act"; readonly action: LeaseAction }
+  | { readonly kind: "wait"; readonly reason: WaitReason; readonly lookAgainAt: Seconds | undefined }
+  | { readonly kind: "done" };
+
+export const act = (action: LeaseAction): Plan => ({ kind: "act", action });
+export const wait = (reason: WaitReason, lookAgainAt?: Seconds): Plan => ({
+  kind: "wait",
+  reason,
+  lookAgainAt,
+});
+export const done: Plan = { kind: "done" };
