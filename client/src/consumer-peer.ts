@@ -1,0 +1,34 @@
+import type { BlobName, BlobSource, Heartbeat, ReadToken } from "@dekuper/protocol";
+import type { Address, Hex } from "viem";
+
+/** The consumer's own libp2p peer, as the SDK needs it. `client/src/peer/` builds it for Node and for browsers. */
+export interface ConsumerPeer {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Puts a blob on a node; a partial put is taken up where it stopped. `BLOB_QUOTA`, `PEER_UNREACHABLE` otherwise. */
+  putBlob(
+    node: Address,
+    name: BlobName,
+    source: Uint8Array | BlobSource,
+    options?: PeerOptions,
+  ): Promise<void>;
+  hasBlob(node: Address, name: BlobName, options?: PeerOptions): Promise<{ size: number } | undefined>;
+  /** The bytes from an offset; not verified against the name, since they may be a later part. */
+  getBlob(
+    node: Address,
+    name: BlobName,
+    options?: PeerOptions & { offset?: number; token?: ReadToken },
+  ): AsyncIterable<Uint8Array>;
+  /** A lease attempt's log from a byte offset; with `follow` until the run has ended. */
+  followLogs(
+    node: Address,
+    request: { leaseId: Hex; attempt: number; offset: number; follow: boolean; token: ReadToken },
+    options?: PeerOptions,
+  ): AsyncIterable<Uint8Array>;
+  /** Calls back with every heartbeat that counts; returns how to stop. */
+  subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void;
+}
+
+export interface PeerOptions {
+  readonly signal?: AbortSignal | undefined;
+}

@@ -1,0 +1,161 @@
+import {
+  DekuperError,
+  type Deployment,
+  decodeSpec,
+  isDekuperError,
+  MAX_SPEC_BYTES,
+  outputAttestationTypes,
+  type TaskSpec,
+  taskDomain,
+} from "@dekuper/protocol";
+import type { Address, Hex } from "viem";
+import type { AcceptedAttestation, TaskDetail } from "../chain/timeline.ts";
+import type { ConsumerPeer } from "../consumer-peer.ts";
+import { type OutputKey, signReadToken, type TypedDataSigner } from "../keys.ts";
+import type { Market } from "../market.ts";
+import { type CiphertextStore, downloadCiphertext } from "./ciphertext.ts";
+import { decryptDelivery } from "./decrypt.ts";
+import { type DeliverySink, type VerifiedDelivery, verifyAttestation, verifyDelivery } from "./verify.ts";
+
+/** A delivery that was fetched, opened and found to be as attested. */
+export interface FetchedDelivery extends VerifiedDelivery {
+  readonly detail: TaskDetail;
+  readonly node: Address;
+  readonly accepted: AcceptedAttestation;
+  readonly spec: TaskSpec;
+}
+
+/** A completed lease with its checked attestation: what there is to fetch, and from whom. */
+export interface DeliveryFacts {
+  readonly detail: TaskDetail;
+  readonly node: Address;
+  readonly accepted: AcceptedAttestation;
+}
+
+/** Finds the attestation of a task on chain and checks that the node's operator signed it. `WRONG_STATE` before the end. */
+export async function findDelivery(market: Market, id: Hex): Promise<DeliveryFacts> {
+  const detail = await market.taskDetail(id);
+  const { task, lease, attestation: accepted } = detail;
+  if (accepted === undefined || lease.node === undefined) {
+    throw new DekuperError(
+      "WRONG_STATE",
+      `Task ${task.taskId} is ${lease.status}: there is no attested output to fetch.`,
+      { details: { taskId: task.taskId, status: lease.status } },
+    );
+  }
+  const { deployment } = market.network;
+  await verifyAttestation(accepted, { ...lease, specDigest: task.specDigest, node: lease.node }, deployment);
+  return { detail, node: lease.node, accepted };
+}
+
+/**
+ * Gets the ciphertext from the lease's node, verifies, decrypts and unpacks it into the sink. Everything is checked
+ * against the attestation on chain; on any error what the sink holds is worthless.
+ */
+export async function fetchDelivery(from: {
+  market: Market;
+  peer: ConsumerPeer;
+  signer: TypedDataSigner;
+  key: OutputKey;
+  id: Hex;
+  store: CiphertextStore;
+  sink: DeliverySink;
+  /** A spec kept from submitting; otherwise it is fetched by its digest. */
+  spec?: TaskSpec | undefined;
+  onProgress?: ((received: number, size: number) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}): Promise<FetchedDelivery> {
+  const { market, peer, signer, key, store, sink, signal } = from;
+  const facts = await findDelivery(market, from.id);
+  const { detail, node, accepted } = facts;
+  const spec = from.spec ?? (await fetchSpec(market, peer, detail.task.specDigest, [node], signal));
+  if (spec.output.recipient !== key.recipient) {
+    throw new DekuperError("READ_DENIED", "The output is encrypted to another key than this one.", {
+      details: { recipient: spec.output.recipient, key: key.recipient },
+      hint: "Use the wallet, or the --age-key file, that the task was submitted with.",
+    });
+  }
+  const { deployment } = market.network;
+  await downloadCiphertext({
+    peer,
+    node,
+    attestation: accepted.attestation,
+    token: () => signReadToken(signer, deployment, detail.lease, "output"),
+    store,
+    onProgress: from.onProgress,
+    signal,
+  });
+  const verified = await verifyDelivery(
+    decryptDelivery(store.read(), key),
+    { attestation: accepted.attestation, salt: spec.salt },
+    sink,
+  );
+  return { ...facts, ...verified, spec };
+}
+
+/** A task's public spec by its digest, from the first of the preferred nodes, then of all others, that has it. */
+export async function fetchSpec(
+  market: Market,
+  peer: ConsumerPeer,
+  digest: Hex,
+  preferred: readonly Address[] = [],
+  signal?: AbortSignal,
+): Promise<TaskSpec> {
+  let last: unknown;
+  const tryNode = async (node: Address) => {
+    try {
+      return decodeSpec(await readSmallBlob(peer, node, digest, signal), digest);
+    } catch (error) {
+      if (signal?.aborted || !isDekuperError(error)) throw error;
+      last = error;
+      return undefined;
+    }
+  };
+  for (const node of preferred) {
+    const spec = await tryNode(node);
+    if (spec !== undefined) return spec;
+  }
+  for (const { address, status } of await market.nodes()) {
+    if (status === "Retired" || preferred.includes(address)) continue;
+    const spec = await tryNode(address);
+    if (spec !== undefined) return spec;
+  }
+  throw new DekuperError("BLOB_NOT_FOUND", "No reachable node has the task's spec.", {
+    details: { specDigest: digest },
+    cause: last,
+    hint: "Fetch from the machine that submitted the task: it keeps the spec.",
+  });
+}
+
+/** The typed data that the operator signed, as anyone may check it with their own tools. */
+export function attestationTypedData(accepted: AcceptedAttestation, deployment: Deployment) {
+  return {
+    domain: taskDomain(deployment.chainId, deployment.taskRegistry),
+    types: outputAttestationTypes,
+    primaryType: "OutputAttestation",
+    message: accepted.attestation,
+  } as const;
+}
+
+async function readSmallBlob(
+  peer: ConsumerPeer,
+  node: Address,
+  digest: Hex,
+  signal?: AbortSignal,
+): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const bytes of peer.getBlob(node, { kind: "spec", digest }, { signal })) {
+    size += bytes.length;
+    if (size > MAX_SPEC_BYTES)
+      throw new DekuperError("BLOB_CORRUPT", `${node} sends a spec of more than ${MAX_SPEC_BYTES} bytes.`);
+    parts.push(bytes.slice());
+  }
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

@@ -1,0 +1,76 @@
+export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
+export { checkNetwork } from "./chain/check.ts";
+export { chainError, decodeRevert, marketErrorsAbi, rpcFailure } from "./chain/errors.ts";
+export { blockAtTime, getLogsInRanges } from "./chain/logs.ts";
+export { profileDigest } from "./chain/node-calls.ts";
+export {
+  type Capacity,
+  type MarketNode,
+  type NodeProfile,
+  profileArguments,
+  type UnitRates,
+} from "./chain/nodes.ts";
+export type { SentTransaction } from "./chain/send.ts";
+export type { CreatedTask } from "./chain/task-calls.ts";
+export type { LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
+export type { AcceptedAttestation, TaskDetail, TaskMoney, TimelineEvent } from "./chain/timeline.ts";
+export type { ConsumerPeer, PeerOptions } from "./consumer-peer.ts";
+export { type CiphertextStore, downloadCiphertext, memoryCiphertext } from "./delivery/ciphertext.ts";
+export { decryptDelivery } from "./delivery/decrypt.ts";
+export {
+  attestationTypedData,
+  type DeliveryFacts,
+  type FetchedDelivery,
+  fetchDelivery,
+  fetchSpec,
+  findDelivery,
+} from "./delivery/fetch.ts";
+export { readTar, type TarEntry } from "./delivery/tar.ts";
+export {
+  type ByteSink,
+  type DeliverySink,
+  memorySink,
+  type VerifiedDelivery,
+  verifyAttestation,
+  verifyDelivery,
+} from "./delivery/verify.ts";
+export {
+  deriveOutputKey,
+  type OutputKey,
+  type RecipientMemory,
+  readAgeKey,
+  signerOf,
+  signReadToken,
+  type TypedDataSigner,
+} from "./keys.ts";
+export { followTaskLogs, type LogNotice } from "./logs.ts";
+export { createMarket, type Market, type MarketOptions } from "./market.ts";
+export {
+  chainOf,
+  type MarketWallet,
+  parseNetwork,
+  publicClientOf,
+  transportOf,
+  walletClientOf,
+} from "./network-client.ts";
+export {
+  type PlanFacts,
+  type PlannedNode,
+  type PlanOrder,
+  planOrderOf,
+  planTask,
+  requirePlan,
+  type TaskPlan,
+  type Unfit,
+  type UnfitReason,
+} from "./plan.ts";
+export { listenForPresence, watchPresence } from "./presence.ts";
+export { MAX_SEEDED_NODES, type SubmitStep, type SubmittedTask, sourceOf, submitTask } from "./submit.ts";
+export {
+  imageNameOf,
+  imageOf,
+  orderOf,
+  type PreparedTask,
+  prepareTask,
+  type TaskInput,
+} from "./task.ts";

@@ -1,0 +1,82 @@
+import { DekuperError, isDekuperError, type LeaseStatus, type ReadToken } from "@dekuper/protocol";
+import type { Address, Hex } from "viem";
+import type { ConsumerPeer } from "./consumer-peer.ts";
+import { pause } from "./delivery/ciphertext.ts";
+import { signReadToken, type TypedDataSigner } from "./keys.ts";
+import type { Market } from "./market.ts";
+
+/** What happens between the bytes of a followed log. */
+export type LogNotice =
+  | { readonly kind: "waiting"; readonly status: LeaseStatus }
+  | { readonly kind: "connected"; readonly node: Address; readonly offset: number }
+  | { readonly kind: "reconnecting"; readonly error: DekuperError };
+
+const POLL_MS = 1_000;
+const MAX_BACKOFF_MS = 10_000;
+/** A follower gives up after this long without reaching the node, milliseconds. */
+const GIVE_UP_MS = 10 * 60_000;
+/** A token is replaced this long before it expires, seconds. */
+const TOKEN_MARGIN = 60;
+
+/**
+ * The log of a task as bytes. With `follow` it waits until a node has accepted, goes on after broken connections where
+ * it stopped, and ends when the run has ended; without, it gives what is there.
+ */
+export async function* followTaskLogs(from: {
+  market: Market;
+  peer: ConsumerPeer;
+  signer: TypedDataSigner;
+  id: Hex;
+  follow: boolean;
+  offset?: number | undefined;
+  onNotice?: ((notice: LogNotice) => void) | undefined;
+  signal?: AbortSignal | undefined;
+}): AsyncGenerator<Uint8Array, void, undefined> {
+  const { market, peer, signer, follow, onNotice, signal } = from;
+  let offset = from.offset ?? 0;
+  let token: ReadToken | undefined;
+  let failing: { since: number; times: number } | undefined;
+  for (;;) {
+    signal?.throwIfAborted();
+    const { lease } = await market.task(from.id);
+    const { node, leaseId, attempt, status } = lease;
+    if (node === undefined) {
+      if (!follow || status !== "Open") throw notStarted(from.id, status);
+      onNotice?.({ kind: "waiting", status });
+      await pause(POLL_MS, signal);
+      continue;
+    }
+    try {
+      const expired = token === undefined || token.expiry < Date.now() / 1000 + TOKEN_MARGIN;
+      if (token === undefined || expired || token.attempt !== attempt) {
+        token = await signReadToken(signer, market.network.deployment, { leaseId, attempt }, "logs");
+      }
+      onNotice?.({ kind: "connected", node, offset });
+      for await (const bytes of peer.followLogs(
+        node,
+        { leaseId, attempt, offset, follow, token },
+        { signal },
+      )) {
+        failing = undefined;
+        offset += bytes.length;
+        yield bytes;
+      }
+      return;
+    } catch (error) {
+      if (signal?.aborted || !isDekuperError(error) || !error.retryable) throw error;
+      const notYet = error.code === "BLOB_NOT_FOUND";
+      const live = status === "Assigned" || status === "Running" || status === "Stopping";
+      if (!follow || (notYet && !live)) throw error;
+      failing = { since: failing?.since ?? Date.now(), times: (failing?.times ?? 0) + 1 };
+      if (!notYet && Date.now() - failing.since > GIVE_UP_MS) throw error;
+      onNotice?.(notYet ? { kind: "waiting", status } : { kind: "reconnecting", error });
+      await pause(notYet ? POLL_MS : Math.min(POLL_MS * 2 ** failing.times, MAX_BACKOFF_MS), signal);
+    }
+  }
+}
+
+function notStarted(id: Hex, status: LeaseStatus): DekuperError {
+  return new DekuperError("WRONG_STATE", `Task ${id} is ${status}: no node has run it, so there is no log.`, {
+    details: { id, status },
+  });
+}

@@ -1,0 +1,284 @@
+import {
+  DekuperError,
+  formatAmount,
+  formatMiB,
+  type Isolation,
+  isolationClasses,
+  leaseRate,
+  type Order,
+  PRESENCE_TIMEOUT_MS,
+  type Presence,
+  reservation,
+} from "@dekuper/protocol";
+import type { Address } from "viem";
+import type { TokenInfo } from "./chain/account.ts";
+import type { MarketNode } from "./chain/nodes.ts";
+import type { Terms } from "./chain/tasks.ts";
+
+/** What is to be ordered, before a rate is chosen. */
+export interface PlanOrder {
+  readonly gpus: number;
+  readonly gpuModel: string;
+  readonly vCpus: number;
+  readonly memoryMiB: bigint;
+  readonly storageMiB: bigint;
+  readonly isolation: Isolation;
+  /** Seconds. */
+  readonly maxDuration: number;
+  /** The task file's `rate`, base units per hour; undefined: the lowest that will do. */
+  readonly rate?: bigint | undefined;
+  /** The task file's `budget`, base units. */
+  readonly budget?: bigint | undefined;
+}
+
+/** What the plan is judged by, besides the nodes. */
+export interface PlanFacts {
+  readonly token: Pick<TokenInfo, "symbol" | "decimals">;
+  readonly terms: Pick<Terms, "lockBps" | "minLock" | "ticketAge">;
+  /** Chain time, Unix seconds. */
+  readonly now: bigint;
+  /** Heartbeats seen, by node; undefined: nobody listened, so presence decides nothing. */
+  readonly presence?: ReadonlyMap<Address, Pick<Presence, "receivedAt">> | undefined;
+  /** The listener's clock, milliseconds; needed with `presence`. */
+  readonly nowMs?: number | undefined;
+}
+
+export type UnfitReason =
+  | "status"
+  | "offline"
+  | "gpus"
+  | "gpu-model"
+  | "cpu"
+  | "memory"
+  | "storage"
+  | "isolation"
+  | "stake"
+  | "ticket-age"
+  | "rate";
+
+/** One reason why a node does not fit, with the values that decided. */
+export interface Unfit {
+  readonly reason: UnfitReason;
+  readonly needs: string;
+  readonly has: string;
+}
+
+export interface PlannedNode {
+  readonly node: Address;
+  readonly fits: boolean;
+  readonly reasons: readonly Unfit[];
+  /** Lowest rate at which this node would take the task, base units per hour. */
+  readonly asks: bigint;
+  /** Undefined: nobody listened. */
+  readonly online: boolean | undefined;
+}
+
+export interface TaskPlan {
+  /** Fitting nodes first, cheapest first. */
+  readonly nodes: readonly PlannedNode[];
+  readonly fitting: readonly Address[];
+  /** Base units per hour for the whole task; undefined where nothing fits and no rate was given. */
+  readonly ratePerHour: bigint | undefined;
+  /** What is reserved, and so the most that it can cost. */
+  readonly atMost: bigint | undefined;
+  readonly maxDuration: number;
+  readonly budget: bigint | undefined;
+  /** What a node locks of its stake. */
+  readonly lock: bigint | undefined;
+  /** Why the order should not be placed, or undefined. */
+  readonly problem: DekuperError | undefined;
+}
+
+/** Which nodes fit, why the others do not, at what rate, and what it costs. Pure. */
+export function planTask(order: PlanOrder, nodes: readonly MarketNode[], facts: PlanFacts): TaskPlan {
+  const looked = nodes.map((node) => ({ node, asks: asksOf(node, order), online: isOnline(node, facts) }));
+  const capable = looked.map((entry) => ({ ...entry, reasons: shortcomings(entry.node, order, facts) }));
+  const rate = order.rate ?? lowestRate(capable, order, facts);
+  const planned = capable.map(({ node, asks, online, reasons }): PlannedNode => {
+    const all = [...reasons, ...priceReasons(node, asks, rate ?? asks, order, facts)];
+    return { node: node.address, asks, online, reasons: all, fits: all.length === 0 };
+  });
+  planned.sort((a, b) => Number(b.fits) - Number(a.fits) || compare(a.asks, b.asks));
+  const fitting = planned.filter((node) => node.fits).map((node) => node.node);
+  const atMost = rate === undefined ? undefined : reservation(rate, order.maxDuration);
+  const plan = {
+    nodes: planned,
+    fitting,
+    ratePerHour: rate,
+    atMost,
+    maxDuration: order.maxDuration,
+    budget: order.budget,
+    lock: atMost === undefined ? undefined : lockOf(atMost, facts),
+  };
+  return { ...plan, problem: problemOf(plan, facts) };
+}
+
+/** The planned order's terms, or the plan's problem thrown. */
+export function requirePlan(plan: TaskPlan): {
+  ratePerHour: bigint;
+  atMost: bigint;
+  fitting: readonly Address[];
+} {
+  if (plan.problem !== undefined) throw plan.problem;
+  if (plan.ratePerHour === undefined || plan.atMost === undefined) {
+    throw new DekuperError("NO_NODE_FITS", "No rate was given and no node posts one.");
+  }
+  return { ratePerHour: plan.ratePerHour, atMost: plan.atMost, fitting: plan.fitting };
+}
+
+/** What an existing order asks for, to plan it again. */
+export function planOrderOf(order: Order): PlanOrder {
+  return {
+    gpus: order.gpus,
+    gpuModel: order.gpuModel,
+    vCpus: order.vCpus,
+    memoryMiB: order.memoryMiB,
+    storageMiB: order.storageMiB,
+    isolation: isolationClasses[order.isolation] ?? "container",
+    maxDuration: order.maxDuration,
+    rate: order.ratePerHour,
+  };
+}
+
+/** The chain refuses a rate of nothing. */
+const LEAST_RATE = 1n;
+
+function asksOf(node: MarketNode, order: PlanOrder): bigint {
+  const posted = leaseRate(node.profile.posted, order);
+  const floor = leaseRate(node.floor, order);
+  const asks = posted > floor ? posted : floor;
+  return asks > LEAST_RATE ? asks : LEAST_RATE;
+}
+
+function isOnline(node: MarketNode, facts: PlanFacts): boolean | undefined {
+  if (facts.presence === undefined) return undefined;
+  const seen = facts.presence.get(node.address);
+  return seen !== undefined && (facts.nowMs ?? Date.now()) - seen.receivedAt <= PRESENCE_TIMEOUT_MS;
+}
+
+/** Everything that speaks against the node whatever the rate. */
+function shortcomings(node: MarketNode, order: PlanOrder, facts: PlanFacts): Unfit[] {
+  const { profile, available, stake } = node;
+  const reasons: Unfit[] = [];
+  const unless = (fine: boolean, reason: UnfitReason, needs: string, has: string) => {
+    if (!fine) reasons.push({ reason, needs, has });
+  };
+  unless(node.status === "Active", "status", "Active", node.status);
+  unless(isOnline(node, facts) !== false, "offline", "a heartbeat", "none seen");
+  unless(available.gpus >= order.gpus, "gpus", count(order.gpus, "GPU"), free(available.gpus, profile.gpus));
+  unless(
+    order.gpuModel === "" || profile.gpuModel === order.gpuModel,
+    "gpu-model",
+    order.gpuModel,
+    profile.gpuModel || "no GPU",
+  );
+  unless(
+    available.vCpus >= order.vCpus,
+    "cpu",
+    count(order.vCpus, "vCPU"),
+    free(available.vCpus, profile.vCpus),
+  );
+  unless(
+    available.memoryMiB >= order.memoryMiB,
+    "memory",
+    formatMiB(order.memoryMiB),
+    `${formatMiB(available.memoryMiB)} free of ${formatMiB(profile.memoryMiB)}`,
+  );
+  unless(
+    profile.storageMiB >= order.storageMiB,
+    "storage",
+    formatMiB(order.storageMiB),
+    formatMiB(profile.storageMiB),
+  );
+  unless(
+    isolationClasses.indexOf(profile.isolation) >= isolationClasses.indexOf(order.isolation),
+    "isolation",
+    order.isolation,
+    profile.isolation,
+  );
+  unless(
+    stake.staked >= stake.required,
+    "stake",
+    `${formatAmount(stake.required, facts.token)} staked`,
+    formatAmount(stake.staked, facts.token),
+  );
+  const ticketFrom = node.activeSince + BigInt(facts.terms.ticketAge);
+  unless(
+    ticketFrom <= facts.now,
+    "ticket-age",
+    `active for ${facts.terms.ticketAge} s`,
+    `${facts.now - node.activeSince} s`,
+  );
+  return reasons;
+}
+
+/** What speaks against the node at this rate: it asks more, or cannot lock enough. */
+function priceReasons(
+  node: MarketNode,
+  asks: bigint,
+  rate: bigint,
+  order: PlanOrder,
+  facts: PlanFacts,
+): Unfit[] {
+  const reasons: Unfit[] = [];
+  if (rate < asks) {
+    const hourly = (amount: bigint) => `${formatAmount(amount, facts.token)}/h`;
+    reasons.push({ reason: "rate", needs: `at most ${hourly(rate)}`, has: `asks ${hourly(asks)}` });
+  }
+  const lock = lockOf(reservation(rate, order.maxDuration), facts);
+  const unlocked = node.stake.staked - node.stake.locked;
+  if (node.stake.staked >= node.stake.required && unlocked < lock) {
+    reasons.push({
+      reason: "stake",
+      needs: `${formatAmount(lock, facts.token)} to lock`,
+      has: `${formatAmount(unlocked, facts.token)} unlocked`,
+    });
+  }
+  return reasons;
+}
+
+function lowestRate(
+  capable: readonly { node: MarketNode; asks: bigint; reasons: readonly Unfit[] }[],
+  order: PlanOrder,
+  facts: PlanFacts,
+): bigint | undefined {
+  return capable
+    .filter(({ node, asks, reasons }) => {
+      return reasons.length === 0 && priceReasons(node, asks, asks, order, facts).length === 0;
+    })
+    .map(({ asks }) => asks)
+    .sort(compare)[0];
+}
+
+function lockOf(atMost: bigint, facts: PlanFacts): bigint {
+  // Rounded up: a base unit more never turns a fitting node away on chain.
+  const share = (atMost * BigInt(facts.terms.lockBps) + 9_999n) / 10_000n;
+  return share > facts.terms.minLock ? share : facts.terms.minLock;
+}
+
+function problemOf(plan: Omit<TaskPlan, "problem">, facts: PlanFacts): DekuperError | undefined {
+  if (plan.atMost !== undefined && plan.budget !== undefined && plan.atMost > plan.budget) {
+    return new DekuperError(
+      "BUDGET_EXCEEDED",
+      `The task may cost ${formatAmount(plan.atMost, facts.token)}; its budget is ${formatAmount(plan.budget, facts.token)}.`,
+      { details: { atMost: plan.atMost, budget: plan.budget, ratePerHour: plan.ratePerHour } },
+    );
+  }
+  if (plan.fitting.length > 0) return undefined;
+  const counts = new Map<UnfitReason, number>();
+  for (const { reason } of plan.nodes.flatMap((node) => node.reasons)) {
+    counts.set(reason, (counts.get(reason) ?? 0) + 1);
+  }
+  const why = [...counts].sort((a, b) => b[1] - a[1]).map(([reason, times]) => `${reason} (${times})`);
+  const message =
+    plan.nodes.length === 0
+      ? "No node is registered."
+      : `None of ${plan.nodes.length} ${plan.nodes.length === 1 ? "node" : "nodes"} fits: ${why.join(", ")}.`;
+  return new DekuperError("NO_NODE_FITS", message, {
+    details: { nodes: plan.nodes.length, reasons: why.join(", ") },
+  });
+}
+
+const compare = (a: bigint, b: bigint) => (a < b ? -1 : a > b ? 1 : 0);
+const count = (number: number, unit: string) => `${number} ${unit}${number === 1 ? "" : "s"}`;
+const free = (available: number, declared: number) => `${available} free of ${declared}`;
