@@ -3,7 +3,7 @@ import { DekuperError } from "./errors.ts";
 /** What framing needs of a libp2p 3 stream; libp2p's own `Stream` fits. No libp2p import, so that protocol stays pure. */
 export interface ByteStream {
   send(data: Uint8Array): boolean;
-  close(): Promise<void>;
+  close(options?: { signal?: AbortSignal }): Promise<void>;
   abort(error: Error): void;
   pause(): void;
   resume(): void;
@@ -135,7 +135,7 @@ export class FramedStream {
   /** No more bytes follow from here; what was sent still arrives. */
   async end(): Promise<void> {
     try {
-      await this.stream.close();
+      await this.stream.close({ signal: AbortSignal.timeout(Math.min(this.idleMs, 60_000)) });
     } catch (error) {
       throw cut(error);
     }

@@ -1,0 +1,199 @@
+import {
+  type Deployment,
+  decodeHeartbeat,
+  encodeHeartbeat,
+  type Heartbeat,
+  HeartbeatBook,
+  heartbeatTopic,
+  MAX_HEARTBEAT_BYTES,
+  type PeerDirectory,
+  type Presence,
+} from "@dekuper/protocol";
+import { type GossipSub, gossipsub, type Message, TopicValidatorResult } from "@libp2p/gossipsub";
+import type { PeerId } from "@libp2p/interface";
+import { peerIdFromString } from "@libp2p/peer-id";
+import type { Address } from "viem";
+import type { CountPeer } from "./options.ts";
+import { addressOfPeer, registeredNode } from "./remote.ts";
+import type { SignedHeartbeat } from "./signed-heartbeat.ts";
+
+/** Own heartbeats that are remembered, to know them from a twin's. */
+const REMEMBERED = 256;
+
+/** Heartbeats over gossipsub: judged before they are passed on, and one's own key watched for a second daemon. */
+export class HeartbeatGossip {
+  readonly topic: string;
+  received = 0;
+  private readonly self: Address;
+  private readonly directory: PeerDirectory;
+  private readonly clock: { now(): number };
+  private readonly count: CountPeer;
+  private readonly book: HeartbeatBook;
+  private readonly signed = new Map<Address, SignedHeartbeat>();
+  private readonly twinListeners = new Set<(heartbeat: Heartbeat) => void>();
+  private readonly sent = new Map<string, true>();
+  private firstSentAt: number | undefined;
+
+  constructor(options: {
+    self: Address;
+    deployment: Deployment;
+    directory: PeerDirectory;
+    clock: { now(): number };
+    count: CountPeer;
+  }) {
+    this.self = options.self;
+    this.directory = options.directory;
+    this.clock = options.clock;
+    this.count = options.count;
+    this.book = new HeartbeatBook(options.deployment, options.directory);
+    this.topic = heartbeatTopic(options.deployment.chainId, options.deployment.nodeRegistry);
+  }
+
+  /** The libp2p service. A bounded mesh in which registered peers go before strangers. */
+  service() {
+    return gossipsub({
+      globalSignaturePolicy: "StrictSign",
+      allowPublishToZeroTopicPeers: true,
+      allowedTopics: [this.topic],
+      emitSelf: false,
+      fallbackToFloodsub: false,
+      floodPublish: false,
+      doPX: false, // addresses come from the registry and the peers channel
+      D: 6,
+      Dlo: 4,
+      Dhi: 12,
+      Dscore: 4,
+      maxInboundDataLength: 64 * 1024,
+      maxOutboundBufferSize: 1024 * 1024,
+      maxTopicBytesPerPeer: 16 * 1024,
+      decodeRpcLimits: {
+        maxSubscriptions: 8,
+        maxMessages: 64,
+        maxIhaveMessageIDs: 2048,
+        maxIwantMessageIDs: 2048,
+        maxIdontwantMessageIDs: 2048,
+        maxControlMessages: 64,
+        maxPeerInfos: 0,
+      },
+      scoreParams: {
+        topics: { [this.topic]: topicScore },
+        appSpecificScore: (peer) => (registeredNode(peerIdFromString(peer), this.directory) ? 20 : 0),
+        appSpecificWeight: 1,
+        IPColocationFactorWeight: 0, // many nodes and clients stand behind one address
+        behaviourPenaltyWeight: -10,
+        behaviourPenaltyThreshold: 6,
+        behaviourPenaltyDecay: 0.9,
+        decayInterval: 1000,
+        decayToZero: 0.01,
+        retainScore: 600_000,
+      },
+      scoreThresholds: {
+        gossipThreshold: -20,
+        publishThreshold: -40,
+        graylistThreshold: -80,
+        acceptPXThreshold: 1000,
+        opportunisticGraftThreshold: 2,
+      },
+    });
+  }
+
+  /** Joins the topic once libp2p runs. */
+  attach(service: GossipSub): void {
+    service.topicValidators.set(this.topic, (from, message) => this.validate(from, message));
+    service.subscribe(this.topic);
+  }
+
+  async publish(service: GossipSub, heartbeat: Heartbeat): Promise<void> {
+    this.firstSentAt ??= heartbeat.issuedAt;
+    this.sent.set(markOf(heartbeat), true);
+    const oldest = this.sent.keys().next().value;
+    if (this.sent.size > REMEMBERED && oldest !== undefined) this.sent.delete(oldest);
+    await service.publish(this.topic, encodeHeartbeat(heartbeat));
+  }
+
+  presence(): ReadonlyMap<Address, Presence> {
+    return this.book.present(this.clock.now());
+  }
+
+  last(node: Address): Presence | undefined {
+    return this.book.last(node);
+  }
+
+  /** The newest accepted heartbeat of a node with the signature that it came with. */
+  signedHeartbeat(node: Address): SignedHeartbeat | undefined {
+    return this.signed.get(node);
+  }
+
+  onTwin(listener: (heartbeat: Heartbeat) => void): () => void {
+    this.twinListeners.add(listener);
+    return () => this.twinListeners.delete(listener);
+  }
+
+  /** A heartbeat under this node's own key: another daemon's if this one did not send it. */
+  seeOwn(data: Uint8Array): void {
+    let heartbeat: Heartbeat;
+    try {
+      heartbeat = decodeHeartbeat(data);
+    } catch {
+      return;
+    }
+    // Older ones may be this node's own from before a restart.
+    if (this.firstSentAt === undefined || heartbeat.issuedAt <= this.firstSentAt) return;
+    if (heartbeat.node !== this.self || this.sent.has(markOf(heartbeat))) return;
+    this.count("twin_heartbeats");
+    for (const listener of this.twinListeners) listener(heartbeat);
+  }
+
+  private validate(from: PeerId, message: Message): TopicValidatorResult {
+    if (message.type !== "signed" || message.data.length > MAX_HEARTBEAT_BYTES) return this.drop("rejected");
+    if (addressOfPeer(message.from) === this.self) {
+      this.seeOwn(message.data);
+      return this.drop("ignored");
+    }
+    const verdict = this.book.judge(
+      message.data,
+      message.key.raw,
+      from.equals(message.from),
+      this.clock.now(),
+    );
+    if (verdict.kind !== "accepted") return this.drop(verdict.kind);
+    this.received++;
+    this.count("heartbeats_accepted");
+    this.signed.set(verdict.heartbeat.node, {
+      data: message.data,
+      sequenceNumber: message.sequenceNumber,
+      signature: message.signature,
+    });
+    return TopicValidatorResult.Accept;
+  }
+
+  private drop(kind: "ignored" | "rejected"): TopicValidatorResult {
+    this.count(`heartbeats_${kind}`);
+    return kind === "ignored" ? TopicValidatorResult.Ignore : TopicValidatorResult.Reject;
+  }
+}
+
+/** Only wrong messages cost: three within a few seconds greylist a stranger. Delivery is not scored: the mesh is small. */
+const topicScore = {
+  topicWeight: 1,
+  timeInMeshWeight: 0,
+  timeInMeshQuantum: 1000,
+  timeInMeshCap: 1,
+  firstMessageDeliveriesWeight: 0,
+  firstMessageDeliveriesDecay: 0.5,
+  firstMessageDeliveriesCap: 1,
+  meshMessageDeliveriesWeight: 0,
+  meshMessageDeliveriesDecay: 0.5,
+  meshMessageDeliveriesCap: 1,
+  meshMessageDeliveriesThreshold: 1,
+  meshMessageDeliveriesWindow: 10,
+  meshMessageDeliveriesActivation: 60_000,
+  meshFailurePenaltyWeight: 0,
+  meshFailurePenaltyDecay: 0.5,
+  invalidMessageDeliveriesWeight: -10,
+  invalidMessageDeliveriesDecay: 0.97,
+};
+
+function markOf(heartbeat: Heartbeat): string {
+  return `${heartbeat.instanceId}:${heartbeat.seq}:${heartbeat.issuedAt}`;
+}
