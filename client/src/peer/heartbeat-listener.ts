@@ -1,0 +1,91 @@
+import {
+  type Deployment,
+  type Heartbeat,
+  HeartbeatBook,
+  heartbeatTopic,
+  type PeerDirectory,
+} from "@dekuper/protocol";
+import { type Message, TopicValidatorResult } from "@libp2p/gossipsub";
+import type { PeerId } from "@libp2p/interface";
+import type { Address } from "viem";
+import type { ClientLibp2p } from "./client-libp2p.ts";
+
+/** Nodes that a light subscriber keeps connections to: each brings the whole market's heartbeats. */
+const CONNECTIONS = 3;
+const RECONNECT_MS = 5_000;
+
+/** Joins the market's heartbeat topic while anybody listens. */
+export class HeartbeatListener {
+  private readonly libp2p: ClientLibp2p;
+  private readonly directory: PeerDirectory;
+  private readonly connect: (node: Address) => Promise<unknown>;
+  private readonly topic: string;
+  private readonly book: HeartbeatBook;
+  private readonly listeners = new Set<(heartbeat: Heartbeat) => void>();
+  private timer: ReturnType<typeof setInterval> | undefined;
+
+  constructor(options: {
+    libp2p: ClientLibp2p;
+    deployment: Deployment;
+    directory: PeerDirectory;
+    connect: (node: Address) => Promise<unknown>;
+  }) {
+    this.libp2p = options.libp2p;
+    this.directory = options.directory;
+    this.connect = options.connect;
+    this.topic = heartbeatTopic(options.deployment.chainId, options.deployment.nodeRegistry);
+    this.book = new HeartbeatBook(options.deployment, options.directory);
+  }
+
+  /** Returns how to stop listening. */
+  add(listen: (heartbeat: Heartbeat) => void): () => void {
+    const listener = (heartbeat: Heartbeat) => listen(heartbeat);
+    this.listeners.add(listener);
+    if (this.listeners.size === 1) this.join();
+    return () => {
+      if (this.listeners.delete(listener) && this.listeners.size === 0) this.leave();
+    };
+  }
+
+  /** Ends the timer; libp2p is stopped by its owner. */
+  stop(): void {
+    clearInterval(this.timer);
+    this.listeners.clear();
+  }
+
+  private join(): void {
+    const { pubsub } = this.libp2p.services;
+    pubsub.topicValidators.set(this.topic, (from, message) => this.validate(from, message));
+    pubsub.subscribe(this.topic);
+    void this.keepConnected();
+    this.timer = setInterval(() => void this.keepConnected(), RECONNECT_MS);
+  }
+
+  private leave(): void {
+    clearInterval(this.timer);
+    if (this.libp2p.status !== "started") return;
+    this.libp2p.services.pubsub.unsubscribe(this.topic);
+    this.libp2p.services.pubsub.topicValidators.delete(this.topic);
+  }
+
+  private validate(from: PeerId, message: Message): TopicValidatorResult {
+    if (message.type !== "signed") return TopicValidatorResult.Reject;
+    const direct = from.equals(message.from);
+    const verdict = this.book.judge(message.data, message.key.raw, direct, Date.now());
+    if (verdict.kind === "rejected") return TopicValidatorResult.Reject;
+    if (verdict.kind === "ignored") return TopicValidatorResult.Ignore;
+    for (const listener of this.listeners) listener(verdict.heartbeat);
+    return TopicValidatorResult.Accept;
+  }
+
+  /** Random nodes, so that no node carries all the light subscribers. */
+  private async keepConnected(): Promise<void> {
+    const missing = CONNECTIONS - this.libp2p.getPeers().length;
+    const nodes = this.directory
+      .all()
+      .map((node) => ({ node, order: Math.random() }))
+      .sort((left, right) => left.order - right.order);
+    // A node that is away is tried again at the next turn.
+    await Promise.allSettled(nodes.slice(0, Math.max(0, missing)).map(({ node }) => this.connect(node.node)));
+  }
+}
