@@ -161,11 +161,14 @@ async function pour(
   to: ByteSink,
   also: (bytes: Uint8Array) => void,
 ): Promise<void> {
-  for await (const bytes of from) {
-    also(bytes);
-    await to.write(bytes);
+  try {
+    for await (const bytes of from) {
+      also(bytes);
+      await to.write(bytes);
+    }
+  } finally {
+    await to.close();
   }
-  await to.close();
 }
 
 async function collect(from: AsyncIterable<Uint8Array>, size: number, what: string): Promise<Uint8Array> {

@@ -1,0 +1,10 @@
+export { createDeliveryFolder, type DeliveryFolder, fileCiphertext } from "./delivery-folder.ts";
+export {
+  fetchPublic,
+  isPublicAddress,
+  type RegistryAnswer,
+  type RegistryFetch,
+  resolveImage,
+} from "./image.ts";
+export { fileSource, readInputs } from "./inputs.ts";
+export { loadTask, readTaskFile } from "./task-file.ts";
