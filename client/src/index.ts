@@ -34,6 +34,7 @@ export {
   verifyAttestation,
   verifyDelivery,
 } from "./delivery/verify.ts";
+export { marketDirectory } from "./directory.ts";
 export {
   deriveOutputKey,
   type OutputKey,

@@ -7,4 +7,6 @@ export {
   resolveImage,
 } from "./image.ts";
 export { fileSource, readInputs } from "./inputs.ts";
+export { startNodePeer } from "./market-peer.ts";
+export { createNodeClientPeer } from "./peer.ts";
 export { loadTask, readTaskFile } from "./task-file.ts";
