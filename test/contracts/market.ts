@@ -108,7 +108,7 @@ export const attestationTypes = {
   ].map(([type, name]) => ({ type: type as string, name: name as string })),
 };
 
-const registerTypes = {
+export const registerTypes = {
   Register: [
     { type: "address", name: "owner" },
     { type: "address", name: "operator" },
@@ -118,10 +118,10 @@ const registerTypes = {
   ],
 };
 
-export const profileType =
+const profileType =
   "tuple(bytes32 encryptionKey,uint32 gpus,string gpuModel,uint32 gpuMemoryMiB,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,string region,tuple(uint128 perGpuHour,uint128 perVCpuHour) posted,string[] multiaddrs)";
 
-export const orderType =
+const orderType =
   "tuple(bytes32 specDigest,uint32 gpus,string gpuModel,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,uint32 maxDuration,uint128 ratePerHour,uint32 startWindow,uint64 openUntil,uint8 verification)";
 
 export function profile(changes: Partial<ProfileInput> = {}): ProfileInput {

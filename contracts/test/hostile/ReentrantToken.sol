@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
+
+/// @title A token that calls back into its target during a transfer, as its own depositor
+contract ReentrantToken is ERC20("Echo", "ECHO") {
+    address public target;
+    bytes public callback;
+
+    function mint(address to, uint256 amount) external {
+        _mint(to, amount);
+    }
+
+    /// @notice From now on, every transfer first sends `data` to `to`.
+    function arm(address to, bytes calldata data) external {
+        target = to;
+        callback = data;
+    }
+
+    /// @notice Sends a call as this contract, so that it can have a balance of its own.
+    function act(address to, bytes calldata data) external {
+        _forward(to, data);
+    }
+
+    function _update(address from, address to, uint256 value) internal override {
+        if (target != address(0) && from != address(0)) _forward(target, callback);
+        super._update(from, to, value);
+    }
+
+    function _forward(address to, bytes memory data) private {
+        (bool success, bytes memory answer) = to.call(data);
+        if (success) return;
+        assembly ("memory-safe") {
+            revert(add(answer, 32), mload(answer))
+        }
+    }
+}

@@ -1,0 +1,214 @@
+import { expect } from "chai";
+import {
+  busyLocalMarket,
+  busyProductionMarket,
+  DAY,
+  DOLLAR,
+  ethers,
+  HOUR,
+  loadFixture,
+  nextBlockAt,
+  now,
+  type OrderInput,
+  orderHash,
+  people,
+} from "./market.ts";
+
+const { operator, owner, consumer, stranger } = people;
+const AbiCoder = ethers.AbiCoder.defaultAbiCoder();
+
+describe("An order", () => {
+  it("reserves rate x maximum duration, rounded up", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const ref = await market.createTask({ ratePerHour: 1n, maxDuration: 3601 });
+    expect((await market.escrow.reservedFor(ref.leaseId)).amount).to.equal(2n);
+    expect(await market.escrow.reservedOf(consumer.address)).to.equal(2n);
+  });
+
+  it("gets ids that nobody can know from a sequence", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const order = await market.order();
+    const { chainId } = await ethers.provider.getNetwork();
+    const taskId = ethers.keccak256(
+      AbiCoder.encode(
+        ["uint256", "address", "address", "uint256", "bytes32"],
+        [chainId, await market.tasks.getAddress(), consumer.address, 0, orderHash(order)],
+      ),
+    );
+    const leaseId = ethers.keccak256(AbiCoder.encode(["bytes32", "uint32"], [taskId, 0]));
+    await expect(market.tasks.connect(consumer).createTask(order)).to.emit(market.tasks, "TaskCreated");
+    const task = await market.tasks.getTask(taskId);
+    const block = await ethers.provider.getBlock("latest");
+    expect(task.orderHash).to.equal(orderHash(order));
+    expect(task.seed).to.equal(
+      ethers.keccak256(AbiCoder.encode(["bytes32", "bytes32"], [block?.parentHash, taskId])),
+    );
+    expect((await market.tasks.getLease(leaseId)).taskId).to.equal(taskId);
+    expect(await market.tasks.nonces(consumer.address)).to.equal(1n);
+  });
+
+  it("keeps the terms of the day it was created", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const ref = await market.createTask();
+    const before = (await market.tasks.getTask(ref.taskId)).terms;
+    const changed = structuredClone(market.parameters.task.initial);
+    changed.terms.feeBps = 500;
+    changed.terms.challengeWindow = 3600;
+    await expect(market.governance.connect(people.governor).execute(
+      await market.tasks.getAddress(),
+      market.tasks.interface.encodeFunctionData("setParameters", [changed]),
+    )).to.emit(market.tasks, "ParametersChanged");
+    expect((await market.tasks.getTask(ref.taskId)).terms).to.deep.equal(before);
+    expect((await market.tasks.terms()).feeBps).to.equal(500n);
+    const later = await market.createTask();
+    expect((await market.tasks.getTask(later.taskId)).terms.feeBps).to.equal(500n);
+  });
+
+  it("cannot reserve more than the consumer has free", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const order = await market.order();
+    await expect(market.tasks.connect(stranger).createTask(order))
+      .to.be.revertedWithCustomError(market.escrow, "InsufficientFree")
+      .withArgs(stranger.address, 10n * DOLLAR, 0);
+    const absurd = await market.order({ ratePerHour: 2n ** 128n - 1n, maxDuration: 7200 });
+    await expect(market.tasks.connect(consumer).createTask(absurd)).to.be.revertedWithCustomError(
+      market.tasks,
+      "SafeCastOverflowedUintDowncast",
+    );
+  });
+
+  const malformed: readonly [string, Partial<OrderInput>, string, readonly unknown[]][] = [
+    ["Quorum", { verification: 1 }, "UnsupportedVerification", [1]],
+    ["Checkpointed", { verification: 2 }, "UnsupportedVerification", [2]],
+    ["Attested", { verification: 3 }, "UnsupportedVerification", [3]],
+    ["no spec", { specDigest: ethers.ZeroHash }, "SpecDigestMissing", []],
+    ["no vCPU", { vCpus: 0 }, "NothingOrdered", [0, 65_536n, 10n * DOLLAR]],
+    ["no memory", { memoryMiB: 0n }, "NothingOrdered", [8, 0, 10n * DOLLAR]],
+    ["no rate", { ratePerHour: 0n }, "NothingOrdered", [8, 65_536n, 0]],
+    ["a GPU model without GPUs", { gpus: 0, gpuModel: "T4" }, "GpuModelWithoutGpus", ["T4"]],
+    ["too long a GPU model", { gpuModel: "x".repeat(65) }, "TextTooLong", [65, 64]],
+    ["no duration", { maxDuration: 0 }, "DurationOutOfRange", [0, 2_592_000]],
+    ["too long a duration", { maxDuration: 2_592_001 }, "DurationOutOfRange", [2_592_001, 2_592_000]],
+    ["no start window", { startWindow: 0 }, "StartWindowOutOfRange", [0, 1800]],
+    ["too long a start window", { startWindow: 1801 }, "StartWindowOutOfRange", [1801, 1800]],
+  ];
+  for (const [what, change, error, values] of malformed) {
+    it(`is refused with ${what}`, async () => {
+      const market = await loadFixture(busyLocalMarket);
+      await expect(market.tasks.connect(consumer).createTask(await market.order(change)))
+        .to.be.revertedWithCustomError(market.tasks, error)
+        .withArgs(...values);
+    });
+  }
+
+  it("stays open no longer than the maximum, and not into the past", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const at = (await now()) + 100n;
+    const latest = at + 7n * DAY;
+    for (const openUntil of [at - 1n, latest + 1n]) {
+      await nextBlockAt(at);
+      await expect(market.tasks.connect(consumer).createTask(await market.order({ openUntil })))
+        .to.be.revertedWithCustomError(market.tasks, "OpenUntilOutOfRange")
+        .withArgs(openUntil, at, latest);
+    }
+    await nextBlockAt(at);
+    await market.tasks.connect(consumer).createTask(await market.order({ openUntil: latest }));
+    expect(await market.tasks.nonces(consumer.address)).to.equal(1n);
+  });
+});
+
+describe("A node that accepts", () => {
+  const unfit: readonly [string, Partial<OrderInput>, string, readonly unknown[]][] = [
+    [
+      "GPUs",
+      { gpus: 9 },
+      "CapacityExceeded",
+      [operator.address, [9, 8, 65_536n], [8, 64, 524_288n]],
+    ],
+    [
+      "vCPUs",
+      { vCpus: 65 },
+      "CapacityExceeded",
+      [operator.address, [2, 65, 65_536n], [8, 64, 524_288n]],
+    ],
+    [
+      "memory",
+      { memoryMiB: 524_289n },
+      "CapacityExceeded",
+      [operator.address, [2, 8, 524_289n], [8, 64, 524_288n]],
+    ],
+    ["storage", { storageMiB: 1_048_577n }, "StorageTooSmall", [1_048_577n, 1_048_576n]],
+    ["isolation", { isolation: 2 }, "IsolationTooWeak", [2, 1]],
+    [
+      "the GPU model",
+      { gpuModel: "NVIDIA-A100" },
+      "WrongGpuModel",
+      [ethers.id("NVIDIA-A100"), ethers.id("NVIDIA-H100-80GB-HBM3")],
+    ],
+  ];
+  for (const [what, change, error, values] of unfit) {
+    it(`must have ${what} as ordered`, async () => {
+      const market = await loadFixture(busyLocalMarket);
+      const ref = await market.createTask(change);
+      await expect(market.tasks.connect(operator).acceptTask(ref.taskId))
+        .to.be.revertedWithCustomError(market.nodes, error)
+        .withArgs(...values);
+    });
+  }
+
+  it("counts what its other leases use, and may use everything", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    await market.leaseIn("Running", { gpus: 6, gpuModel: "NVIDIA-H100-80GB-HBM3" });
+    const tooMuch = await market.createTask({ gpus: 3 });
+    await expect(market.tasks.connect(operator).acceptTask(tooMuch.taskId)).to.be.revertedWithCustomError(
+      market.nodes,
+      "CapacityExceeded",
+    );
+    const rest = await market.createTask({ gpus: 2 });
+    await market.tasks.connect(operator).acceptTask(rest.taskId);
+    expect((await market.nodes.available(operator.address)).gpus).to.equal(0n);
+  });
+
+  it("is bound by the floor that its owner has set", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    await market.nodes
+      .connect(owner)
+      .setFloor(operator.address, { perGpuHour: 4n * DOLLAR, perVCpuHour: DOLLAR / 4n });
+    const low = await market.createTask({ ratePerHour: 10n * DOLLAR - 1n });
+    await expect(market.tasks.connect(operator).acceptTask(low.taskId))
+      .to.be.revertedWithCustomError(market.nodes, "RateBelowFloor")
+      .withArgs(10n * DOLLAR - 1n, 10n * DOLLAR);
+    const fair = await market.createTask({ ratePerHour: 10n * DOLLAR });
+    await market.tasks.connect(operator).acceptTask(fair.taskId);
+    expect(await market.statusOf(fair)).to.equal("Assigned");
+  });
+
+  it("has a ticket only if it was active for the ticket age before the order", async () => {
+    const market = await loadFixture(busyProductionMarket);
+    await market.activeNode({}, people.otherOperator);
+    const { activeSince } = await market.nodes.getNode(people.otherOperator.address);
+    await nextBlockAt(activeSince + HOUR - 1n);
+    const early = await market.createTask();
+    await nextBlockAt(activeSince + HOUR);
+    const inTime = await market.createTask();
+    expect(await market.tasks.admittedAt(early.taskId, people.otherOperator.address)).to.equal(2n ** 64n - 1n);
+    expect(await market.tasks.isAdmitted(early.taskId, people.otherOperator.address, 2n ** 64n - 1n)).to.equal(false);
+    const { createdAt } = await market.tasks.getTask(inTime.taskId);
+    expect(await market.tasks.admittedAt(inTime.taskId, people.otherOperator.address)).to.equal(createdAt);
+    expect(await market.tasks.isAdmitted(inTime.taskId, people.otherOperator.address, createdAt - 1n)).to.equal(false);
+    expect(await market.tasks.isAdmitted(inTime.taskId, people.otherOperator.address, createdAt)).to.equal(true);
+    await expect(market.tasks.connect(people.otherOperator).acceptTask(early.taskId)).to.be.revertedWithCustomError(
+      market.tasks,
+      "NotAdmitted",
+    );
+  });
+
+  it("must be registered", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const ref = await market.createTask();
+    await expect(market.tasks.connect(stranger).acceptTask(ref.taskId)).to.be.revertedWithCustomError(
+      market.tasks,
+      "NotAdmitted",
+    );
+  });
+});

@@ -1,0 +1,56 @@
+/** The vectors that the TypeScript packages are held to, held against the contracts. */
+import { readFile } from "node:fs/promises";
+import { expect } from "chai";
+import { ethers, loadFixture, localMarket, networkHelpers, orderHash, registerTypes } from "./market.ts";
+
+interface Vector {
+  readonly name: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the files' shapes differ, and wrong ones fail the test
+  readonly input: any;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly expected: any;
+}
+
+async function vectors(name: string): Promise<readonly Vector[]> {
+  const path = new URL(`../../protocol/vectors/${name}.json`, import.meta.url);
+  return JSON.parse(await readFile(path, "utf8")).cases;
+}
+
+/** A registry of this build at the vector's address; ids and domains depend on it. */
+async function registryAt<Name extends "TaskRegistry" | "NodeRegistry">(name: Name, address: string) {
+  const market = await loadFixture(localMarket);
+  const built = name === "TaskRegistry" ? market.tasks : market.nodes;
+  await networkHelpers.setCode(address, await ethers.provider.getCode(await built.getAddress()));
+  return ethers.getContractAt(name, address);
+}
+
+describe("Vectors", () => {
+  it("ids: order hash, task id, lease id and ticket", async () => {
+    for (const { input, expected } of await vectors("ids")) {
+      const tasks = await registryAt("TaskRegistry", input.registry);
+      const hash = orderHash(input.order);
+      expect(hash).to.equal(expected.orderHash);
+      const taskId = await tasks.taskIdOf(input.consumer, input.nonce, hash);
+      expect(taskId).to.equal(expected.taskId);
+      expect(await tasks.leaseIdOf(taskId, 0)).to.equal(expected.leaseId);
+      const encoded = ethers.AbiCoder.defaultAbiCoder().encode(["bytes32", "address"], [input.seed, input.node]);
+      expect(ethers.keccak256(encoded)).to.equal(expected.ticket);
+    }
+  });
+
+  it("attestation: the EIP-712 hash that the operator signs", async () => {
+    for (const { input, expected } of await vectors("attestation")) {
+      const tasks = await registryAt("TaskRegistry", input.registry);
+      expect(await tasks.attestationHash(input.attestation)).to.equal(expected);
+    }
+  });
+
+  it("register: the registration that the operator signs", async () => {
+    for (const { input, expected } of await vectors("register")) {
+      const nodes = await registryAt("NodeRegistry", input.registry);
+      const structHash = ethers.TypedDataEncoder.from(registerTypes).hash(input.register);
+      const separator = await nodes.domainSeparator();
+      expect(ethers.keccak256(ethers.concat(["0x1901", separator, structHash]))).to.equal(expected);
+    }
+  });
+});
