@@ -5,8 +5,8 @@
 import { parseArgs } from "node:util";
 import { measureGas } from "./gas.ts";
 import { measureLatency } from "./latency.ts";
-import { measureOracle } from "./oracle.ts";
 import { type Report, writeReports } from "./lib/report.ts";
+import { measureOracle } from "./oracle.ts";
 
 const benches: Readonly<Record<string, (runs: number) => Promise<Report>>> = {
   latency: measureLatency,
@@ -26,7 +26,11 @@ const names = positionals.length > 0 ? positionals : Object.keys(benches);
 const runs = Number(values.runs);
 const unknown = names.find((name) => !(name in benches));
 if (unknown !== undefined || !Number.isInteger(runs) || runs < 1) {
-  console.error(unknown === undefined ? `--runs: got ${values.runs}, expected a whole number above 0` : `no such bench: ${unknown}; there are ${Object.keys(benches).join(", ")}`);
+  console.error(
+    unknown === undefined
+      ? `--runs: got ${values.runs}, expected a whole number above 0`
+      : `no such bench: ${unknown}; there are ${Object.keys(benches).join(", ")}`,
+  );
   process.exit(2);
 }
 
@@ -39,7 +43,10 @@ for (const name of names) {
   if (!values.json) console.log(`\n${report.title}\n\n${report.table}\n`);
 }
 if (values.json) {
-  const json = reports.length === 1 ? reports[0]?.json : Object.fromEntries(reports.map((report) => [report.name, report.json]));
+  const json =
+    reports.length === 1
+      ? reports[0]?.json
+      : Object.fromEntries(reports.map((report) => [report.name, report.json]));
   console.log(JSON.stringify(json));
 }
 if (values.write || positionals.length === 0) await writeReports(reports);

@@ -12,7 +12,8 @@ export interface Report {
 }
 
 const FILE = new URL("../../docs/benchmarks.md", import.meta.url);
-const HEAD = "# Benchmarks\n\nWritten by `npm run bench`; each table is one run on the machine and at the commit that it names. Times on a shared machine are noisy: compare within a table.\n";
+const HEAD =
+  "# Benchmarks\n\nWritten by `npm run bench`; each table is one run on the machine and at the commit that it names. Times on a shared machine are noisy: compare within a table.\n";
 
 /** Replaces each report's section of docs/benchmarks.md, keeping the others. */
 export async function writeReports(reports: readonly Report[]): Promise<void> {
@@ -31,9 +32,14 @@ function where(): string {
 }
 
 /** A Markdown table. */
-export function markdownTable(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly (string | number)[])[],
+): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+  return [line(head), line(head.map((_, index) => (index === 0 ? "---" : "---:"))), ...rows.map(line)].join(
+    "\n",
+  );
 }
 
 /** The q-quantile (0..1) by the nearest rank. */

@@ -30,7 +30,10 @@ export async function openClusters(options: UpOptions): Promise<ClusterSource[]>
     return startEmbedded(state, names, options);
   }
   if (helperImage === undefined) {
-    throw new DekuperError("USAGE", "--kubeconfig needs --helper-image host/name@sha256:… (a busybox that the cluster can pull).");
+    throw new DekuperError(
+      "USAGE",
+      "--kubeconfig needs --helper-image host/name@sha256:… (a busybox that the cluster can pull).",
+    );
   }
   return kubeconfigs.map((kubeconfig, index) => ({
     provider: `provider${index + 1}`,
@@ -41,7 +44,11 @@ export async function openClusters(options: UpOptions): Promise<ClusterSource[]>
 }
 
 /** Each cluster is in the record before it starts. */
-async function startEmbedded(state: NetworkState, names: readonly string[], options: UpOptions): Promise<ClusterSource[]> {
+async function startEmbedded(
+  state: NetworkState,
+  names: readonly string[],
+  options: UpOptions,
+): Promise<ClusterSource[]> {
   const { progress, signal } = options;
   const dirs = names.map((name) => state.path("providers", name, "cluster"));
   state.update((record) => ({ ...record, clusterDirs: [...record.clusterDirs, ...dirs] }));
@@ -59,7 +66,12 @@ async function startEmbedded(state: NetworkState, names: readonly string[], opti
         ...(signal === undefined ? {} : { signal }),
       });
       progress.done(`${name}: Kubernetes ready with ${gpus.count}x ${gpus.product} (simulated)`);
-      return { provider: name, kubeconfig: cluster.kubeconfigPath, clusterDir: stateDir, ...imagesOf(cluster) };
+      return {
+        provider: name,
+        kubeconfig: cluster.kubeconfigPath,
+        clusterDir: stateDir,
+        ...imagesOf(cluster),
+      };
     }),
   );
   return settled.map((result) => {

@@ -14,7 +14,11 @@ const frontend = join(repositoryRoot, "frontend");
 const SOURCES = ["frontend", "protocol", "client", "package-lock.json"];
 
 /** Builds the dApp unless these very sources were built before, and serves it on a free port of loopback. */
-export async function startDapp(state: NetworkState, progress: Progress, signal?: AbortSignal): Promise<string> {
+export async function startDapp(
+  state: NetworkState,
+  progress: Progress,
+  signal?: AbortSignal,
+): Promise<string> {
   await buildDapp(progress, signal);
   const [port = 0] = await freePorts(1);
   const url = `http://localhost:${port}`;
@@ -50,8 +54,14 @@ export async function buildDapp(progress: Progress, signal?: AbortSignal): Promi
       output = (output + text).slice(-20_000);
     });
   }
-  const code = await new Promise<number | null>((resolve, reject) => build.once("error", reject).once("close", resolve));
-  if (code !== 0) throw new DekuperError("COMPONENT_FAILED", `The dApp could not be built:\n${output.trimEnd().split("\n").slice(-25).join("\n")}`);
+  const code = await new Promise<number | null>((resolve, reject) =>
+    build.once("error", reject).once("close", resolve),
+  );
+  if (code !== 0)
+    throw new DekuperError(
+      "COMPONENT_FAILED",
+      `The dApp could not be built:\n${output.trimEnd().split("\n").slice(-25).join("\n")}`,
+    );
   writeFileSync(stampFile, stamp);
 }
 
@@ -75,5 +85,10 @@ async function contentOf(paths: readonly string[]): Promise<string> {
 }
 
 function nextBinary(): string {
-  return join(dirname(createRequire(join(frontend, "package.json")).resolve("next/package.json")), "dist", "bin", "next");
+  return join(
+    dirname(createRequire(join(frontend, "package.json")).resolve("next/package.json")),
+    "dist",
+    "bin",
+    "next",
+  );
 }

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { stopCluster } from "@dekuper/kubernetes";
-import { stopProcess } from "./processes.ts";
 import type { Progress } from "./output.ts";
+import { stopProcess } from "./processes.ts";
 import type { NetworkState } from "./state.ts";
 
 /**
@@ -12,13 +12,17 @@ export async function stopNetwork(state: NetworkState, progress: Progress): Prom
   const record = state.load();
   if (record === undefined) return { stopped: false };
   const isChain = (name: string) => name === "chain";
-  await Promise.all(record.processes.filter(({ name }) => !isChain(name)).map((process) => stopProcess(process)));
+  await Promise.all(
+    record.processes.filter(({ name }) => !isChain(name)).map((process) => stopProcess(process)),
+  );
   progress.detail("oracles stopped");
   await Promise.all(
     record.clusterDirs.filter((dir) => existsSync(dir)).map((stateDir) => stopCluster(stateDir)),
   );
   progress.detail("clusters stopped");
-  await Promise.all(record.processes.filter(({ name }) => isChain(name)).map((process) => stopProcess(process)));
+  await Promise.all(
+    record.processes.filter(({ name }) => isChain(name)).map((process) => stopProcess(process)),
+  );
   state.remove();
   progress.done("everything is stopped and removed");
   return { stopped: true };

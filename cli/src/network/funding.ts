@@ -12,7 +12,11 @@ export interface Grant {
 }
 
 /** Sends gas coin and mints demo dollars from the deployer; all at once, awaited together. */
-export async function fundAccounts(network: Network, deployer: LocalAccount, grants: readonly Grant[]): Promise<void> {
+export async function fundAccounts(
+  network: Network,
+  deployer: LocalAccount,
+  grants: readonly Grant[],
+): Promise<void> {
   const account = privateKeyToAccount(deployer.privateKey, { nonceManager });
   const chain = chainOf(network);
   const transport = transportOf(network);
@@ -36,6 +40,9 @@ export async function fundAccounts(network: Network, deployer: LocalAccount, gra
   const receipts = await Promise.all(hashes.map((hash) => client.waitForTransactionReceipt({ hash })));
   const reverted = receipts.find((receipt) => receipt.status === "reverted");
   if (reverted !== undefined) {
-    throw new DekuperError("TRANSACTION_REVERTED", `Funding an account failed in ${reverted.transactionHash}.`);
+    throw new DekuperError(
+      "TRANSACTION_REVERTED",
+      `Funding an account failed in ${reverted.transactionHash}.`,
+    );
   }
 }

@@ -1,5 +1,5 @@
-import { isAlive } from "@dekuper/kubernetes/processes";
 import { clusterStatus } from "@dekuper/kubernetes";
+import { isAlive } from "@dekuper/kubernetes/processes";
 import type { NetworkState } from "./state.ts";
 
 /** What runs of a local network. */

@@ -1,6 +1,7 @@
 import { mkdirSync } from "node:fs";
-import { DekuperError, type Network } from "@dekuper/protocol";
 import { isAlive } from "@dekuper/kubernetes/processes";
+import { DekuperError, type Network } from "@dekuper/protocol";
+import type { Hex } from "viem";
 import { createPublicClient, http } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { freshAccount } from "./accounts.ts";
@@ -12,7 +13,6 @@ import { fundAccounts } from "./funding.ts";
 import type { Progress } from "./output.ts";
 import { startProvider } from "./provider.ts";
 import type { LocalNetwork, NetworkState } from "./state.ts";
-import type { Hex } from "viem";
 
 export interface UpOptions {
   readonly state: NetworkState;
@@ -139,6 +139,9 @@ async function startLocalChain(state: NetworkState, signal: AbortSignal | undefi
 async function requireChain(rpcUrl: string): Promise<void> {
   const client = createPublicClient({ transport: http(rpcUrl, { retryCount: 0, timeout: 5_000 }) });
   await client.getChainId().catch((cause) => {
-    throw new DekuperError("RPC_UNAVAILABLE", `No chain answers at ${rpcUrl}.`, { cause, details: { rpcUrl } });
+    throw new DekuperError("RPC_UNAVAILABLE", `No chain answers at ${rpcUrl}.`, {
+      cause,
+      details: { rpcUrl },
+    });
   });
 }

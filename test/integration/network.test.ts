@@ -1,0 +1,24 @@
+/** Everything that needs a whole network shares one: two providers, each with its own real Kubernetes. */
+import { after, before, describe } from "node:test";
+import { type NetworkFixture, openNetwork } from "../lib/network-fixture.ts";
+import { crashes } from "./tasks/crashes.ts";
+import { endings } from "./tasks/endings.ts";
+import { incidents } from "./tasks/incidents.ts";
+import { life } from "./tasks/life.ts";
+import { outages } from "./tasks/outages.ts";
+
+describe("a market with two providers on real Kubernetes", () => {
+  let network: NetworkFixture;
+  before(async () => {
+    network = await openNetwork();
+  });
+  after(async () => {
+    await network?.stop();
+  });
+  const get = () => network;
+  life(get);
+  endings(get);
+  crashes(get);
+  outages(get);
+  incidents(get);
+});
