@@ -54,6 +54,7 @@ export {
   transportOf,
   walletClientOf,
 } from "./network-client.ts";
+export type { ClientPeer } from "./peer/index.ts";
 export {
   type PlanFacts,
   type PlannedNode,

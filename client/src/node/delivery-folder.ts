@@ -32,13 +32,16 @@ export interface DeliveryFolder {
 }
 
 /** Opens a new folder for a delivery; an existing one is not written to. */
-export async function createDeliveryFolder(target: string): Promise<DeliveryFolder> {
+export async function createDeliveryFolder(
+  target: string,
+  options: { replace?: boolean } = {},
+): Promise<DeliveryFolder> {
   const folder = resolve(target);
   const taken = await stat(folder).then(
     () => true,
     () => false,
   );
-  if (taken) {
+  if (taken && options.replace !== true) {
     throw new DekuperError("PATH_INVALID", `${folder} exists already.`, {
       details: { path: folder },
       hint: "Give another folder with --to, or --force to replace it.",
@@ -59,6 +62,7 @@ export async function createDeliveryFolder(target: string): Promise<DeliveryFold
       log: () => createFile(join(staging, "log")),
     },
     commit: async () => {
+      if (taken) await rm(folder, { recursive: true, force: true });
       await rename(staging, folder);
       return { folder, output: join(folder, "output"), log: join(folder, "log") };
     },

@@ -1,0 +1,20 @@
+import type { Command } from "commander";
+import { runDaemon } from "../../provider-tools.ts";
+import { type Answer, handle, type Runtime } from "../../run.ts";
+
+export function registerOracleCommands(program: Command, runtime: Runtime): void {
+  const oracle = program.command("oracle").description("the provider's daemon");
+  const command = oracle
+    .command("run")
+    .description("run the daemon beside a cluster until it is stopped; a restart loses nothing")
+    .requiredOption("--config <file>", "configuration; `dekuper node init` writes one")
+    .option("--adopt", "take over live leases of this key although the journal is empty");
+  handle<{ config: string; adopt?: boolean }>(
+    command,
+    runtime,
+    async (context, _, options): Promise<Answer> => {
+      await runDaemon(context, options);
+      return { json: { stopped: true }, print: () => undefined };
+    },
+  );
+}

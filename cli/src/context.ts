@@ -1,0 +1,120 @@
+import type { ConsumerPeer, Market, MarketWallet, OutputKey, TypedDataSigner } from "@dekuper/client";
+import { DekuperError, type Network } from "@dekuper/protocol";
+import type { Address } from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+import { findAccount, type KeyOptions } from "./accounts.ts";
+import { findNetwork } from "./network-file.ts";
+import { createProgress, type Progress } from "./output/progress.ts";
+import { confirm } from "./output/prompt.ts";
+import { type Streams, Terminal } from "./output/terminal.ts";
+import { ConsumerFolder } from "./state-folder.ts";
+
+/** Options that every command takes. */
+export interface GlobalOptions extends KeyOptions {
+  readonly network?: string | undefined;
+  readonly ageKey?: string | undefined;
+  readonly json?: boolean | undefined;
+  readonly yes?: boolean | undefined;
+}
+
+/** Whom a command acts for on the local network when nothing is said. */
+export type Role = "consumer" | "provider1";
+
+/** What a command works with; each part is made when it is first asked for, and closed at the end. */
+export class CommandContext {
+  readonly options: GlobalOptions;
+  readonly out: Terminal;
+  readonly progress: Progress;
+  readonly signal: AbortSignal;
+  readonly env: NodeJS.ProcessEnv;
+  private found: Promise<Network> | undefined;
+  private readonly closers: (() => Promise<void>)[] = [];
+
+  constructor(options: GlobalOptions, streams: Streams, env: NodeJS.ProcessEnv, signal: AbortSignal) {
+    this.options = options;
+    this.out = new Terminal(streams, options.json === true);
+    this.progress = createProgress(this.out);
+    this.env = env;
+    this.signal = signal;
+  }
+
+  network(): Promise<Network> {
+    this.found ??= findNetwork(this.options.network, this.env).then(({ network }) => network);
+    return this.found;
+  }
+
+  /** The account of the command, or undefined where no key is given. */
+  async account(role: Role): Promise<PrivateKeyAccount | undefined> {
+    const { options, env, out, signal } = this;
+    return findAccount({ options, env, network: await this.network(), fallback: role, out, signal });
+  }
+
+  async requireAccount(role: Role): Promise<PrivateKeyAccount> {
+    const account = await this.account(role);
+    if (account !== undefined) return account;
+    throw new DekuperError("USAGE", "No key is given for this command.", {
+      hint: "Give --key-file FILE, or set DEKUPER_KEYSTORE and DEKUPER_PASSWORD_FILE.",
+    });
+  }
+
+  /** The checked market, with the command's wallet where there is one. */
+  async market(role: Role | undefined): Promise<Market> {
+    const { createMarket, walletClientOf } = await import("@dekuper/client");
+    const network = await this.network();
+    const account = role === undefined ? undefined : await this.account(role);
+    const walletClient: MarketWallet | undefined =
+      account === undefined ? undefined : walletClientOf(network, account);
+    const market = createMarket({ network, walletClient });
+    await market.check();
+    return market;
+  }
+
+  async requireWallet(
+    role: Role,
+  ): Promise<Market & { readonly wallet: MarketWallet; readonly address: Address }> {
+    const account = await this.requireAccount(role);
+    const market = await this.market(role);
+    const { wallet } = market;
+    if (wallet === undefined) throw new DekuperError("INTERNAL", "The market was opened without its wallet.");
+    return { ...market, wallet, address: account.address };
+  }
+
+  /** A started libp2p peer, stopped at the end of the command. */
+  async peer(market: Market): Promise<ConsumerPeer> {
+    const { startNodePeer } = await import("@dekuper/client/node");
+    const peer = await startNodePeer(market);
+    this.closers.push(() => peer.stop());
+    return peer;
+  }
+
+  async folder(): Promise<ConsumerFolder> {
+    return new ConsumerFolder(await this.network());
+  }
+
+  /** The key of the outputs: `--age-key FILE`, else derived from the wallet's signature. */
+  async outputKey(signer: TypedDataSigner): Promise<OutputKey> {
+    const { deriveOutputKey, readAgeKey } = await import("@dekuper/client");
+    const network = await this.network();
+    if (this.options.ageKey === undefined) {
+      return deriveOutputKey(signer, network.deployment, (await this.folder()).recipients);
+    }
+    const { readFile } = await import("node:fs/promises");
+    const text = await readFile(this.options.ageKey, "utf8").catch((cause) => {
+      throw new DekuperError("KEYSTORE_INVALID", `The age key file ${this.options.ageKey} cannot be read.`, {
+        cause,
+      });
+    });
+    return readAgeKey(text);
+  }
+
+  /** Asks unless --yes. */
+  async confirm(question: string): Promise<void> {
+    this.progress.clear();
+    await confirm(this.out, question, this.options.yes === true, this.signal);
+  }
+
+  async close(): Promise<void> {
+    this.progress.clear();
+    await Promise.allSettled(this.closers.map((close) => close()));
+  }
+}

@@ -1,0 +1,58 @@
+import { DekuperError } from "@dekuper/protocol";
+import { CommanderError } from "commander";
+import { exitCodeOf, exitCodes, printError, toDekuperError } from "./output/errors.ts";
+import { Terminal } from "./output/terminal.ts";
+import { buildProgram } from "./program.ts";
+import type { Runtime } from "./run.ts";
+
+/** Runs one command line and returns the exit code. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const interrupt = new AbortController();
+  const onSignal = () => {
+    if (interrupt.signal.aborted) process.exit(exitCodes.interrupted); // asked twice: now
+    interrupt.abort(new DOMException("interrupted", "AbortError"));
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  // A reader that has seen enough (`| head`) is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0);
+  });
+  const { stdout, stderr, stdin } = process;
+  const runtime: Runtime = {
+    streams: { stdout, stderr, stdin },
+    env: process.env,
+    signal: interrupt.signal,
+    exitCode: 0,
+  };
+  try {
+    const program = await buildProgram(runtime);
+    await program.parseAsync([...argv]);
+    return typeof process.exitCode === "number" ? process.exitCode : runtime.exitCode;
+  } catch (thrown) {
+    const out = new Terminal(runtime.streams, argv.includes("--json"));
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0; // help or version was asked for
+    if (interrupt.signal.aborted) {
+      out.note("Interrupted.");
+      return exitCodes.interrupted;
+    }
+    const error = thrown instanceof CommanderError ? usageError(thrown) : toDekuperError(thrown);
+    printError(out, error, process.env.DEKUPER_DEBUG === "1");
+    return exitCodeOf(error);
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}
+
+function usageError(error: CommanderError): DekuperError {
+  const text = error.message.replace(/^error: /, "").replace(/\n/g, " ");
+  const isGroup = error.code === "commander.help";
+  return new DekuperError(
+    "USAGE",
+    isGroup ? "A command is missing." : `${text[0]?.toUpperCase()}${text.slice(1)}.`,
+    {
+      hint: "`dekuper --help` lists the commands, `dekuper <command> --help` explains one.",
+    },
+  );
+}
