@@ -1,7 +1,9 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
 import "./globals.css";
+import { MarketProvider } from "@/features/market/market-provider.tsx";
 import { NetworkProvider } from "@/features/network/network-provider.tsx";
+import { PeerProvider } from "@/features/peers/peer-provider.tsx";
 import { AppShell } from "@/features/shell/app-shell.tsx";
 
 export const metadata: Metadata = {
@@ -27,7 +29,11 @@ export default function RootLayout({ children }: { children: ReactNode }) {
       </head>
       <body>
         <NetworkProvider>
-          <AppShell>{children}</AppShell>
+          <MarketProvider>
+            <PeerProvider>
+              <AppShell>{children}</AppShell>
+            </PeerProvider>
+          </MarketProvider>
         </NetworkProvider>
       </body>
     </html>

@@ -1,7 +1,8 @@
 "use client";
 
+import type { MarketNode } from "@dekuper/client";
 import Link from "next/link";
-import { useToken } from "@/features/account/use-token.ts";
+import { useNodes, useToken } from "@/features/market/market-queries.ts";
 import { useNetwork } from "@/features/network/network-provider.tsx";
 import { usePeers } from "@/features/peers/peer-provider.tsx";
 import { isOnline } from "@/features/peers/presence.ts";
@@ -14,7 +15,6 @@ import { useNow } from "@/ui/use-now.ts";
 import styles from "./network-map.module.css";
 import { NodeCard } from "./node-card.tsx";
 import { Topology } from "./topology.tsx";
-import { type MapNode, useNodes } from "./use-nodes.ts";
 
 /** The overview: who offers what, at which rate, and who is alive. */
 export function NetworkMap() {
@@ -44,8 +44,14 @@ export function NetworkMap() {
         <Figures
           facts={[
             ["Nodes online", <Of key="online" part={online} all={nodes?.length} />],
-            ["GPUs free", <Of key="gpus" part={sum(nodes, "freeGpus")} all={sum(nodes, "gpus")} />],
-            ["vCPUs free", <Of key="cpus" part={sum(nodes, "freeVCpus")} all={sum(nodes, "vCpus")} />],
+            [
+              "GPUs free",
+              <Of key="gpus" part={sum(nodes, "gpus", "available")} all={sum(nodes, "gpus", "profile")} />,
+            ],
+            [
+              "vCPUs free",
+              <Of key="cpus" part={sum(nodes, "vCpus", "available")} all={sum(nodes, "vCpus", "profile")} />,
+            ],
             [
               "Lowest posted rate",
               <LowestRate
@@ -93,14 +99,16 @@ function Of({ part, all }: { part: number | undefined; all: number | undefined }
 }
 
 function LowestRate(props: {
-  nodes: readonly MapNode[] | undefined;
+  nodes: readonly MarketNode[] | undefined;
   format: ((amount: bigint) => string) | undefined;
 }) {
   if (props.nodes === undefined || props.format === undefined) return <Skeleton width="4rem" />;
   const active = props.nodes.filter((node) => node.status === "Active");
-  const withGpus = active.filter((node) => node.gpus > 0);
+  const withGpus = active.filter((node) => node.profile.gpus > 0);
   const rates =
-    withGpus.length > 0 ? withGpus.map((node) => node.perGpuHour) : active.map((node) => node.perVCpuHour);
+    withGpus.length > 0
+      ? withGpus.map((node) => node.profile.posted.perGpuHour)
+      : active.map((node) => node.profile.posted.perVCpuHour);
   const lowest = rates.reduce<bigint | undefined>(
     (least, rate) => (least === undefined || rate < least ? rate : least),
     undefined,
@@ -113,6 +121,6 @@ function LowestRate(props: {
   );
 }
 
-function sum(nodes: readonly MapNode[] | undefined, field: "gpus" | "freeGpus" | "vCpus" | "freeVCpus") {
-  return nodes?.reduce((total, node) => total + node[field], 0);
+function sum(nodes: readonly MarketNode[] | undefined, field: "gpus" | "vCpus", of: "profile" | "available") {
+  return nodes?.reduce((total, node) => total + node[of][field], 0);
 }

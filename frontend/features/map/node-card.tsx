@@ -1,12 +1,12 @@
 "use client";
 
-import { formatMiB } from "@dekuper/protocol";
-import { isOnline, type Presence } from "@/features/peers/presence.ts";
+import type { MarketNode } from "@dekuper/client";
+import { formatMiB, type Presence } from "@dekuper/protocol";
+import { isOnline } from "@/features/peers/presence.ts";
 import { HexText } from "@/ui/address.tsx";
 import { Badge } from "@/ui/badge.tsx";
 import { formatNumber, type Token } from "@/ui/money.ts";
 import styles from "./node-card.module.css";
-import type { MapNode } from "./use-nodes.ts";
 
 const ISOLATION: Record<string, string> = {
   container: "Container",
@@ -17,51 +17,55 @@ const ISOLATION: Record<string, string> = {
 
 /** One node: who, what it declares, what it asks, whether it lives. */
 export function NodeCard(props: {
-  node: MapNode;
+  node: MarketNode;
   token: Token | undefined;
   presence: Presence | undefined;
   nowMs: number;
 }) {
   const { node, token, presence, nowMs } = props;
+  const { profile, available } = node;
   const money = (amount: bigint) => (token === undefined ? "…" : formatNumber(amount, token));
   return (
     <article className={styles.card} aria-label={`Node ${node.address}`}>
       <header className={styles.head}>
         <div className={styles.names}>
-          <h3>{node.region === "" ? "No region" : node.region}</h3>
+          <h3>{profile.region === "" ? "No region" : profile.region}</h3>
           <HexText value={node.address} label="node address" />
         </div>
         <NodeStatusBadge node={node} presence={presence} nowMs={nowMs} />
       </header>
       <div className={styles.gpus}>
         <p className={styles.count}>
-          {node.gpus === 0 ? (
+          {profile.gpus === 0 ? (
             "CPU only"
           ) : (
             <>
-              {node.freeGpus} <span>of {node.gpus} GPUs free</span>
+              {available.gpus} <span>of {profile.gpus} GPUs free</span>
             </>
           )}
         </p>
-        <p className={styles.model}>{node.gpus === 0 ? "Declares no GPUs" : node.gpuModel}</p>
-        <Meter free={node.gpus === 0 ? node.freeVCpus : node.freeGpus} all={node.gpus || node.vCpus} />
+        <p className={styles.model}>{profile.gpus === 0 ? "Declares no GPUs" : profile.gpuModel}</p>
+        <Meter
+          free={profile.gpus === 0 ? available.vCpus : available.gpus}
+          all={profile.gpus || profile.vCpus}
+        />
       </div>
       <dl className={styles.facts}>
         <div>
           <dt>vCPUs</dt>
           <dd>
-            {node.freeVCpus} <span>/ {node.vCpus}</span>
+            {available.vCpus} <span>/ {profile.vCpus}</span>
           </dd>
         </div>
         <div>
           <dt>Memory</dt>
           <dd>
-            {formatMiB(node.freeMemoryMiB)} <span>/ {formatMiB(node.memoryMiB)}</span>
+            {formatMiB(available.memoryMiB)} <span>/ {formatMiB(profile.memoryMiB)}</span>
           </dd>
         </div>
         <div>
           <dt>Isolation</dt>
-          <dd>{ISOLATION[node.isolation] ?? node.isolation}</dd>
+          <dd>{ISOLATION[profile.isolation] ?? profile.isolation}</dd>
         </div>
         <div>
           <dt>Heartbeat</dt>
@@ -71,19 +75,19 @@ export function NodeCard(props: {
       <footer className={styles.rates}>
         <span>Posted rates</span>
         <span>
-          {node.gpus > 0 && (
+          {profile.gpus > 0 && (
             <>
-              <strong>{money(node.perGpuHour)}</strong> a GPU hour ·{" "}
+              <strong>{money(profile.posted.perGpuHour)}</strong> a GPU hour ·{" "}
             </>
           )}
-          <strong>{money(node.perVCpuHour)}</strong> a vCPU hour
+          <strong>{money(profile.posted.perVCpuHour)}</strong> a vCPU hour
         </span>
       </footer>
     </article>
   );
 }
 
-function NodeStatusBadge(props: { node: MapNode; presence: Presence | undefined; nowMs: number }) {
+function NodeStatusBadge(props: { node: MarketNode; presence: Presence | undefined; nowMs: number }) {
   if (props.node.status === "Draining") return <Badge tone="warning">Draining</Badge>;
   if (props.node.status !== "Active") return <Badge>{props.node.status}</Badge>;
   if (isOnline(props.presence, props.nowMs)) {

@@ -81,7 +81,8 @@ function position(index: number, count: number): { x: number; y: number } {
 }
 
 function caption(peers: PeerView, nodes: number): string {
-  if (peers.state === "starting") return "Looking for nodes";
+  if (peers.state === "starting" || (peers.state === "listening" && peers.connected.size === 0))
+    return "Looking for nodes";
   if (peers.state === "unavailable") return "This browser could not join the peer-to-peer network";
   if (nodes === 0) return "No node to connect to";
   return `Connected to ${peers.connected.size} of ${nodes}`;

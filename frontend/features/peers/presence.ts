@@ -1,18 +1,11 @@
-import { type Heartbeat, PRESENCE_TIMEOUT_MS } from "@dekuper/protocol";
+import { PRESENCE_TIMEOUT_MS, type Presence } from "@dekuper/protocol";
 import type { Address } from "viem";
 
-/** What this browser knows of one node's liveness. */
-export interface Presence {
-  readonly heartbeat: Heartbeat;
-  /** This browser's clock, Unix milliseconds. */
-  readonly receivedAt: number;
-}
-
-/** How this browser sees the network. `connected` are the nodes it has a direct connection with. */
+/** How this browser sees the network. `listening` has not heard long enough to call a silent node offline. */
 export interface PeerView {
-  readonly state: "starting" | "ready" | "unavailable";
-  readonly error?: unknown;
+  readonly state: "starting" | "listening" | "ready" | "unavailable";
   readonly presence: ReadonlyMap<Address, Presence>;
+  /** Nodes that this browser has a direct connection with. */
   readonly connected: ReadonlySet<Address>;
 }
 

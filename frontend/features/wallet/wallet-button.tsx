@@ -11,7 +11,7 @@ import { ConnectList } from "./connect-list.tsx";
 import styles from "./wallet.module.css";
 
 /** Connect, or who is connected. */
-export function WalletButton() {
+export function WalletButton({ large = false }: { large?: boolean }) {
   const { address, status } = useConnection();
   const [open, setOpen] = useState(false);
   const close = () => setOpen(false);
@@ -19,7 +19,7 @@ export function WalletButton() {
   return (
     <>
       <Button
-        size="small"
+        size={large ? "large" : "small"}
         variant={connected ? "secondary" : "primary"}
         busy={status === "connecting" || status === "reconnecting"}
         onClick={() => setOpen(true)}
@@ -32,7 +32,7 @@ export function WalletButton() {
           </>
         ) : (
           <>
-            Connect<span className={styles.wide}> wallet</span>
+            Connect<span className={large ? undefined : styles.wide}> wallet</span>
           </>
         )}
       </Button>

@@ -1,0 +1,77 @@
+"use client";
+
+import { useConnection } from "wagmi";
+import { useAccountInfo, useToken } from "@/features/market/market-queries.ts";
+import { useNetwork } from "@/features/network/network-provider.tsx";
+import { ConnectPrompt } from "@/features/wallet/connect-prompt.tsx";
+import { ErrorNotice } from "@/ui/error-notice.tsx";
+import { Figures } from "@/ui/facts.tsx";
+import { formatNumber, type Token } from "@/ui/money.ts";
+import { Card, PageHeader, Section, Skeleton } from "@/ui/page.tsx";
+import styles from "./account.module.css";
+import { Faucet } from "./faucet.tsx";
+import { MoveForm } from "./move-form.tsx";
+import { Statement } from "./statement.tsx";
+import { spentIn, useMovements } from "./use-movements.ts";
+
+/** What one has in the market, and the ways in and out. */
+export function AccountPage() {
+  const { address } = useConnection();
+  return (
+    <>
+      <PageHeader
+        title="Account"
+        lead="The escrow contract holds what you deposit. A task reserves its maximum when it is created; what it does not use comes back."
+      />
+      {address === undefined ? (
+        <ConnectPrompt title="Connect a wallet to see your account">
+          Balances are read from the escrow contract. Nothing is moved without your signature.
+        </ConnectPrompt>
+      ) : (
+        <Balances address={address} />
+      )}
+    </>
+  );
+}
+
+function Balances({ address }: { address: `0x${string}` }) {
+  const network = useNetwork();
+  const token = useToken();
+  const { data: account, error, refetch } = useAccountInfo(address);
+  const movements = useMovements(address);
+  const spent = movements.data === undefined ? undefined : spentIn(movements.data);
+  return (
+    <>
+      {error !== null && <ErrorNotice error={error} onRetry={() => void refetch()} />}
+      <Card className={styles.balances}>
+        <Figures
+          facts={[
+            ["Free", <Money key="free" amount={account?.free} token={token} />],
+            ["Reserved for live tasks", <Money key="reserved" amount={account?.reserved} token={token} />],
+            ["Spent", <Money key="spent" amount={spent} token={token} />],
+            ["In your wallet", <Money key="wallet" amount={account?.walletBalance} token={token} />],
+          ]}
+        />
+      </Card>
+      {network.local && token !== undefined && <Faucet address={address} token={token} />}
+      {token !== undefined && account !== undefined && (
+        <div className={styles.forms}>
+          <MoveForm kind="deposit" limit={account.walletBalance} token={token} />
+          <MoveForm kind="withdraw" limit={account.free} token={token} />
+        </div>
+      )}
+      <Section title="Statement">
+        <Statement query={movements} token={token} />
+      </Section>
+    </>
+  );
+}
+
+function Money({ amount, token }: { amount: bigint | undefined; token: Token | undefined }) {
+  if (amount === undefined || token === undefined) return <Skeleton width="5rem" />;
+  return (
+    <>
+      {formatNumber(amount, token)} <small>{token.symbol}</small>
+    </>
+  );
+}

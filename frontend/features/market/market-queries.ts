@@ -1,0 +1,79 @@
+"use client";
+
+import { useQuery } from "@tanstack/react-query";
+import type { Address, Hex } from "viem";
+import type { Token } from "@/ui/money.ts";
+import { useMarket } from "./market-provider.tsx";
+
+/** Milliseconds between reads: a local chain makes a block a second. */
+function useInterval(local: number, elsewhere: number): number {
+  return useMarket().network.local ? local : elsewhere;
+}
+
+/** The payment token; undefined until it is read. It never changes. */
+export function useToken(): Token | undefined {
+  const market = useMarket();
+  return useQuery({
+    queryKey: ["token", market.network.deployment.token],
+    queryFn: () => market.token(),
+    staleTime: Number.POSITIVE_INFINITY,
+  }).data;
+}
+
+export function useTerms() {
+  const market = useMarket();
+  return useQuery({ queryKey: ["terms"], queryFn: () => market.terms(), staleTime: 60_000 });
+}
+
+/** The network map. */
+export function useNodes() {
+  const market = useMarket();
+  return useQuery({
+    queryKey: ["nodes"],
+    queryFn: () => market.nodes(),
+    refetchInterval: useInterval(3_000, 15_000),
+  });
+}
+
+/** What an account has in its wallet and in the market. */
+export function useAccountInfo(address: Address | undefined) {
+  const market = useMarket();
+  return useQuery({
+    queryKey: ["account", address],
+    queryFn: () => market.account(address as Address),
+    enabled: address !== undefined,
+    refetchInterval: useInterval(2_000, 8_000),
+  });
+}
+
+/** Tasks of a consumer, newest first. */
+export function useTasks(consumer: Address | undefined) {
+  const market = useMarket();
+  return useQuery({
+    queryKey: ["tasks", consumer],
+    queryFn: () => market.tasks(consumer as Address),
+    enabled: consumer !== undefined,
+    refetchInterval: useInterval(2_000, 12_000),
+  });
+}
+
+/** A task with its timeline. */
+export function useTask(id: Hex) {
+  const market = useMarket();
+  return useQuery({
+    queryKey: ["task", id],
+    queryFn: () => market.taskDetail(id),
+    refetchInterval: useInterval(1_500, 8_000),
+  });
+}
+
+/** Chain time, Unix seconds: deadlines are judged by it, not by this computer's clock. */
+export function useChainTime(): number | undefined {
+  const market = useMarket();
+  const { data } = useQuery({
+    queryKey: ["head"],
+    queryFn: async () => Number((await market.head()).timestamp),
+    refetchInterval: useInterval(1_000, 4_000),
+  });
+  return data;
+}

@@ -1,0 +1,103 @@
+"use client";
+
+import { useRouter } from "next/navigation";
+import { type FormEvent, useState } from "react";
+import { useConnection } from "wagmi";
+import { useAccountInfo, useToken } from "@/features/market/market-queries.ts";
+import { WalletButton } from "@/features/wallet/wallet-button.tsx";
+import { Button } from "@/ui/button.tsx";
+import { ErrorNotice } from "@/ui/error-notice.tsx";
+import { Card, PageHeader } from "@/ui/page.tsx";
+import { type FormProblems, readForm, starts } from "./form.ts";
+import { PlanPanel } from "./plan-panel.tsx";
+import { SubmitProgress } from "./progress.tsx";
+import styles from "./submit.module.css";
+import { TaskFormFields } from "./task-form.tsx";
+import { usePlan } from "./use-plan.ts";
+import { useSubmit } from "./use-submit.ts";
+
+/** Order a task: the form left, its plan right, and one button. */
+export function SubmitPage() {
+  const router = useRouter();
+  const { address } = useConnection();
+  const token = useToken();
+  const { data: account } = useAccountInfo(address);
+  const [form, setForm] = useState(starts.batch);
+  const [files, setFiles] = useState<readonly File[]>([]);
+  const [tried, setTried] = useState(false);
+  const { file, problems } = readForm(form);
+  const live = usePlan(file);
+  const submission = useSubmit(({ taskId }) => router.push(`/tasks/${taskId}`));
+  const blocked = live.plan?.problem !== undefined || live.error !== undefined;
+  const submit = (event: FormEvent<HTMLFormElement>) => {
+    event.preventDefault();
+    setTried(true);
+    if (file !== undefined && form.isPublic && !blocked) submission.mutate({ form, file, files });
+    else focusFirstProblem(event.currentTarget, problems);
+  };
+  return (
+    <>
+      <PageHeader title="New task" lead="Choose a template, say what it may use, and see who would run it." />
+      <form className={styles.layout} onSubmit={submit} noValidate>
+        <div>
+          <TaskFormFields
+            form={form}
+            problems={tried ? problems : onlyTyped(problems, form)}
+            files={files}
+            token={token}
+            onChange={setForm}
+            onFiles={setFiles}
+          />
+        </div>
+        <aside className={styles.side} aria-label="Plan">
+          <Card>
+            <PlanPanel live={live} token={token} free={account?.free} />
+          </Card>
+          <Card>
+            <label className={styles.consent}>
+              <input
+                type="checkbox"
+                checked={form.isPublic}
+                aria-describedby="consent-error"
+                onChange={(event) => setForm({ ...form, isPublic: event.target.checked })}
+              />
+              <span>
+                <strong>Script, environment and inputs are public</strong>
+                <p>
+                  Every registered node can read them, whether it runs the task or not. Outputs and logs are
+                  encrypted to you; the node that runs the task sees everything in the clear.
+                </p>
+              </span>
+            </label>
+            <p id="consent-error" className={styles.consentError} role="alert">
+              {tried && !form.isPublic ? "Confirm this to go on. Private specs are not built yet." : ""}
+            </p>
+          </Card>
+          {address === undefined ? (
+            <WalletButton large />
+          ) : (
+            <Button type="submit" variant="primary" size="large" busy={submission.isPending}>
+              Create task
+            </Button>
+          )}
+          {submission.progress !== undefined && !submission.isIdle && (
+            <SubmitProgress progress={submission.progress} failed={submission.isError} />
+          )}
+          {submission.error !== null && <ErrorNotice error={submission.error} />}
+        </aside>
+      </form>
+    </>
+  );
+}
+
+/** Before the first try, an empty field is not a mistake yet. */
+function onlyTyped(problems: FormProblems, form: Record<string, unknown>): FormProblems {
+  return Object.fromEntries(Object.entries(problems).filter(([field]) => form[field] !== ""));
+}
+
+function focusFirstProblem(form: HTMLFormElement, problems: FormProblems): void {
+  const [first] = Object.keys(problems);
+  const element =
+    first === undefined ? form.querySelector("input[type=checkbox]") : form.elements.namedItem(first);
+  if (element instanceof HTMLElement) element.focus();
+}

@@ -1,0 +1,91 @@
+"use client";
+
+import {
+  planTask,
+  prepareTask,
+  requirePlan,
+  type SubmitStep,
+  type SubmittedTask,
+  signerOf,
+  submitTask,
+} from "@dekuper/client";
+import { DekuperError, type TaskFile } from "@dekuper/protocol";
+import { useState } from "react";
+import { useMarket } from "@/features/market/market-provider.tsx";
+import { useAction } from "@/features/market/use-action.ts";
+import { usePeers } from "@/features/peers/peer-provider.tsx";
+import { keepSpec } from "@/features/task/spec-store.ts";
+import { outputKeyFor } from "@/features/wallet/output-key.ts";
+import type { TaskForm } from "./form.ts";
+import { inputsOf } from "./inputs.ts";
+
+/** Where a submission stands, in the order in which it goes. */
+export const phases = ["key", "deposit", "upload", "order"] as const;
+export type Phase = (typeof phases)[number];
+
+export interface Progress {
+  readonly phase: Phase;
+  readonly detail: string;
+}
+
+interface Draft {
+  readonly form: TaskForm;
+  readonly file: TaskFile;
+  readonly files: readonly File[];
+}
+
+/** Derives the output key, deposits what is short, puts spec and inputs on nodes, creates the task. */
+export function useSubmit(onCreated: (task: SubmittedTask) => void) {
+  const market = useMarket();
+  const peers = usePeers();
+  const [progress, setProgress] = useState<Progress | undefined>();
+  const action = useAction(async (draft: Draft): Promise<SubmittedTask> => {
+    const { wallet, network } = market;
+    if (wallet === undefined) throw new DekuperError("NOT_ALLOWED", "Connect a wallet to create a task.");
+    setProgress({ phase: "key", detail: "Your wallet signs; the first time twice. No transaction." });
+    const { recipient } = await outputKeyFor(signerOf(wallet), network.deployment);
+    const inputs = await inputsOf(draft.form, draft.files);
+    const [token, terms, nodes, head, account, peer] = await Promise.all([
+      market.token(),
+      market.terms(),
+      market.nodes(),
+      market.head(),
+      market.account(wallet.account.address),
+      peers.peer(),
+    ]);
+    const task = prepareTask({ file: draft.file, network, token, inputs, recipient });
+    const presence = peers.state === "ready" ? peers.presence : undefined;
+    const plan = planTask(task.planOrder, nodes, {
+      token,
+      terms,
+      now: head.timestamp,
+      presence,
+      nowMs: Date.now(),
+    });
+    const { atMost } = requirePlan(plan);
+    if (account.free < atMost) {
+      setProgress({ phase: "deposit", detail: "Your wallet asks for the deposit." });
+      await market.deposit(atMost - account.free);
+    }
+    keepSpec(task.specDigest, task.spec);
+    setProgress({ phase: "upload", detail: `Connecting to ${plan.fitting.length} fitting nodes` });
+    return submitTask({ market, peer, task, plan, onStep: (step) => setProgress(progressOf(step)) });
+  }, onCreated);
+  return { ...action, progress };
+}
+
+function progressOf(step: SubmitStep): Progress {
+  switch (step.kind) {
+    case "uploading":
+      return { phase: "upload", detail: `Sending ${step.name.kind} to ${step.node.slice(0, 8)}…` };
+    case "uploaded":
+      return { phase: "upload", detail: `${step.node.slice(0, 8)}… has everything.` };
+    case "unreachable":
+      return {
+        phase: "upload",
+        detail: `${step.node.slice(0, 8)}… cannot be reached: ${step.error.message}`,
+      };
+    case "ordering":
+      return { phase: "order", detail: "Your wallet asks for the order's transaction." };
+  }
+}

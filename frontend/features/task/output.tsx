@@ -1,0 +1,71 @@
+"use client";
+
+import type { TaskDetail } from "@dekuper/client";
+import { useConnection } from "wagmi";
+import { Button } from "@/ui/button.tsx";
+import { formatBytes } from "@/ui/bytes.ts";
+import { ErrorNotice } from "@/ui/error-notice.tsx";
+import { Notice } from "@/ui/notice.tsx";
+import { Empty } from "@/ui/page.tsx";
+import { OutputFile } from "./output-file.tsx";
+import styles from "./task.module.css";
+import { useOutput } from "./use-output.ts";
+
+/** The result: opened in this browser, checked against what the node signed, shown and saved. */
+export function Output({ detail }: { detail: TaskDetail }) {
+  const { address } = useConnection();
+  const output = useOutput(detail.task.taskId, detail.task.specDigest);
+  const { attestation } = detail.attestation ?? {};
+  if (attestation === undefined) {
+    return <Empty title="No output yet">It is here once the run has ended and the node has signed it.</Empty>;
+  }
+  if (output.data !== undefined) {
+    const { files, log, delivery } = output.data;
+    return (
+      <div className={styles.output}>
+        <Notice tone="good">
+          Decrypted here. Every file matches the digest that the node signed on chain.
+        </Notice>
+        <ul className={styles.files}>
+          {[...files].map(([path, bytes]) => (
+            <OutputFile key={path} path={path} bytes={bytes} />
+          ))}
+          <OutputFile path="log.txt" label="Whole log" bytes={log} />
+        </ul>
+        {files.size === 0 && <p className={styles.muted}>The run wrote nothing to /output.</p>}
+        {delivery.skipped.length > 0 && (
+          <Notice tone="warning">
+            Left out by the node:{" "}
+            {delivery.skipped.map(({ path, reason }) => `${path} (${reason})`).join(", ")}
+          </Notice>
+        )}
+      </div>
+    );
+  }
+  return (
+    <div className={styles.output}>
+      <Empty
+        title={`${formatBytes(attestation.ciphertextSize)}, encrypted to you`}
+        action={
+          address === detail.task.consumer ? (
+            <Button
+              variant="primary"
+              busy={output.isPending}
+              onClick={() => output.mutate(attestation.ciphertextSize)}
+            >
+              Decrypt output
+            </Button>
+          ) : undefined
+        }
+      >
+        {address === detail.task.consumer
+          ? `The node keeps it until ${new Date(Number(attestation.retainUntil) * 1000).toLocaleString()}. Your wallet's signature makes the key; no transaction.`
+          : "Only the wallet that paid for the task can open it."}
+      </Empty>
+      <p className={styles.muted} role="status">
+        {output.isPending && output.progress}
+      </p>
+      {output.error !== null && <ErrorNotice error={output.error} />}
+    </div>
+  );
+}

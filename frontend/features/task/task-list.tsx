@@ -1,0 +1,91 @@
+"use client";
+
+import type { TaskSummary } from "@dekuper/client";
+import { formatSeconds } from "@dekuper/protocol";
+import Link from "next/link";
+import { useConnection } from "wagmi";
+import { useTasks, useToken } from "@/features/market/market-queries.ts";
+import { ConnectPrompt } from "@/features/wallet/connect-prompt.tsx";
+import { shortHex } from "@/ui/address.tsx";
+import { Badge } from "@/ui/badge.tsx";
+import button from "@/ui/button.module.css";
+import { ErrorNotice } from "@/ui/error-notice.tsx";
+import { formatMoney, type Token } from "@/ui/money.ts";
+import { Empty, PageHeader, Skeleton } from "@/ui/page.tsx";
+import { keptSpec } from "./spec-store.ts";
+import { stateWords } from "./states.ts";
+import styles from "./task-list.module.css";
+
+/** My tasks, newest first. */
+export function TaskList() {
+  const { address } = useConnection();
+  return (
+    <>
+      <PageHeader title="My tasks" lead="Read from the chain by your address." action={<NewTask />} />
+      {address === undefined ? (
+        <ConnectPrompt title="Connect a wallet to see your tasks">
+          Tasks belong to the address that paid for them.
+        </ConnectPrompt>
+      ) : (
+        <Tasks address={address} />
+      )}
+    </>
+  );
+}
+
+function NewTask() {
+  return (
+    <Link href="/submit" className={button.button} data-variant="primary" data-size="medium">
+      New task
+    </Link>
+  );
+}
+
+function Tasks({ address }: { address: `0x${string}` }) {
+  const { data, error, refetch } = useTasks(address);
+  const token = useToken();
+  if (error !== null && data === undefined) {
+    return <ErrorNotice error={error} onRetry={() => void refetch()} />;
+  }
+  if (data === undefined || token === undefined) return <Skeleton height="8rem" />;
+  if (data.length === 0) {
+    return (
+      <Empty title="No task yet" action={<NewTask />}>
+        Your first one takes a minute: choose a template, deposit, and watch it run.
+      </Empty>
+    );
+  }
+  return (
+    <ul className={styles.list}>
+      {data.map((summary) => (
+        <li key={summary.task.taskId}>
+          <TaskRow summary={summary} token={token} />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function TaskRow({ summary, token }: { summary: TaskSummary; token: Token }) {
+  const { task, lease } = summary;
+  const words = stateWords[lease.status];
+  return (
+    <Link href={`/tasks/${task.taskId}`} className={styles.row}>
+      <span className={styles.name}>
+        <strong>{keptSpec(task.specDigest)?.name ?? "Task"}</strong>
+        <code>{shortHex(task.taskId)}</code>
+      </span>
+      <span className={styles.when}>{new Date(Number(task.createdAt) * 1000).toLocaleString()}</span>
+      <span className={styles.money}>
+        {lease.billedSeconds > 0n
+          ? `Ran ${formatSeconds(Number(lease.billedSeconds))}`
+          : `At most ${formatMoney(lease.reserved, token)}`}
+      </span>
+      <span className={styles.badge}>
+        <Badge tone={words.tone} pulse={lease.status === "Running"}>
+          {words.title}
+        </Badge>
+      </span>
+    </Link>
+  );
+}

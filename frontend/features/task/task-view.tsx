@@ -1,0 +1,110 @@
+"use client";
+
+import type { TaskDetail } from "@dekuper/client";
+import { formatMiB, formatSeconds, outcomes } from "@dekuper/protocol";
+import { useChainTime } from "@/features/market/market-queries.ts";
+import { HexText } from "@/ui/address.tsx";
+import { Badge } from "@/ui/badge.tsx";
+import { type Fact, Facts } from "@/ui/facts.tsx";
+import { formatMoney, type Token } from "@/ui/money.ts";
+import { Card, PageHeader, Section } from "@/ui/page.tsx";
+import { Logs } from "./logs.tsx";
+import { Output } from "./output.tsx";
+import { keptSpec } from "./spec-store.ts";
+import { deadlineOf, stateWords } from "./states.ts";
+import styles from "./task.module.css";
+import { TaskActions } from "./task-actions.tsx";
+import { Timeline } from "./timeline.tsx";
+import { spaced } from "./timeline-words.ts";
+
+/** Everything about one task. */
+export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }) {
+  const { task, lease } = detail;
+  const now = useChainTime();
+  const words = stateWords[lease.status];
+  const name = keptSpec(task.specDigest)?.name;
+  return (
+    <>
+      <PageHeader
+        title={name ?? "Task"}
+        lead={<HexText value={task.taskId} label="task id" />}
+        action={
+          <Badge tone={words.tone} pulse={lease.status === "Running"}>
+            {words.title}
+          </Badge>
+        }
+      />
+      <div className={styles.layout}>
+        <div>
+          <Card className={styles.state}>
+            <div role="status" data-status={lease.status}>
+              <h2>{words.title}</h2>
+              <p>{words.text}</p>
+            </div>
+            <DeadlineLine detail={detail} now={now} />
+            <TaskActions detail={detail} token={token} now={now} />
+          </Card>
+          <Section title="Output">
+            <Output detail={detail} />
+          </Section>
+          <Section title="Logs">
+            <Logs id={task.taskId} hasNode={lease.node !== undefined} />
+          </Section>
+        </div>
+        <aside className={styles.side}>
+          <Section title="Timeline">
+            <Card>
+              <Timeline detail={detail} token={token} />
+            </Card>
+          </Section>
+          <Section title="Details">
+            <Card>
+              <Facts facts={factsOf(detail, token)} />
+            </Card>
+          </Section>
+        </aside>
+      </div>
+    </>
+  );
+}
+
+function DeadlineLine({ detail, now }: { detail: TaskDetail; now: number | undefined }) {
+  const deadline = deadlineOf(detail.task, detail.lease);
+  if (deadline === undefined) return null;
+  const left = now === undefined ? undefined : deadline.at - now;
+  return (
+    <p className={styles.deadline}>
+      {deadline.label} <strong>{new Date(deadline.at * 1000).toLocaleTimeString()}</strong>
+      {left !== undefined && (left > 0 ? `, in ${formatSeconds(left)}` : ", which has passed")}
+    </p>
+  );
+}
+
+function factsOf(detail: TaskDetail, token: Token): Fact[] {
+  const { task, lease, money, attestation } = detail;
+  const { gpus, vCpus, memoryMiB } = task.capacity;
+  const facts: Fact[] = [
+    ["Reserved", formatMoney(money.reserved, token)],
+    ["Rate an hour", formatMoney(task.ratePerHour, token)],
+  ];
+  if (money.gross > 0n || lease.status === "Settled") {
+    facts.push(["Paid", formatMoney(money.gross, token)], ["Returned", formatMoney(money.released, token)]);
+  }
+  facts.push(
+    ["Resources", `${gpus} GPUs, ${vCpus} vCPUs, ${formatMiB(memoryMiB)}`],
+    ["Longest run", formatSeconds(task.maxDuration)],
+  );
+  if (lease.node !== undefined)
+    facts.push(["Node", <HexText key="node" value={lease.node} label="node address" />]);
+  if (attestation !== undefined) {
+    const { outcome, exitCode, cpuSeconds, outputDigest, imageDigest } = attestation.attestation;
+    facts.push(
+      ["Outcome", `${spaced(outcomes[outcome] ?? "Unknown")}, exit code ${exitCode}`],
+      ["CPU time", formatSeconds(Number(cpuSeconds))],
+      ["Output digest", <HexText key="output" value={outputDigest} label="output digest" />],
+      ["Image digest", <HexText key="image" value={imageDigest} label="image digest" />],
+    );
+  }
+  facts.push(["Spec digest", <HexText key="spec" value={task.specDigest} label="spec digest" />]);
+  return facts;
+}

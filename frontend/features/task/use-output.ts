@@ -1,0 +1,58 @@
+"use client";
+
+import { type FetchedDelivery, fetchDelivery, memoryCiphertext, memorySink, signerOf } from "@dekuper/client";
+import { DekuperError } from "@dekuper/protocol";
+import { useState } from "react";
+import type { Hex } from "viem";
+import { useMarket } from "@/features/market/market-provider.tsx";
+import { useAction } from "@/features/market/use-action.ts";
+import { usePeers } from "@/features/peers/peer-provider.tsx";
+import { outputKeyFor } from "@/features/wallet/output-key.ts";
+import { formatBytes } from "@/ui/bytes.ts";
+import { keptSpec } from "./spec-store.ts";
+
+/** Most bytes that a browser tab decrypts: it holds the delivery in memory. */
+export const MAX_BROWSER_OUTPUT_BYTES = 512n * 1024n * 1024n;
+
+export interface OpenedOutput {
+  readonly delivery: FetchedDelivery;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  readonly log: Uint8Array;
+}
+
+/** Fetches a task's output from its node, decrypts it with the wallet's key and checks it against the attestation. */
+export function useOutput(id: Hex, specDigest: Hex) {
+  const market = useMarket();
+  const { peer } = usePeers();
+  const [progress, setProgress] = useState("");
+  const action = useAction(async (size: bigint): Promise<OpenedOutput> => {
+    if (size > MAX_BROWSER_OUTPUT_BYTES) {
+      throw new DekuperError(
+        "NOT_ALLOWED",
+        `The output has ${formatBytes(size)}: too much for a browser tab.`,
+        {
+          hint: `Run \`dekuper task fetch ${id}\` with the same wallet.`,
+        },
+      );
+    }
+    if (market.wallet === undefined) throw new DekuperError("NOT_ALLOWED", "Connect the wallet that paid.");
+    const signer = signerOf(market.wallet);
+    setProgress("Your wallet signs: once for the key, once to read");
+    const key = await outputKeyFor(signer, market.network.deployment);
+    const sink = memorySink();
+    const spec = keptSpec(specDigest);
+    const delivery = await fetchDelivery({
+      market,
+      peer: await peer(),
+      signer,
+      key,
+      id,
+      store: memoryCiphertext(),
+      sink,
+      ...(spec === undefined ? {} : { spec }),
+      onProgress: (received, all) => setProgress(`${formatBytes(received)} of ${formatBytes(all)}`),
+    });
+    return { delivery, files: sink.files, log: sink.logBytes() };
+  });
+  return { ...action, progress };
+}
