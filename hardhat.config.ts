@@ -24,6 +24,12 @@ export default defineConfig({
     // A deployment does not wait for the Solidity tests to compile.
     splitTestsCompilation: true,
   },
+  test: {
+    solidity: {
+      fuzz: { runs: 512, seed: "0xdecade" },
+      invariant: { runs: 8, depth: 60, failOnRevert: false },
+    },
+  },
   paths: { tests: { mocha: "test/contracts" } },
   networks: {
     /** `npx hardhat node --network local`: a chain of one's own that mines each transaction at once. */

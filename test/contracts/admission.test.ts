@@ -28,7 +28,10 @@ describe("Admission by ticket", () => {
     const ref = await market.createTask({ gpus: 0 });
     const { seed, createdAt } = await market.tasks.getTask(ref.taskId);
     for (const operator of operators) {
-      const encoded = ethers.AbiCoder.defaultAbiCoder().encode(["bytes32", "address"], [seed, operator.address]);
+      const encoded = ethers.AbiCoder.defaultAbiCoder().encode(
+        ["bytes32", "address"],
+        [seed, operator.address],
+      );
       const draw = BigInt(ethers.keccak256(encoded)) & (2n ** 64n - 1n);
       const admitted = (elapsed: bigint) =>
         elapsed >= 60n || draw * 10_000n * 60n < 2n ** 64n * (1000n * 60n + elapsed * 10_000n);

@@ -1,5 +1,14 @@
 import { expect } from "chai";
-import { busyLocalMarket, DOLLAR, digest, type LeaseRef, loadFixture, type Market, nextBlockAt, people } from "./market.ts";
+import {
+  busyLocalMarket,
+  DOLLAR,
+  digest,
+  type LeaseRef,
+  loadFixture,
+  type Market,
+  nextBlockAt,
+  people,
+} from "./market.ts";
 
 const { operator, owner, consumer, stranger, otherOperator } = people;
 
@@ -47,10 +56,9 @@ describe("Equivocation", () => {
     const market = await loadFixture(busyLocalMarket);
     const ref = await market.leaseIn("Running");
     const other = await market.leaseIn("Running");
-    await expect(prove(market, ref, { second: { outputDigest: digest("one") } })).to.be.revertedWithCustomError(
-      market.tasks,
-      "SameAttestation",
-    );
+    await expect(
+      prove(market, ref, { second: { outputDigest: digest("one") } }),
+    ).to.be.revertedWithCustomError(market.tasks, "SameAttestation");
     await expect(prove(market, ref, { second: { leaseId: other.leaseId } }))
       .to.be.revertedWithCustomError(market.tasks, "DifferentLeases")
       .withArgs(ref.leaseId, other.leaseId);
@@ -80,7 +88,10 @@ describe("Equivocation", () => {
     await expect(prove(market, ref))
       .to.emit(market.nodes, "StakeSlashed")
       .withArgs(operator.address, ref.leaseId, 200n * DOLLAR, 40n * DOLLAR, stranger.address);
-    expect((await market.nodes.stakeOf(operator.address)).slice(0, 2)).to.deep.equal([800n * DOLLAR, 800n * DOLLAR]);
+    expect((await market.nodes.stakeOf(operator.address)).slice(0, 2)).to.deep.equal([
+      800n * DOLLAR,
+      800n * DOLLAR,
+    ]);
   });
 
   it("never reverts for lack of stake", async () => {

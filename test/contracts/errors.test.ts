@@ -17,6 +17,8 @@ describe("Every custom error that the contracts declare", () => {
     const specs = (await readdir(tests)).filter((file) => file.endsWith(".test.ts"));
     const text = (await Promise.all(specs.map((file) => readFile(new URL(file, tests), "utf8")))).join("\n");
     expect(declared.size).to.be.greaterThan(50);
-    expect([...declared].filter((name) => !text.includes(`"${name}"`) && !text.includes(`/${name}/`))).to.deep.equal([]);
+    expect(
+      [...declared].filter((name) => !text.includes(`"${name}"`) && !text.includes(`/${name}/`)),
+    ).to.deep.equal([]);
   });
 });

@@ -28,10 +28,12 @@ async function permit(market: Market, who: HDNodeWallet, value: bigint, deadline
     verifyingContract: await market.token.getAddress(),
   };
   const types = {
-    Permit: ["owner address", "spender address", "value uint256", "nonce uint256", "deadline uint256"].map((field) => {
-      const [name, type] = field.split(" ") as [string, string];
-      return { name, type };
-    }),
+    Permit: ["owner address", "spender address", "value uint256", "nonce uint256", "deadline uint256"].map(
+      (field) => {
+        const [name, type] = field.split(" ") as [string, string];
+        return { name, type };
+      },
+    ),
   };
   const nonce = await market.token.nonces(who.address);
   const spender = await market.escrow.getAddress();
@@ -77,8 +79,18 @@ describe("Deposits", () => {
     const second = await permit(market, consumer, 2n * DOLLAR, deadline);
     await market.token
       .connect(stranger)
-      .permit(consumer.address, await market.escrow.getAddress(), 2n * DOLLAR, deadline, second.v, second.r, second.s);
-    await market.escrow.connect(consumer).depositWithPermit(2n * DOLLAR, deadline, second.v, second.r, second.s);
+      .permit(
+        consumer.address,
+        await market.escrow.getAddress(),
+        2n * DOLLAR,
+        deadline,
+        second.v,
+        second.r,
+        second.s,
+      );
+    await market.escrow
+      .connect(consumer)
+      .depositWithPermit(2n * DOLLAR, deadline, second.v, second.r, second.s);
     expect(await market.escrow.freeOf(consumer.address)).to.equal(3n * DOLLAR);
   });
 });
@@ -140,7 +152,9 @@ describe("The escrow's inner calls", () => {
       escrow.settleLease(digest("lease"), owner.address, 1, 1, 1),
     ];
     for (const call of forTasks) {
-      await expect(call).to.be.revertedWithCustomError(market.escrow, "OnlyTaskRegistry").withArgs(stranger.address);
+      await expect(call)
+        .to.be.revertedWithCustomError(market.escrow, "OnlyTaskRegistry")
+        .withArgs(stranger.address);
     }
     const forNodes = [
       escrow.moveToStake(owner.address, operator.address, 1),
@@ -148,7 +162,9 @@ describe("The escrow's inner calls", () => {
       escrow.forfeitStake(operator.address, 1, 1, stranger.address),
     ];
     for (const call of forNodes) {
-      await expect(call).to.be.revertedWithCustomError(market.escrow, "OnlyNodeRegistry").withArgs(stranger.address);
+      await expect(call)
+        .to.be.revertedWithCustomError(market.escrow, "OnlyNodeRegistry")
+        .withArgs(stranger.address);
     }
     const nodes = market.nodes.connect(stranger);
     const capacity = { gpus: 0, vCpus: 0, memoryMiB: 0 };
@@ -167,7 +183,9 @@ describe("The escrow's inner calls", () => {
       nodes.slash(operator.address, digest("lease"), 1, false, stranger.address),
     ];
     for (const call of inNodes) {
-      await expect(call).to.be.revertedWithCustomError(market.nodes, "OnlyTaskRegistry").withArgs(stranger.address);
+      await expect(call)
+        .to.be.revertedWithCustomError(market.nodes, "OnlyTaskRegistry")
+        .withArgs(stranger.address);
     }
   });
 
@@ -202,9 +220,9 @@ describe("The escrow's inner calls", () => {
 });
 
 describe("Hostile tokens", () => {
-  async function marketOf<Name extends "FeeOnTransferToken" | "NoReturnToken" | "FalseReturningToken" | "ReentrantToken">(
-    name: Name,
-  ) {
+  async function marketOf<
+    Name extends "FeeOnTransferToken" | "NoReturnToken" | "FalseReturningToken" | "ReentrantToken",
+  >(name: Name) {
     const token = await ethers.deployContract(name, [], people.deployer);
     const market = await deployMarket(await readParameters("local"), await token.getAddress());
     return { token, market, escrow: market.escrow, at: await market.escrow.getAddress() };
@@ -278,7 +296,10 @@ describe("Hostile tokens", () => {
         encode.encodeFunctionData("deposit", [100]),
         encode.encodeFunctionData("withdraw", [self, 100]),
       ]) {
-        await expect(token.act(at, call)).to.be.revertedWithCustomError(escrow, "ReentrancyGuardReentrantCall");
+        await expect(token.act(at, call)).to.be.revertedWithCustomError(
+          escrow,
+          "ReentrancyGuardReentrantCall",
+        );
       }
     }
     expect(await escrow.freeOf(self)).to.equal(500n);

@@ -17,7 +17,10 @@ import {
 
 const { governor, guardian, stranger, deployer, consumer } = people;
 
-async function taskChange(market: Market, change: (parameters: Market["parameters"]["task"]["initial"]) => void) {
+async function taskChange(
+  market: Market,
+  change: (parameters: Market["parameters"]["task"]["initial"]) => void,
+) {
   const parameters = structuredClone(market.parameters.task.initial);
   change(parameters);
   return market.tasks.interface.encodeFunctionData("setParameters", [parameters]);
@@ -82,7 +85,10 @@ describe("Parameters", () => {
     await expect(nodes.setParameters({ minStake: 2n ** 127n, stakePerGpu: 0 }))
       .to.be.revertedWithCustomError(market.nodes, "ParameterOutOfBounds")
       .withArgs(0, 2n ** 127n, 0, 100_000_000_000n);
-    await expect(nodes.setParameters({ minStake: 5, stakePerGpu: 6 })).to.emit(market.nodes, "ParametersChanged");
+    await expect(nodes.setParameters({ minStake: 5, stakePerGpu: 6 })).to.emit(
+      market.nodes,
+      "ParametersChanged",
+    );
     expect(await market.nodes.stakeRequired(stranger.address)).to.equal(5n);
   });
 
@@ -109,7 +115,9 @@ describe("Parameters", () => {
       const names = functions.map((fragment) => (fragment as unknown as { name: string }).name);
       expect(names).to.include.members(restricted);
     }
-    const escrow = market.escrow.interface.fragments.map((fragment) => (fragment as unknown as { name: string }).name);
+    const escrow = market.escrow.interface.fragments.map(
+      (fragment) => (fragment as unknown as { name: string }).name,
+    );
     expect(escrow).not.to.include.members(["setAuthority"]);
     expect(escrow).not.to.include.members(["authority"]);
   });
@@ -124,7 +132,10 @@ describe("The pause", () => {
     await expect(market.nodes.connect(guardian).pause()).to.emit(market.nodes, "Paused");
     const until = await market.tasks.pausedUntil();
     await expect(market.createTask()).to.be.revertedWithCustomError(market.tasks, "IsPaused").withArgs(until);
-    await expect(market.register({}, people.otherOperator)).to.be.revertedWithCustomError(market.nodes, "IsPaused");
+    await expect(market.register({}, people.otherOperator)).to.be.revertedWithCustomError(
+      market.nodes,
+      "IsPaused",
+    );
     await market.tasks.connect(people.operator).acceptTask(open.taskId);
     await market.complete(running);
     await market.tasks.connect(consumer).approve(running.leaseId);
@@ -139,7 +150,10 @@ describe("The pause", () => {
     const until = await market.tasks.pausedUntil();
     expect(until).to.equal((await now()) + 7n * DAY);
     await nextBlockAt(until);
-    await expect(market.createTask({ openUntil: until + DAY })).to.be.revertedWithCustomError(market.tasks, "IsPaused");
+    await expect(market.createTask({ openUntil: until + DAY })).to.be.revertedWithCustomError(
+      market.tasks,
+      "IsPaused",
+    );
     await nextBlockAt(until + 1n);
     await market.createTask({ openUntil: until + DAY });
     expect(await market.tasks.isPaused()).to.equal(false);
@@ -189,7 +203,14 @@ describe("A deployment", () => {
     await expect(deployMarket(parameters)).to.be.rejectedWith(/ParameterOutOfBounds/);
     const { TaskRegistry } = await factories();
     await expect(
-      TaskRegistry.deploy(stranger.address, stranger.address, stranger.address, parameters.task.initial, parameters.task.min, parameters.task.max),
+      TaskRegistry.deploy(
+        stranger.address,
+        stranger.address,
+        stranger.address,
+        parameters.task.initial,
+        parameters.task.min,
+        parameters.task.max,
+      ),
     ).to.be.revertedWithCustomError(TaskRegistry, "ParameterOutOfBounds");
   });
 

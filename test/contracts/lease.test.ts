@@ -49,14 +49,18 @@ describe("A lease's calls", () => {
       market.complete(ref, { attempt: 2 }),
     ];
     for (const call of stale) {
-      await expect(call).to.be.revertedWithCustomError(market.tasks, "WrongAttempt").withArgs(ref.leaseId, 2, 1);
+      await expect(call)
+        .to.be.revertedWithCustomError(market.tasks, "WrongAttempt")
+        .withArgs(ref.leaseId, 2, 1);
     }
   });
 
   it("mean nothing for leases that do not exist", async () => {
     const market = await loadFixture(busyLocalMarket);
     const none = digest("no such lease");
-    await expect(market.tasks.expire(none)).to.be.revertedWithCustomError(market.tasks, "WrongStatus").withArgs(none, 0);
+    await expect(market.tasks.expire(none))
+      .to.be.revertedWithCustomError(market.tasks, "WrongStatus")
+      .withArgs(none, 0);
     await expect(market.tasks.settle(none)).to.be.revertedWithCustomError(market.tasks, "WrongStatus");
     await expect(market.tasks.acceptTask(none)).to.be.revertedWithCustomError(market.tasks, "WrongStatus");
     await expect(market.tasks.cancelTask(none)).to.be.revertedWithCustomError(market.tasks, "NotConsumer");

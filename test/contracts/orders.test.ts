@@ -54,10 +54,14 @@ describe("An order", () => {
     const changed = structuredClone(market.parameters.task.initial);
     changed.terms.feeBps = 500;
     changed.terms.challengeWindow = 3600;
-    await expect(market.governance.connect(people.governor).execute(
-      await market.tasks.getAddress(),
-      market.tasks.interface.encodeFunctionData("setParameters", [changed]),
-    )).to.emit(market.tasks, "ParametersChanged");
+    await expect(
+      market.governance
+        .connect(people.governor)
+        .execute(
+          await market.tasks.getAddress(),
+          market.tasks.interface.encodeFunctionData("setParameters", [changed]),
+        ),
+    ).to.emit(market.tasks, "ParametersChanged");
     expect((await market.tasks.getTask(ref.taskId)).terms).to.deep.equal(before);
     expect((await market.tasks.terms()).feeBps).to.equal(500n);
     const later = await market.createTask();
@@ -119,18 +123,8 @@ describe("An order", () => {
 
 describe("A node that accepts", () => {
   const unfit: readonly [string, Partial<OrderInput>, string, readonly unknown[]][] = [
-    [
-      "GPUs",
-      { gpus: 9 },
-      "CapacityExceeded",
-      [operator.address, [9, 8, 65_536n], [8, 64, 524_288n]],
-    ],
-    [
-      "vCPUs",
-      { vCpus: 65 },
-      "CapacityExceeded",
-      [operator.address, [2, 65, 65_536n], [8, 64, 524_288n]],
-    ],
+    ["GPUs", { gpus: 9 }, "CapacityExceeded", [operator.address, [9, 8, 65_536n], [8, 64, 524_288n]]],
+    ["vCPUs", { vCpus: 65 }, "CapacityExceeded", [operator.address, [2, 65, 65_536n], [8, 64, 524_288n]]],
     [
       "memory",
       { memoryMiB: 524_289n },
@@ -191,16 +185,23 @@ describe("A node that accepts", () => {
     const early = await market.createTask();
     await nextBlockAt(activeSince + HOUR);
     const inTime = await market.createTask();
-    expect(await market.tasks.admittedAt(early.taskId, people.otherOperator.address)).to.equal(2n ** 64n - 1n);
-    expect(await market.tasks.isAdmitted(early.taskId, people.otherOperator.address, 2n ** 64n - 1n)).to.equal(false);
+    expect(await market.tasks.admittedAt(early.taskId, people.otherOperator.address)).to.equal(
+      2n ** 64n - 1n,
+    );
+    expect(
+      await market.tasks.isAdmitted(early.taskId, people.otherOperator.address, 2n ** 64n - 1n),
+    ).to.equal(false);
     const { createdAt } = await market.tasks.getTask(inTime.taskId);
     expect(await market.tasks.admittedAt(inTime.taskId, people.otherOperator.address)).to.equal(createdAt);
-    expect(await market.tasks.isAdmitted(inTime.taskId, people.otherOperator.address, createdAt - 1n)).to.equal(false);
-    expect(await market.tasks.isAdmitted(inTime.taskId, people.otherOperator.address, createdAt)).to.equal(true);
-    await expect(market.tasks.connect(people.otherOperator).acceptTask(early.taskId)).to.be.revertedWithCustomError(
-      market.tasks,
-      "NotAdmitted",
+    expect(
+      await market.tasks.isAdmitted(inTime.taskId, people.otherOperator.address, createdAt - 1n),
+    ).to.equal(false);
+    expect(await market.tasks.isAdmitted(inTime.taskId, people.otherOperator.address, createdAt)).to.equal(
+      true,
     );
+    await expect(
+      market.tasks.connect(people.otherOperator).acceptTask(early.taskId),
+    ).to.be.revertedWithCustomError(market.tasks, "NotAdmitted");
   });
 
   it("must be registered", async () => {

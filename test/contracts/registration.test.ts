@@ -50,7 +50,8 @@ describe("Registration", () => {
     const market = await loadFixture(localMarket);
     const deadline = (await now()) + HOUR;
     const signature = await market.signRegistration(profile(), operator, owner.address, deadline);
-    const send = () => market.nodes.connect(owner).register(profile(), publicKey(operator), deadline, signature);
+    const send = () =>
+      market.nodes.connect(owner).register(profile(), publicKey(operator), deadline, signature);
     await nextBlockAt(deadline + 1n);
     await expect(send())
       .to.be.revertedWithCustomError(market.nodes, "RegistrationExpired")
@@ -84,7 +85,10 @@ describe("Registration", () => {
     const send = (signature: string) =>
       market.nodes.connect(owner).register(profile(), publicKey(operator), deadline, signature);
     await expect(send("0x1234")).to.be.revertedWithCustomError(market.nodes, "ECDSAInvalidSignatureLength");
-    await expect(send(`0x${"00".repeat(65)}`)).to.be.revertedWithCustomError(market.nodes, "ECDSAInvalidSignature");
+    await expect(send(`0x${"00".repeat(65)}`)).to.be.revertedWithCustomError(
+      market.nodes,
+      "ECDSAInvalidSignature",
+    );
     const highS = `0x${"11".repeat(32)}${"ff".repeat(32)}1b`;
     await expect(send(highS)).to.be.revertedWithCustomError(market.nodes, "ECDSAInvalidSignatureS");
   });
@@ -137,7 +141,9 @@ describe("Registration", () => {
 describe("A node's profile", () => {
   it("is replaced by owner or operator, and a new encryption key counts its version up", async () => {
     const market = await loadFixture(busyLocalMarket);
-    await market.nodes.connect(operator).updateProfile(operator.address, profile({ region: "us-east", multiaddrs: [] }));
+    await market.nodes
+      .connect(operator)
+      .updateProfile(operator.address, profile({ region: "us-east", multiaddrs: [] }));
     let node = await market.nodes.getNode(operator.address);
     expect([node.profile.region, node.encryptionKeyVersion, node.profile.multiaddrs.length]).to.deep.equal([
       "us-east",
@@ -145,7 +151,9 @@ describe("A node's profile", () => {
       0,
     ]);
     await expect(
-      market.nodes.connect(owner).updateProfile(operator.address, profile({ encryptionKey: digest("next key") })),
+      market.nodes
+        .connect(owner)
+        .updateProfile(operator.address, profile({ encryptionKey: digest("next key") })),
     ).to.emit(market.nodes, "ProfileUpdated");
     node = await market.nodes.getNode(operator.address);
     expect(node.encryptionKeyVersion).to.equal(2n);
@@ -221,10 +229,9 @@ describe("A node's status", () => {
   it("is Retired for ever once its operator is revoked, also while registration is paused", async () => {
     const market = await loadFixture(busyLocalMarket);
     await market.nodes.connect(people.guardian).pause();
-    await expect(market.nodes.connect(operator).revokeOperator(operator.address)).to.be.revertedWithCustomError(
-      market.nodes,
-      "NotOwner",
-    );
+    await expect(
+      market.nodes.connect(operator).revokeOperator(operator.address),
+    ).to.be.revertedWithCustomError(market.nodes, "NotOwner");
     await expect(market.nodes.connect(owner).revokeOperator(operator.address))
       .to.emit(market.nodes, "OperatorRevoked")
       .withArgs(operator.address, owner.address);
@@ -253,7 +260,9 @@ describe("A revoked operator", () => {
       market.complete(running),
     ];
     for (const call of refused) {
-      await expect(call).to.be.revertedWithCustomError(market.tasks, "OperatorIsRevoked").withArgs(operator.address);
+      await expect(call)
+        .to.be.revertedWithCustomError(market.tasks, "OperatorIsRevoked")
+        .withArgs(operator.address);
     }
   });
 

@@ -1,5 +1,14 @@
 import { expect } from "chai";
-import { busyLocalMarket, DAY, DOLLAR, loadFixture, localMarket, nextBlockAt, people, profile } from "./market.ts";
+import {
+  busyLocalMarket,
+  DAY,
+  DOLLAR,
+  loadFixture,
+  localMarket,
+  nextBlockAt,
+  people,
+  profile,
+} from "./market.ts";
 
 const { operator, owner, stranger, consumer } = people;
 
@@ -26,10 +35,9 @@ describe("Stake", () => {
         "ZeroAmount",
       );
     }
-    await expect(market.nodes.connect(owner).setFloor(operator.address, { perGpuHour: 1, perVCpuHour: 1 })).to.emit(
-      market.nodes,
-      "FloorChanged",
-    );
+    await expect(
+      market.nodes.connect(owner).setFloor(operator.address, { perGpuHour: 1, perVCpuHour: 1 }),
+    ).to.emit(market.nodes, "FloorChanged");
     await expect(
       market.nodes.connect(operator).setFloor(operator.address, { perGpuHour: 1, perVCpuHour: 1 }),
     ).to.be.revertedWithCustomError(market.nodes, "NotOwner");

@@ -208,7 +208,8 @@ export const rows: readonly Row[] = [
     enforces: false,
     becomes: "Completed",
     paid: "unchanged",
-    money: "billed seconds are fixed to the cancel, at least minBilled; capacity released; reservation and lock stay",
+    money:
+      "billed seconds are fixed to the cancel, at least minBilled; capacity released; reservation and lock stay",
   },
   {
     state: "Stopping",

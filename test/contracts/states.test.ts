@@ -62,7 +62,8 @@ async function paidSeconds(market: Market, ref: LeaseRef, row: Row): Promise<big
 /** The lease in the row's state, with a run that has a checkpoint to be paid to. */
 async function arrange(market: Market, row: Row): Promise<LeaseRef> {
   const order = { ratePerHour: RATE, maxDuration: MAX_DURATION };
-  const afterAccept = row.call === "proveEquivocation" && (row.state === "Cancelled" || row.state === "Expired");
+  const afterAccept =
+    row.call === "proveEquivocation" && (row.state === "Cancelled" || row.state === "Expired");
   if (row.state === "Cancelled" && afterAccept) {
     const ref = await market.leaseIn("Assigned", order);
     await send.cancelTask(market, ref);
@@ -149,7 +150,10 @@ describe("States and calls that do not meet", () => {
       it(`${state}: ${call} is refused`, async () => {
         const market = await loadFixture(busyLocalMarket);
         const ref = await market.leaseIn(state);
-        await expect(send[call](market, ref)).to.be.revertedWithCustomError(market.tasks, refusal(state, call));
+        await expect(send[call](market, ref)).to.be.revertedWithCustomError(
+          market.tasks,
+          refusal(state, call),
+        );
         expect(await market.statusOf(ref)).to.equal(state);
       });
     }

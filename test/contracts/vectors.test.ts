@@ -33,7 +33,10 @@ describe("Vectors", () => {
       const taskId = await tasks.taskIdOf(input.consumer, input.nonce, hash);
       expect(taskId).to.equal(expected.taskId);
       expect(await tasks.leaseIdOf(taskId, 0)).to.equal(expected.leaseId);
-      const encoded = ethers.AbiCoder.defaultAbiCoder().encode(["bytes32", "address"], [input.seed, input.node]);
+      const encoded = ethers.AbiCoder.defaultAbiCoder().encode(
+        ["bytes32", "address"],
+        [input.seed, input.node],
+      );
       expect(ethers.keccak256(encoded)).to.equal(expected.ticket);
     }
   });
