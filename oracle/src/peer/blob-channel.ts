@@ -9,7 +9,7 @@ type Get = Extract<BlobRequest, { op: "get" }>;
 
 /**
  * `/blob/1`. Specs and inputs, public in version 1, are given to registered Active nodes: their peer key is the proof.
- * Outputs are given on their consumer's token. Nobody can list; whoever knows a spec's or an input's digest may ask
+ * Outputs, and the spec of one's own lease, are given on the consumer's token. Nobody can list; whoever knows a spec's or an input's digest may ask
  * whether it is here, since putting it would tell as much.
  */
 export function serveBlobs(options: { store: BlobStore; access: ReadAccess; count: CountPeer }) {
@@ -32,6 +32,7 @@ async function get(
 ): Promise<void> {
   const { name, offset, token } = request;
   if (name.kind === "output") await access.demandOutput(token, name.digest);
+  else if (name.kind === "spec" && token !== undefined) await access.demandSpec(token, name.digest);
   else if (remote.node?.active !== true) throw denied("only registered, active nodes read specs and inputs");
   const { size } = await demandSize(store, request);
   if (offset > size) throw new DekuperError("MESSAGE_INVALID", `Byte ${offset} of ${size} was asked for.`);

@@ -9,6 +9,8 @@ export interface ReadPolicy {
   consumerOf(leaseId: Hex, attempt: number): Address | undefined;
   /** The lease attempt whose output has this ciphertext root, or undefined. */
   outputOwner(ciphertextRoot: Hex): { leaseId: Hex; attempt: number } | undefined;
+  /** The spec digest of a lease that this node holds or held: its consumer reads the spec with the output's token. */
+  specOf?(leaseId: Hex, attempt: number): Hex | undefined;
   /** Checks the consumer's signature over a read token (EOA, or ERC-1271 where it is a contract). */
   verifySignature(token: { consumer: Address; digest: Hex; signature: Hex }): Promise<boolean>;
 }

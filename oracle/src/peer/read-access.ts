@@ -59,6 +59,13 @@ export class ReadAccess {
     if (owner === undefined) throw denied("a read token of its consumer is needed");
     await this.demand(token, { scope: "output", ...owner });
   }
+
+  /** The spec of one's own lease, whose salt verifies its output: another device of the consumer has no copy of it. */
+  async demandSpec(token: ReadToken, specDigest: Hex): Promise<void> {
+    await this.demand(token, { scope: "output", leaseId: token.leaseId, attempt: token.attempt });
+    if (this.policy.specOf?.(token.leaseId, token.attempt) !== specDigest)
+      throw denied("the token is for a lease with another spec");
+  }
 }
 
 export function denied(reason: string): DekuperError {

@@ -1,0 +1,138 @@
+/**
+ * What runs inside an attempt's pod, in busybox's ash. The helper image brings a static busybox; the init container copies
+ * it into a volume, so that the wrapper also runs in images that hold nothing but one program.
+ */
+
+/** Paths that a task sees. */
+export const taskPaths = { input: "/input", output: "/output", checkpoint: "/checkpoint" } as const;
+
+const BUSYBOX = "/dekuper/bin/busybox";
+/** Written by the helper, read-only for the task: the marks `ready`, `stop`, `done`, and for each that waits a pipe to wake it. */
+const CONTROL = "/dekuper/control";
+
+/** Seconds from TERM to KILL. */
+export const KILL_AFTER_SECONDS = 5;
+/** First word of the wrapper's termination message. */
+export const MESSAGE_TAG = "dekuper/1";
+
+/**
+ * `read -t 1` on a pipe that the shell itself holds open is a sleep without a fork: it goes on working in a pod whose
+ * process limit a fork bomb has used up, and whoever writes a line to the pipe ends it at once.
+ */
+const waitTick = "read -r -t 1 _ <&3";
+
+/** Init container: hands out busybox, makes the pipe, and waits for the inputs. Arguments: seconds to wait, `1` if none will come. */
+export const prepareScript = `set -eu
+umask 022
+cp /bin/busybox ${BUSYBOX}.new && mv -f ${BUSYBOX}.new ${BUSYBOX}
+cd ${CONTROL}
+for waiter in inputs main helper; do [ -p tick.$waiter ] || mkfifo -m 600 tick.$waiter; done
+[ "$2" = 1 ] && exit 0
+exec 3<>tick.inputs
+trap 'exit 143' TERM
+left=$1
+while [ ! -e ready ]; do
+  [ "$left" -gt 0 ] || { echo "no inputs came within $1 seconds" >/dev/termination-log; exit 1; }
+  ${waitTick} || left=$((left - 1))
+done
+`;
+
+/**
+ * Runs by exec in the waiting init container. Argument: bytes of the list of digests that comes first on stdin; the tar
+ * follows. Repeats harmlessly; marks the inputs ready only after every file has the digest that the order names.
+ */
+export const receiveScript = `set -eu
+cd ${CONTROL}
+[ -e ready ] && { cat >/dev/null; exit 0; }
+rm -rf ${taskPaths.input}/..?* ${taskPaths.input}/.[!.]* ${taskPaths.input}/*
+dd bs="$1" count=1 iflag=fullblock of=digests 2>/dev/null
+cd ${taskPaths.input}
+head -c "$2" | tar -x -o -f -
+sha256sum -c ${CONTROL}/digests >${CONTROL}/check 2>&1 || { grep -v ': OK$' ${CONTROL}/check | head -n 5 >&2; exit 4; }
+: >${CONTROL}/ready
+echo 1<>${CONTROL}/tick.inputs
+`;
+
+/**
+ * PID 1 of the main container. Arguments: seconds that the run may last, then the task's command. The command runs as its
+ * child in a session of its own, so that a signal reaches all its processes; the wrapper ends with the child's exit code and
+ * leaves why, that code, and the CPU time of child processes as the termination message.
+ */
+export const wrapperScript = `limit=$1; shift
+why=exited child=
+stop() { why=$1; kill -TERM "-$child" 2>/dev/null; }
+trap '[ -n "$child" ] && kill -TERM "-$child" 2>/dev/null' TERM
+trap 'stop time-limit' USR1
+trap 'stop stopped' USR2
+if [ -e ${CONTROL}/stop ]; then
+  echo "${MESSAGE_TAG} stopped 143 0m0s 0m0s" >/dev/termination-log; exit 143
+fi
+${BUSYBOX} setsid "$@" &
+child=$!
+(
+  trap - TERM USR1 USR2
+  exec 3<>${CONTROL}/tick.main
+  uptime() { read -r now _ </proc/uptime; now=\${now%.*}; }
+  uptime; begun=$now signal=
+  while [ -z "$signal" ]; do
+    ${waitTick}
+    uptime
+    if [ -e ${CONTROL}/stop ]; then signal=USR2
+    elif [ $((now - begun)) -ge "$limit" ]; then signal=USR1
+    fi
+  done
+  kill -"$signal" 1
+  uptime; begun=$now
+  while [ $((now - begun)) -lt ${KILL_AFTER_SECONDS} ]; do ${waitTick}; uptime; done
+  kill -KILL "-$child" 2>/dev/null
+) &
+while :; do
+  wait "$child"; code=$?
+  kill -0 "$child" 2>/dev/null || break
+done
+{ echo "${MESSAGE_TAG} $why $code"; times; } >/dev/termination-log
+exit "$code"
+`;
+
+/** The helper: waits until the oracle has taken what it wants. */
+export const holdScript = `cd ${CONTROL}
+trap 'exit 0' TERM
+exec 3<>tick.helper
+while [ ! -e done ]; do ${waitTick}; done
+`;
+
+/** Sets a mark (`stop` or `done`) and wakes whoever waits for it. */
+export const markScript = `: >${CONTROL}/"$1" && for pipe in ${CONTROL}/tick.*; do echo 1<>"$pipe"; done`;
+
+/**
+ * Streams /output as a tar on stdout; the last line of stderr is the trailer: tag, bytes, sha-256, and tar's exit code.
+ * What a task made unreadable to itself (mode 000) is made readable first; what tar still cannot read it names on stderr
+ * and leaves out, which is the task's loss and no failure of the stream. The digest is taken of the same bytes by a pipe.
+ */
+export const sendOutputScript = `cd ${taskPaths.output} || exit 3
+find . -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null
+find . -type f ! -perm -400 -exec chmod u+r {} + 2>/dev/null
+work=${CONTROL}/send.$$
+mkdir "$work" && mkfifo "$work/digest" "$work/count" || exit 3
+sha256sum <"$work/digest" >"$work/sum" &
+wc -c <"$work/count" >"$work/bytes" &
+{ tar -cf - . ; echo $? >"$work/tar"; } | tee "$work/digest" "$work/count" || exit 3
+wait
+read -r sum _ <"$work/sum"; read -r bytes _ <"$work/bytes"; read -r tar <"$work/tar"
+rm -rf "$work"
+echo >&2
+echo "${MESSAGE_TAG} trailer $bytes $sum $tar" >&2
+`;
+
+/** Bytes of the regular files under a folder. */
+export const measureScript = `find "$1" -type f -exec stat -c %s {} + 2>/dev/null |
+{ sum=0; while read -r size; do sum=$((sum + size)); done; echo "$sum"; }`;
+
+/** One NUL-ended `<sha256> <size> <path>` for each regular file of CHECKPOINT_DIR: names may hold newlines. */
+export const checkpointScript = `cd ${taskPaths.checkpoint} || exit 3
+find . -type f -exec sh -c '
+  for file; do
+    sum=$(sha256sum <"$file") && size=$(stat -c %s "$file") && printf "%s %s %s\\0" "\${sum%% *}" "$size" "\${file#./}"
+  done
+' sh {} +
+`;

@@ -1,0 +1,50 @@
+import { type OutputAttestation, outcomes } from "@dekuper/protocol";
+import type { TaskTerms } from "../chain/contracts.ts";
+import type { AttemptRecord } from "../journal/attempts.ts";
+
+/** Seconds beyond what the contract asks for which a node keeps what it delivers: room for late blocks. */
+const RETENTION_MARGIN = 3600;
+
+/**
+ * The end-of-run claim of a sealed run. `toChainTime` turns the cluster's clock into the chain's; `now` is chain time.
+ * The contract takes `ended` up to *drift* in the future of its block; clamping it to now never pays for more.
+ */
+export function attestationOf(
+  record: AttemptRecord & Required<Pick<AttemptRecord, "run" | "sealed">>,
+  terms: TaskTerms,
+  clock: { now: number; toChainTime(seconds: number): number },
+): OutputAttestation {
+  const { run, sealed, order } = record;
+  const ended = Math.min(clock.toChainTime(run.finishedAt), clock.now);
+  const started = Math.min(clock.toChainTime(run.startedAt), ended);
+  return {
+    taskId: record.taskId,
+    leaseId: record.leaseId,
+    attempt: record.attempt,
+    specDigest: order.specDigest,
+    outputDigest: sealed.outputDigest,
+    logDigest: sealed.logDigest,
+    ciphertextRoot: sealed.ciphertextRoot,
+    ciphertextSize: BigInt(sealed.ciphertextSize),
+    imageDigest: run.imageDigest,
+    outcome: outcomes.indexOf(sealed.outcome),
+    exitCode: sealed.exitCode,
+    started: BigInt(started),
+    ended: BigInt(ended),
+    cpuSeconds: BigInt(run.cpuSeconds),
+    gpuSeconds: BigInt((run.finishedAt - run.startedAt) * order.gpus),
+    retainUntil: BigInt(retainUntil(terms, clock.now)),
+  };
+}
+
+/** Until when ciphertext, log and spec are kept, Unix seconds: the window, the retention that the order asks for, and a margin. */
+export function retainUntil(terms: TaskTerms, now: number): number {
+  return (
+    now +
+    terms.challengeWindow +
+    terms.outageGrace +
+    terms.completionGrace +
+    terms.minRetention +
+    RETENTION_MARGIN
+  );
+}

@@ -1,0 +1,224 @@
+import {
+  type Deployment,
+  type Outcome,
+  outputAttestationTypes,
+  saltedDigest,
+  type TaskSpec,
+  taskDomain,
+} from "@dekuper/protocol";
+import { type Hex, stringToHex } from "viem";
+import type { PrivateKeyAccount } from "viem/accounts";
+import type { ChainReader } from "../chain/reader.ts";
+import type { TransactionQueue } from "../chain/transactions.ts";
+import type { AttemptObservation, AttemptRef, ClusterDriver } from "../cluster/driver.ts";
+import type { AttemptJournal, AttemptRecord, RunRecord, StepName } from "../journal/attempts.ts";
+import type { BlobStore } from "../peer/peer.ts";
+import type { LeaseAction } from "../plan/plan.ts";
+import type { ResultSealer } from "../result/result.ts";
+import { attestationOf, retainUntil } from "./attestation.ts";
+import type { LeaseView } from "./lease-facts.ts";
+import type { LogCapture } from "./log-capture.ts";
+import type { MaterialStore } from "./material.ts";
+
+export interface LeaseActionDeps {
+  readonly deployment: Deployment;
+  readonly account: PrivateKeyAccount;
+  readonly reader: ChainReader;
+  readonly queue: TransactionQueue;
+  readonly driver: ClusterDriver;
+  readonly sealer: ResultSealer;
+  readonly journal: AttemptJournal;
+  readonly blobs: BlobStore;
+  readonly logs: LogCapture;
+  readonly material: MaterialStore;
+  /** After each journalled step. */
+  readonly onStep?: ((step: string, leaseId: Hex) => void) | undefined;
+}
+
+/** What an action works on. */
+export interface LeaseContext {
+  readonly record: AttemptRecord;
+  readonly view: LeaseView;
+  readonly observation: AttemptObservation | undefined;
+}
+
+/** Takes the planner's steps. Each is safe to repeat: what was done is found done. */
+export class LeaseActions {
+  private readonly deps: LeaseActionDeps;
+
+  constructor(deps: LeaseActionDeps) {
+    this.deps = deps;
+  }
+
+  refOf(record: AttemptRecord): AttemptRef {
+    const { chainId, taskRegistry } = this.deps.deployment;
+    return { chainId, registry: taskRegistry, leaseId: record.leaseId, attempt: record.attempt };
+  }
+
+  /** Every kind of action ends here; one that fails throws and is planned again. */
+  async take(action: LeaseAction, context: LeaseContext, signal: AbortSignal): Promise<void> {
+    const { record } = context;
+    const { leaseId, attempt } = record;
+    const ref = this.refOf(record);
+    const { queue, driver } = this.deps;
+    switch (action.kind) {
+      case "ensureAttempt":
+        return this.ensure(context, ref, signal);
+      case "sendInputs": {
+        const read = (digest: Hex) => this.deps.blobs.read({ kind: "input", digest });
+        await driver.sendInputs(ref, await this.specOf(record), read, signal);
+        return this.mark(record, "inputs_sent");
+      }
+      case "startLease":
+        await queue.submit({ name: "startLease", args: [leaseId, attempt] }, signal);
+        return this.mark(record, "started");
+      case "claimCheckpoint":
+        return this.claim(action.step, record, ref, signal);
+      case "stopMain":
+        await driver.stopMain(ref, signal);
+        return this.mark(record, "stop_asked");
+      case "seal":
+        return this.seal(context, action.cancelled, ref, signal);
+      case "attest":
+        return this.attest(context);
+      case "complete":
+        return this.complete(record, signal);
+      case "fail":
+        this.deps.journal.recordFailing(leaseId, attempt, action.reason);
+        await this.deps.logs.finish(ref, signal);
+        await queue.submit(
+          { name: "failLease", args: [leaseId, attempt, stringToHex(action.reason, { size: 32 })] },
+          signal,
+        );
+        return;
+      case "expire":
+        await queue.submit({ name: "expire", args: [leaseId] }, signal);
+        return;
+      case "settle":
+        await queue.submit({ name: "settle", args: [leaseId] }, signal);
+        return this.mark(record, "settled");
+      case "release":
+        await driver.release(ref, signal);
+        return this.mark(record, "released");
+      case "tearDown":
+        await driver.tearDown(ref, signal);
+        return this.mark(record, "torn_down");
+    }
+  }
+
+  private async ensure({ record, view }: LeaseContext, ref: AttemptRef, signal: AbortSignal): Promise<void> {
+    const spec = await this.specOf(record);
+    const { maxDuration, completionGrace, outageGrace } = view.terms;
+    const deadlineSeconds = record.order.startWindow + maxDuration + completionGrace + outageGrace;
+    await this.deps.driver.ensureAttempt(
+      { ...ref, taskId: record.taskId, spec, maxDuration, deadlineSeconds },
+      signal,
+    );
+    this.mark(record, "ensured");
+  }
+
+  /** Over CHECKPOINT_DIR where the task writes one, else over the log so far. */
+  private async claim(
+    step: number,
+    record: AttemptRecord,
+    ref: AttemptRef,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { salt } = await this.specOf(record);
+    const manifest = await this.deps.driver.checkpointManifest(ref, signal);
+    const content = manifest.length > 0 ? manifest : await this.deps.logs.captured(ref, signal);
+    const args = [record.leaseId, record.attempt, BigInt(step), saltedDigest(salt, content)] as const;
+    await this.deps.queue.submit({ name: "checkpoint", args }, signal);
+  }
+
+  private async seal(
+    { record, observation }: LeaseContext,
+    cancelled: boolean,
+    ref: AttemptRef,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (observation === undefined) return;
+    const { journal } = this.deps;
+    const { leaseId, attempt } = record;
+    const run = record.run ?? (await this.runOf(observation, ref, signal));
+    journal.recordRun(leaseId, attempt, run);
+    const log = await this.deps.logs.finish(ref, signal);
+    this.mark(record, "log_taken");
+    const spec = await this.specOf(record);
+    const sealed = await this.deps.sealer.seal(
+      { observation, spec, outcome: outcomeOf(run, cancelled), log },
+      signal,
+    );
+    journal.recordSealed(leaseId, attempt, sealed);
+    this.deps.onStep?.("sealed", leaseId);
+  }
+
+  private async runOf(
+    observation: AttemptObservation,
+    ref: AttemptRef,
+    signal: AbortSignal,
+  ): Promise<RunRecord> {
+    const { startedAt, finishedAt } = observation;
+    const end = finishedAt ?? startedAt ?? observation.createdAt;
+    return {
+      exitCode: observation.exitCode ?? -1,
+      outOfMemory: observation.outOfMemory ?? false,
+      timeLimit: observation.timeLimit ?? false,
+      imageDigest: observation.imageDigest ?? `0x${"00".repeat(32)}`,
+      startedAt: startedAt ?? end,
+      finishedAt: end,
+      cpuSeconds: Math.round((await this.deps.driver.cpuSeconds(ref, signal).catch(() => undefined)) ?? 0),
+    };
+  }
+
+  /** Fixes the content for ever, before anything is signed. */
+  private async attest({ record, view }: LeaseContext): Promise<void> {
+    const { run, sealed } = record;
+    const head = this.deps.reader.lastReadable;
+    if (run === undefined || sealed === undefined || head === undefined) return;
+    const offset = head.head.timestamp - Math.floor(head.headSeenAt / 1000);
+    const now = head.head.timestamp;
+    const clock = { now, toChainTime: (seconds: number) => seconds + offset };
+    const attestation = attestationOf({ ...record, run, sealed }, view.terms, clock);
+    const until = retainUntil(view.terms, now);
+    await this.deps.blobs.retain({ kind: "output", digest: sealed.ciphertextRoot }, until);
+    await this.deps.material.retain(await this.specOf(record), record.order.specDigest, until);
+    this.deps.journal.storeAttestation(attestation);
+    this.deps.onStep?.("attested", record.leaseId);
+  }
+
+  private async complete(record: AttemptRecord, signal: AbortSignal): Promise<void> {
+    const { attestation, leaseId, attempt } = record;
+    if (attestation === undefined) return;
+    const { account, deployment, journal, queue } = this.deps;
+    const signature =
+      record.signature ??
+      (await account.signTypedData({
+        domain: taskDomain(deployment.chainId, deployment.taskRegistry),
+        types: outputAttestationTypes,
+        primaryType: "OutputAttestation",
+        message: attestation,
+      }));
+    journal.recordSignature(leaseId, attempt, signature);
+    this.deps.onStep?.("signed", leaseId);
+    await queue.submit({ name: "completeLease", args: [attestation, signature] }, signal);
+    this.mark(record, "posted");
+  }
+
+  private specOf(record: AttemptRecord): Promise<TaskSpec> {
+    return this.deps.material.spec(record.order);
+  }
+
+  private mark(record: AttemptRecord, step: StepName): void {
+    this.deps.journal.mark(record.leaseId, record.attempt, step);
+    this.deps.onStep?.(step, record.leaseId);
+  }
+}
+
+/** How the run is attested to have ended; the sealer may find the output too large. */
+export function outcomeOf(run: RunRecord, cancelled: boolean): Outcome {
+  if (cancelled) return "Cancelled";
+  if (run.timeLimit) return "TimeLimit";
+  if (run.outOfMemory) return "OutOfMemory";
+  return run.exitCode === 0 ? "Success" : "NonZeroExit";
+}

@@ -1,0 +1,90 @@
+import {
+  type BlobName,
+  DekuperError,
+  decodeSpec,
+  isDekuperError,
+  MAX_SPEC_BYTES,
+  type Order,
+  specOrderDifference,
+  type TaskSpec,
+} from "@dekuper/protocol";
+import type { Hex } from "viem";
+import type { BlobStore, PeerNode } from "../peer/peer.ts";
+import type { OpenTaskFacts } from "../plan/accept.ts";
+
+type Material = OpenTaskFacts["material"];
+
+/** Seconds until a spec that nobody had is asked for again. */
+const RETRY_SECONDS = 5;
+const FETCH_TIMEOUT_MS = 60_000;
+
+/** Specs and inputs of orders: fetched by digest before a task is accepted, read from the store afterwards. */
+export class MaterialStore {
+  private readonly blobs: BlobStore;
+  private readonly peer: Pick<PeerNode, "fetchBlob">;
+  private readonly maxInputBytes: number;
+  private readonly known = new Map<Hex, Material>();
+
+  constructor(blobs: BlobStore, peer: Pick<PeerNode, "fetchBlob">, maxInputBytes: number) {
+    this.blobs = blobs;
+    this.peer = peer;
+    this.maxInputBytes = maxInputBytes;
+  }
+
+  of(leaseId: Hex): Material {
+    return this.known.get(leaseId) ?? { kind: "unknown" };
+  }
+
+  forget(leaseId: Hex): void {
+    this.known.delete(leaseId);
+  }
+
+  /** Gets spec and inputs and checks them against the order. `now` is chain time. */
+  async fetch(leaseId: Hex, order: Order, now: number, signal: AbortSignal): Promise<void> {
+    this.known.set(leaseId, await this.get(order, now, signal));
+  }
+
+  /** The spec of an order that was accepted; it is in the store. */
+  async spec(order: Order): Promise<TaskSpec> {
+    const bytes = await this.blobs.readAll({ kind: "spec", digest: order.specDigest }, MAX_SPEC_BYTES);
+    return decodeSpec(bytes, order.specDigest);
+  }
+
+  /** Keeps spec and inputs until then, Unix seconds. */
+  async retain(spec: TaskSpec, specDigest: Hex, until: number): Promise<void> {
+    await this.blobs.retain({ kind: "spec", digest: specDigest }, until);
+    for (const { digest } of spec.inputs) await this.blobs.retain({ kind: "input", digest }, until);
+  }
+
+  private async get(order: Order, now: number, signal: AbortSignal): Promise<Material> {
+    try {
+      await this.ensure({ kind: "spec", digest: order.specDigest }, MAX_SPEC_BYTES, signal);
+      const spec = await this.spec(order);
+      const difference = specOrderDifference(spec, order);
+      if (difference !== undefined) return { kind: "invalid", reason: `spec-differs-in-${difference}` };
+      const total = spec.inputs.reduce((sum, { size }) => sum + size, 0);
+      if (total > this.maxInputBytes) return { kind: "invalid", reason: "inputs-too-large" };
+      for (const { digest, size } of spec.inputs) {
+        const name = { kind: "input", digest } as const;
+        await this.ensure(name, size, signal);
+        const stored = await this.blobs.has(name);
+        if (stored?.size !== size) return { kind: "invalid", reason: "input-size-differs" };
+      }
+      return { kind: "ready", spec };
+    } catch (error) {
+      if (isDekuperError(error, "MESSAGE_INVALID")) return { kind: "invalid", reason: "spec-invalid" };
+      if (error instanceof DekuperError || signal.aborted)
+        return { kind: "missing", retryAt: now + RETRY_SECONDS };
+      throw error;
+    }
+  }
+
+  private async ensure(name: BlobName, maxBytes: number, signal: AbortSignal): Promise<void> {
+    if ((await this.blobs.has(name)) !== undefined) return;
+    await this.peer.fetchBlob(
+      name,
+      maxBytes,
+      AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]),
+    );
+  }
+}

@@ -1,0 +1,387 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { DekuperError, isDekuperError, type Network } from "@dekuper/protocol";
+import { pino } from "pino";
+import { type Address, recoverAddress } from "viem";
+import { privateKeyToAccount } from "viem/accounts";
+import { checkNetwork, LOCAL_CHAIN_IDS } from "../chain/checks.ts";
+import { systemClock } from "../chain/clock.ts";
+import { ChainReader } from "../chain/reader.ts";
+import { StandstillWatch } from "../chain/standstill.ts";
+import { TransactionQueue } from "../chain/transactions.ts";
+import type { ClusterDriver } from "../cluster/driver.ts";
+import { createKubernetesDriver } from "../cluster/kubernetes-driver.ts";
+import { networkOf } from "../config/load.ts";
+import type { OracleConfig } from "../config/schema.ts";
+import { Secret } from "../config/secret.ts";
+import { AttemptJournal } from "../journal/attempts.ts";
+import { Database } from "../journal/database.ts";
+import { FactStore } from "../journal/facts.ts";
+import { TransactionJournal } from "../journal/transactions.ts";
+import { readKeystore } from "../keystore/keystore.ts";
+import { createBlobStore } from "../peer/blob-store.ts";
+import { createLogStore } from "../peer/log-store.ts";
+import type { ReadPolicy } from "../peer/peer.ts";
+import { createPeerNode } from "../peer/peer-node.ts";
+import { createResultSealer } from "../result/seal.ts";
+import { Accepter } from "./accepter.ts";
+import { sendHeartbeats } from "./heartbeats.ts";
+import { startHttpServer } from "./http-server.ts";
+import { LeaseActions } from "./lease-actions.ts";
+import { LeaseFactReader } from "./lease-facts.ts";
+import { LogCapture, MAX_LOG_BYTES } from "./log-capture.ts";
+import { MaterialStore } from "./material.ts";
+import { createMetrics } from "./metrics.ts";
+import { NodeMap } from "./node-map.ts";
+import { errorFields, type OracleLog, Reconciler } from "./reconciler.ts";
+import { openStateFolder } from "./state-folder.ts";
+
+export interface OracleOptions {
+  readonly config: OracleConfig;
+  /** Default: Kubernetes. Tests bring their own. */
+  readonly driver?: ClusterDriver;
+  readonly log?: OracleLog;
+  /** After each journalled step; tests stop the daemon here. */
+  readonly onStep?: (step: string) => void;
+}
+
+/** A running daemon. */
+export interface OracleHandle {
+  readonly node: Address;
+  readonly peerId: string;
+  readonly multiaddrs: readonly string[];
+  /** Of /healthz, /readyz, /metrics and /status. */
+  readonly url: string;
+  /** Resolves when the daemon has ended, rejects with why it had to. */
+  readonly ended: Promise<void>;
+  /** Takes no new lease, leaves pods running, closes everything. */
+  stop(): Promise<void>;
+}
+
+const GET_LOGS_RANGE = 2_000;
+const SWEEP_MS = 60_000;
+const RPC_WAIT_MS = 2_000;
+
+/** The composition root: puts the parts together, starts them in order, and stops them in the reverse one. */
+export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
+  const { config } = options;
+  const network = networkOf(config);
+  const { deployment } = network;
+  const log: OracleLog = options.log ?? pino({ level: config.logLevel, base: null });
+  const clock = systemClock;
+  const undo: (() => unknown)[] = [];
+  const stopAll = async () => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const folder = openStateFolder(config.stateDir);
+    undo.push(() => folder.release());
+    const key = await readKeystore(config.keystore, passwordOf(config));
+    const account = privateKeyToAccount(key.reveal() as `0x${string}`);
+    const node = account.address;
+    const running = new AbortController();
+
+    const isLocalChain = LOCAL_CHAIN_IDS.has(deployment.chainId);
+    const reader = new ChainReader({
+      deployment,
+      rpcUrls: config.rpcUrls ?? network.rpcUrls,
+      finality: finalityOf(config, isLocalChain),
+      minConfirmations: config.minConfirmations ?? (isLocalChain ? 1 : 2),
+      clock,
+    });
+    await untilChecked(reader, network, log);
+    const db = new Database(config.stateDir);
+    undo.push(() => db.close());
+    const store = new FactStore(db);
+    checkChain(store, deployment.deploymentBlockHash);
+    const journal = new AttemptJournal(db, clock.now);
+
+    const metrics = createMetrics();
+    const driver =
+      options.driver ??
+      createKubernetesDriver({
+        node,
+        helperImage: config.helperImage,
+        userNamespaces: config.userNamespaces,
+        cpuRequestShare: config.cpuRequestShare,
+        onRequest: (verb) => metrics.clusterRequests.inc({ verb }),
+        ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
+      });
+    await driver.start(running.signal);
+    undo.push(() => driver.stop());
+    const leader = await driver.acquireLeaderLock({ node, instanceId: folder.instanceId }, running.signal);
+    undo.push(() => leader.release());
+
+    const blobs = await createBlobStore({ dir: join(config.stateDir, "blobs") });
+    undo.push(() => blobs.close());
+    const logStore = createLogStore({ dir: join(config.stateDir, "logs"), maxBytes: MAX_LOG_BYTES });
+    const nodes = new NodeMap(reader, deployment);
+    await nodes.refresh();
+    const peer = createPeerNode({
+      operatorPrivateKey: key.reveal() as `0x${string}`,
+      listen: config.listen,
+      announce: config.announce,
+      deployment,
+      directory: nodes,
+      blobStore: blobs,
+      logStore,
+      readPolicy: readPolicyOf(journal, reader),
+      log,
+      count: (event, by = 1) => metrics.peer.inc({ event }, by),
+    });
+    await peer.start();
+    undo.push(() => peer.stop());
+
+    const queue = new TransactionQueue({
+      account,
+      chainId: deployment.chainId,
+      taskRegistry: deployment.taskRegistry,
+      reader,
+      journal: new TransactionJournal(db, clock.now),
+      clock,
+      settings: {
+        maxFeePerGas: BigInt(config.gas.maxFeePerGas),
+        dailyCap: BigInt(config.gas.dailyCap),
+        replaceAfterMs: config.gas.replaceAfter * 1000,
+      },
+      liveLeases: () =>
+        journal
+          .live()
+          .filter(({ ended, steps }) => ended === undefined && steps.has("accepted") && !steps.has("posted"))
+          .length,
+      onEvent: (event, fields) => log.info(fields, event),
+      ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
+    });
+    const logs = new LogCapture(driver, logStore);
+    undo.push(() => logs.stop());
+    const material = new MaterialStore(blobs, peer, config.maxInputBytes);
+    const sealer = createResultSealer({ driver, blobStore: blobs });
+    const actions = new LeaseActions({
+      deployment,
+      account,
+      reader,
+      queue,
+      driver,
+      sealer,
+      journal,
+      blobs,
+      logs,
+      material,
+      onStep: options.onStep,
+    });
+    const accepter = new Accepter({
+      deployment,
+      node,
+      reader,
+      store,
+      journal,
+      queue,
+      nodes,
+      material,
+      log,
+      settings: {
+        isLocalNetwork: network.local,
+        imageHosts: config.imageHosts,
+        maxLeases: config.maxLeases,
+        maxInputBytes: config.maxInputBytes,
+        isolation: config.isolation,
+      },
+    });
+    const ended = Promise.withResolvers<void>();
+    ended.promise.catch(() => undefined); // whoever waits for it gets it; nobody has to
+    const reconciler = new Reconciler({
+      deployment,
+      node,
+      reader,
+      store,
+      journal,
+      queue,
+      standstill: new StandstillWatch(reader, deployment.chainId, clock),
+      driver,
+      nodes,
+      facts: new LeaseFactReader(reader, deployment, node),
+      actions,
+      accepter,
+      logs,
+      metrics,
+      clock,
+      log,
+      settings: {
+        pollMs: config.pollInterval,
+        range: GET_LOGS_RANGE,
+        adopt: config.adopt,
+        claimInterval: config.claimInterval ?? (network.local ? 5 : 600),
+        keepFinishedPods: config.keepFinishedPods,
+      },
+      onFatal: (error) => end(error),
+    });
+    const end = (error?: DekuperError) => {
+      reconciler.isStopping = true;
+      running.abort();
+      if (error === undefined) ended.resolve();
+      else ended.reject(error);
+    };
+    leader.lost.addEventListener(
+      "abort",
+      () =>
+        end(
+          new DekuperError(
+            "LEADER_LOCK_HELD",
+            "The leader lock was lost: another daemon may run with this key.",
+          ),
+        ),
+      { once: true },
+    );
+    undo.push(
+      peer.onTwin((heartbeat) => {
+        reconciler.maySign = false;
+        metrics.twins.set(1);
+        queue.freeze(
+          new DekuperError(
+            "LEADER_LOCK_HELD",
+            "Another daemon was seen under this key: nothing is signed any more.",
+          ),
+        );
+        log.error({ instanceId: heartbeat.instanceId, code: "LEADER_LOCK_HELD" }, "twin-seen");
+      }),
+    );
+    const http = await startHttpServer(config.httpHost, config.httpPort, {
+      registry: metrics.registry,
+      notReady: () =>
+        reconciler.problem ??
+        (reconciler.readOnly
+          ? "JOURNAL_EMPTY: start with adopt"
+          : reconciler.maySign
+            ? undefined
+            : "another daemon has this key"),
+      status: () => ({
+        node,
+        peerId: peer.peerId,
+        multiaddrs: peer.multiaddrs,
+        instanceId: folder.instanceId,
+        headBlock: reader.lastReadable?.head.number,
+        problem: reconciler.problem,
+        leases: journal.live().map(({ leaseId, attempt, steps, ended: status }) => ({
+          leaseId,
+          attempt,
+          steps: [...steps],
+          ended: status,
+        })),
+        heartbeats: { peers: peer.presence().size, received: peer.heartbeatsReceived },
+        connected: peer.connectedNodes(),
+      }),
+    });
+    undo.push(() => http.stop());
+
+    const loops = [
+      reconciler.run(running.signal),
+      sendHeartbeats({
+        peer,
+        reader,
+        deployment,
+        node,
+        instanceId: folder.instanceId,
+        load: () => ({ freeGpus: 0, leases: journal.live().length }),
+        maySign: () => reconciler.maySign,
+        clock,
+        log,
+        signal: running.signal,
+      }),
+      sweep(blobs, clock, running.signal),
+    ];
+    undo.push(async () => {
+      end();
+      await Promise.allSettled(loops);
+    });
+    log.info({ node, peerId: peer.peerId, multiaddrs: peer.multiaddrs, url: http.url }, "oracle-started");
+    return {
+      node,
+      peerId: peer.peerId,
+      multiaddrs: peer.multiaddrs,
+      url: http.url,
+      ended: ended.promise,
+      stop: stopAll,
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}
+
+/** The state folder belongs to one chain for ever. */
+function checkChain(store: FactStore, deploymentBlockHash: string): void {
+  const known = store.meta("deploymentBlockHash");
+  if (known === undefined) store.setMeta("deploymentBlockHash", deploymentBlockHash);
+  else if (known !== deploymentBlockHash) {
+    throw new DekuperError("CHAIN_CHANGED", "The state folder belongs to another deployment.", {
+      details: { got: deploymentBlockHash, expected: known },
+    });
+  }
+}
+
+/** A wrong network ends the daemon at once; an RPC that is away is waited for. */
+async function untilChecked(reader: ChainReader, network: Network, log: OracleLog): Promise<void> {
+  for (;;) {
+    try {
+      await checkNetwork(reader, network.deployment);
+      if ((await reader.look()).evidence === "readable") return;
+    } catch (error) {
+      if (!isDekuperError(error) || !error.retryable) throw error;
+      log.warn({ error: errorFields(error) }, "waiting-for-rpc");
+    }
+    await systemClock.sleep(RPC_WAIT_MS);
+  }
+}
+
+async function sweep(
+  blobs: { sweep(now: number): Promise<number> },
+  clock: typeof systemClock,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(SWEEP_MS, signal);
+    if (!signal.aborted) await blobs.sweep(Math.floor(clock.now() / 1000));
+  }
+}
+
+function finalityOf(config: OracleConfig, isLocalChain: boolean) {
+  const { finality } = config;
+  if (typeof finality === "number") return { kind: "depth", depth: finality } as const;
+  return isLocalChain && finality === undefined
+    ? ({ kind: "depth", depth: 3 } as const)
+    : ({ kind: "tag" } as const);
+}
+
+function passwordOf(config: OracleConfig): Secret {
+  if (config.password !== undefined) return new Secret(config.password);
+  if (config.passwordFile === undefined) {
+    throw new DekuperError(
+      "CONFIG_INVALID",
+      "passwordFile or password: one of them is needed to open the keystore.",
+      { details: { key: "passwordFile" } },
+    );
+  }
+  try {
+    return new Secret(readFileSync(config.passwordFile, "utf8").replace(/\r?\n$/, ""));
+  } catch (cause) {
+    throw new DekuperError("CONFIG_INVALID", `passwordFile: ${config.passwordFile} cannot be read.`, {
+      cause,
+      details: { key: "passwordFile" },
+    });
+  }
+}
+
+/** Externally owned accounts by recovery; contract accounts by their own answer (ERC-1271). */
+function readPolicyOf(journal: AttemptJournal, reader: ChainReader): ReadPolicy {
+  return {
+    consumerOf: (leaseId, attempt) => journal.consumerOf(leaseId, attempt),
+    outputOwner: (root) => journal.outputOwner(root),
+    verifySignature: async ({ consumer, digest, signature }) => {
+      const recovered = await recoverAddress({ hash: digest, signature }).catch(() => undefined);
+      if (recovered === consumer) return true;
+      return reader
+        .read((client) => client.verifyHash({ address: consumer, hash: digest, signature }))
+        .catch(() => false);
+    },
+  };
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DekuperError } from "@dekuper/protocol";
+
+/** A state folder that this process alone uses. */
+export interface StateFolder {
+  readonly dir: string;
+  /** 32 hex digits, made once per folder: a restart from it is the same instance. */
+  readonly instanceId: string;
+  release(): void;
+}
+
+/**
+ * Takes the state folder. The lock names its holder by pid and start time, so that one left by a killed process, or by one
+ * whose pid was given to another, is taken over. `STATE_LOCKED` otherwise.
+ */
+export function openStateFolder(dir: string): StateFolder {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const lock = join(dir, "lock");
+  const self = `${process.pid} ${startTime(process.pid) ?? ""}`;
+  const draft = `${lock}.${process.pid}`;
+  writeFileSync(draft, self);
+  try {
+    for (;;) {
+      try {
+        linkSync(draft, lock);
+        break;
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+      }
+      const [pid = "", started] = read(lock).split(" ");
+      if (started !== undefined && startTime(Number(pid)) === started) {
+        throw new DekuperError("STATE_LOCKED", `Process ${pid} uses the state folder ${dir}.`, {
+          details: { pid, dir },
+        });
+      }
+      rmSync(lock, { force: true });
+    }
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  return { dir, instanceId: instanceIdOf(dir), release: () => rmSync(lock, { force: true }) };
+}
+
+function instanceIdOf(dir: string): string {
+  const path = join(dir, "instance-id");
+  if (!existsSync(path)) {
+    writeFileSync(`${path}.draft`, randomBytes(16).toString("hex"), { mode: 0o600 });
+    renameSync(`${path}.draft`, path);
+  }
+  return read(path);
+}
+
+function read(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // gone between two looks: the same as never there
+  }
+}
+
+/** Clock ticks from boot to the process's start, field 22 of proc(5); undefined for no such process. */
+function startTime(pid: number): string | undefined {
+  const stat = read(`/proc/${pid}/stat`);
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19];
+}
