@@ -27,7 +27,7 @@ export default defineConfig({
   test: {
     solidity: {
       fuzz: { runs: 512, seed: "0xdecade" },
-      invariant: { runs: 8, depth: 60, failOnRevert: false },
+      invariant: { runs: 16, depth: 150, failOnRevert: false },
     },
   },
   paths: { tests: { mocha: "test/contracts" } },

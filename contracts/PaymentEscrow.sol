@@ -100,6 +100,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
         bytes32 s
     ) external nonReentrant returns (uint256 credited) {
         // A permit seen in the mempool may have been used by somebody else: the allowance is then there already.
+        // solhint-disable-next-line no-empty-blocks
         try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         return _deposit(msg.sender, amount);
     }

@@ -19,6 +19,8 @@ library ParameterBounds {
     }
 
     function _word(bytes memory encoded, uint256 position) private pure returns (uint256 word) {
+        // Solidity has no read of a 32-byte word from bytes that does not copy.
+        // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             word := mload(add(add(encoded, 32), mul(position, 32)))
         }

@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 /// @title The cheat codes of Hardhat's Solidity test runner that these tests use
 /// @notice npm's forge-std is of 2022 and incomplete, so the few signatures needed are stated here.
-interface Vm {
+interface ICheatCodes {
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function prank(address sender) external;
     function warp(uint256 timestamp) external;
@@ -16,7 +16,9 @@ interface Vm {
 
 /// @title Base of the Solidity tests: cheat codes and assertions that say both values
 abstract contract Cheats {
-    Vm internal constant vm = Vm(address(uint160(uint256(keccak256("hevm cheat code")))));
+    // Lower case, as every Foundry test writes it.
+    // solhint-disable-next-line const-name-snakecase
+    ICheatCodes internal constant vm = ICheatCodes(address(uint160(uint256(keccak256("hevm cheat code")))));
 
     error NotEqual(string what, uint256 left, uint256 right);
     error NotAtMost(string what, uint256 left, uint256 right);

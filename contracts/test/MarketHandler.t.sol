@@ -52,6 +52,8 @@ contract MarketHandler is MarketUnderTest {
     uint256 public tokensOut;
     bool public movedBackwards;
 
+    address private immutable _test = msg.sender;
+
     constructor() {
         vm.warp(_clock);
         deployMarket();
@@ -64,7 +66,7 @@ contract MarketHandler is MarketUnderTest {
     }
 
     modifier then(uint256 wait) {
-        _clock += bound(wait, 0, 40);
+        _clock += bound(wait, 0, 6);
         vm.warp(_clock);
         vm.roll(_clock - 1_800_000_000);
         _;
@@ -121,7 +123,7 @@ contract MarketHandler is MarketUnderTest {
         (uint256 staked, uint256 locked,,) = nodes.stakeOf(node);
         if (staked == locked) return;
         vm.prank(nodes.ownerOf(node));
-        nodes.unstake(node, bound(amount, 1, (staked - locked) / 4 + 1));
+        nodes.unstake(node, bound(amount, 1, (staked - locked) / 16 + 1));
         ++done["unstake"];
     }
 
@@ -132,16 +134,18 @@ contract MarketHandler is MarketUnderTest {
 
     function drainOrResume(uint256 which, uint256 wait) external then(wait) {
         address node = nodeList[which % 4];
+        bool drains = nodes.statusOf(node) == NodeStatus.Active;
+        if (drains && which % 3 != 0) return; // most stay open
         vm.prank(nodes.ownerOf(node));
-        if (nodes.statusOf(node) == NodeStatus.Active) nodes.drain(node);
+        if (drains) nodes.drain(node);
         else nodes.resume(node);
         ++done["drainOrResume"];
     }
 
-    /// @dev Rare, and never the first two nodes: the market must go on.
+    /// @dev Rare, and only the last node: the market must go on.
     function revoke(uint256 which, uint256 wait) external then(wait) {
         if (which % 16 != 0) return;
-        address node = nodeList[2 + which / 16 % 2];
+        address node = nodeList[3];
         vm.prank(nodes.ownerOf(node));
         nodes.revokeOperator(node);
         ++done["revoke"];
@@ -150,7 +154,7 @@ contract MarketHandler is MarketUnderTest {
     function shrink(uint256 which, uint32 gpus, uint256 wait) external then(wait) {
         address node = nodeList[which % 4];
         vm.prank(node);
-        nodes.updateProfile(node, _profile(uint32(bound(gpus, 1, 8))));
+        nodes.updateProfile(node, _profile(uint32(bound(gpus, 4, 8))));
         ++done["shrink"];
     }
 
@@ -165,7 +169,7 @@ contract MarketHandler is MarketUnderTest {
         order.vCpus = 1;
         order.memoryMiB = 100;
         order.maxDuration = uint32(bound(duration, 1, 400));
-        order.ratePerHour = uint128(bound(rate, 1, 300_000));
+        order.ratePerHour = uint128(bound(rate, 1, 60_000));
         order.startWindow = 60;
         order.openUntil = uint64(_clock + bound(duration, 100, 1000));
         vm.prank(consumer);
@@ -239,10 +243,11 @@ contract MarketHandler is MarketUnderTest {
         ++done["cancelTask"];
     }
 
-    function approveOrSettle(uint256 which, bool approves, uint256 wait) external then(wait) {
+    function approveOrSettle(uint256 which, uint256 how, uint256 wait) external then(wait) {
         bytes32 leaseId = _leaseIn(which, LeaseStatus.Completed);
         if (leaseId == 0) return;
         uint256 before = _paid();
+        bool approves = how % 4 == 0;
         if (approves) {
             vm.prank(tasks.getTask(tasks.getLease(leaseId).taskId).consumer);
             tasks.approve(leaseId);
@@ -269,8 +274,16 @@ contract MarketHandler is MarketUnderTest {
         if (leaseList.length == 0) return;
         bytes32 leaseId = leaseList[which % leaseList.length];
         uint256 before = _paid();
-        try tasks.settle(leaseId) {} catch {}
-        try tasks.expire(leaseId) {} catch {}
+        try tasks.settle(leaseId) {
+            ++done["settle"];
+        } catch {
+            ++done["refused"];
+        }
+        try tasks.expire(leaseId) {
+            ++done["expire"];
+        } catch {
+            ++done["refused"];
+        }
         paidTo[leaseId] += _paid() - before;
         _watch(leaseId);
         ++done["again"];
@@ -308,6 +321,7 @@ contract MarketHandler is MarketUnderTest {
     }
 
     function waitLong(uint256 wait) external then(wait) {
+        if (wait % 4 != 0) return; // rare, or nothing would live to its end
         _clock += bound(wait, 40, 800);
         vm.warp(_clock);
         ++done["waitLong"];
@@ -315,6 +329,7 @@ contract MarketHandler is MarketUnderTest {
 
     /// @dev Ends every live lease by calls that anyone may make, long after; false if one cannot be ended.
     function everyoneLeaves() external returns (bool) {
+        if (msg.sender != _test) return true; // the fuzzer may not: it would end every lease
         vm.warp(_clock + 10 days);
         for (uint256 i = 0; i < leaseList.length; ++i) {
             LeaseStatus status = lastStatus[leaseList[i]];

@@ -29,8 +29,12 @@ contract ReentrantToken is ERC20("Echo", "ECHO") {
     }
 
     function _forward(address to, bytes memory data) private {
+        // The callback is arbitrary: that is the attack.
+        // solhint-disable-next-line avoid-low-level-calls
         (bool success, bytes memory answer) = to.call(data);
         if (success) return;
+        // Passes the revert on as it is.
+        // solhint-disable-next-line no-inline-assembly
         assembly ("memory-safe") {
             revert(add(answer, 32), mload(answer))
         }

@@ -1,0 +1,83 @@
+/**
+ * Renders the tables of `docs/protocol.md` out of the data that tests and deployments use, or with `--check` fails
+ * where the page differs.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import { type MarketParameters, readParameters } from "../ignition/parameters.ts";
+import { renderMatrix, renderRows } from "../test/contracts/state-table.ts";
+
+const page = new URL("../docs/protocol.md", import.meta.url);
+
+/** Why each parameter is bounded as it is; every parameter must have its line. */
+const reasons: Record<string, [unit: string, why: string]> = {
+  challengeWindow: ["s", "long enough to fetch and look at a result; bounded so that pay is never held for longer than evidence lasts"],
+  completionGrace: ["s", "upload and sign after the end; bounded so that a lost lease frees its consumer within the hour"],
+  outageGrace: ["s", "an outage of the chain's endpoints must not cost anyone a deadline"],
+  drift: ["s", "the operator's clock against the block's"],
+  minBilled: ["s", "there is no free trial; bounded so that a cancel stays cheap"],
+  minCheckpointInterval: ["s", "claims cost gas and blocks; bounded so that a lost lease loses at most an hour's pay"],
+  minRetention: ["s", "how long after its window a result can still be fetched"],
+  feeBps: ["1/10000 of gross", "never above 5 %"],
+  lockBps: ["1/10000 of the reservation", "what an equivocation costs; bounded so that stake needed stays below the order's worth"],
+  minLock: ["base units", "small leases must cost something to betray"],
+  ticketAge: ["s", "a node made after the order has no ticket: no grinding of addresses"],
+  widenTime: ["s", "spreads the takers over time; an order is open to all within the hour"],
+  firstShareBps: ["1/10000 of tickets", "admitted at once; never none, or small markets would stand still"],
+  maxStartWindow: ["s", "an accepted lease starts or frees its consumer within half an hour"],
+  maxDuration: ["s", "bounds what one order reserves"],
+  maxOpenTime: ["s", "bounds how long an order nobody takes holds its reservation"],
+  minStake: ["base units", "what an accepting node holds at least"],
+  stakePerGpu: ["base units", "declaring GPUs costs stake"],
+};
+
+/** The struct's fields by name, the terms among them. */
+function flat(values: object): Record<string, string> {
+  const entries = Object.entries(values).flatMap(([key, value]) =>
+    typeof value === "object" && value !== null ? Object.entries(flat(value)) : [[key, String(value)] as const],
+  );
+  return Object.fromEntries(entries);
+}
+
+function renderParameters(production: MarketParameters, local: MarketParameters): string {
+  const of = (from: MarketParameters, which: "initial" | "min" | "max") =>
+    flat({ ...from.task[which], ...from.node[which] });
+  const [initial, min, max] = [of(production, "initial"), of(production, "min"), of(production, "max")];
+  const [localInitial, localMin, localMax] = [of(local, "initial"), of(local, "min"), of(local, "max")];
+  const lines = Object.keys(initial).map((name) => {
+    const reason = reasons[name];
+    if (!reason) throw new Error(`No reason is given for ${name}`);
+    const bounds = `${min[name]} to ${max[name]}`;
+    const localBounds = `${localMin[name]} to ${localMax[name]}`;
+    return `| ${name} | ${reason[0]} | ${initial[name]} | ${bounds} | ${localInitial[name]} | ${localBounds} | ${reason[1]} |`;
+  });
+  return [
+    "| Parameter | Unit | Production | Bounds | Local | Local bounds | Why |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+    ...lines,
+  ].join("\n");
+}
+
+/** The page as it must be. */
+export async function renderProtocol(text: string): Promise<string> {
+  const tables: Record<string, string> = {
+    rows: renderRows(),
+    matrix: renderMatrix(),
+    parameters: renderParameters(await readParameters("production"), await readParameters("local")),
+  };
+  return text.replaceAll(/<!-- rendered: (\w+) -->\n[\s\S]*?<!-- end -->/g, (_, name: string) => {
+    return `<!-- rendered: ${name} -->\n${tables[name]}\n<!-- end -->`;
+  });
+}
+
+export const readProtocol = () => readFile(page, "utf8");
+
+if (import.meta.main) {
+  const present = await readProtocol();
+  const fresh = await renderProtocol(present);
+  if (fresh !== present && process.argv.includes("--check")) {
+    console.error("docs/protocol.md is stale. Run: node scripts/render-protocol.ts");
+    process.exitCode = 1;
+  } else if (fresh !== present) {
+    await writeFile(page, fresh);
+  }
+}
