@@ -81,6 +81,7 @@ export function NetworkMap() {
               token={token}
               presence={peers.presence.get(node.address)}
               nowMs={nowMs}
+              listened={peers.state === "ready"}
             />
           ))}
         </div>

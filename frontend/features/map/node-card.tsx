@@ -21,9 +21,15 @@ export function NodeCard(props: {
   token: Token | undefined;
   presence: Presence | undefined;
   nowMs: number;
+  /** Whether this browser has listened long enough to call a silent node offline. */
+  listened: boolean;
 }) {
   const { node, token, presence, nowMs } = props;
   const { profile, available } = node;
+  const main =
+    profile.gpus > 0
+      ? { free: available.gpus, all: profile.gpus, unit: "GPUs" }
+      : { free: available.vCpus, all: profile.vCpus, unit: "vCPUs" };
   const money = (amount: bigint) => (token === undefined ? "…" : formatNumber(amount, token));
   return (
     <article className={styles.card} aria-label={`Node ${node.address}`}>
@@ -32,19 +38,16 @@ export function NodeCard(props: {
           <h3>{profile.region === "" ? "No region" : profile.region}</h3>
           <HexText value={node.address} label="node address" />
         </div>
-        <NodeStatusBadge node={node} presence={presence} nowMs={nowMs} />
+        <NodeStatusBadge node={node} presence={presence} nowMs={nowMs} listened={props.listened} />
       </header>
       <div className={styles.gpus}>
         <p className={styles.count}>
-          {profile.gpus === 0 ? (
-            "CPU only"
-          ) : (
-            <>
-              {available.gpus} <span>of {profile.gpus} GPUs free</span>
-            </>
-          )}
+          {main.free}{" "}
+          <span>
+            of {main.all} {main.unit} free
+          </span>
         </p>
-        <p className={styles.model}>{profile.gpus === 0 ? "Declares no GPUs" : profile.gpuModel}</p>
+        <p className={styles.model}>{profile.gpus === 0 ? "No GPUs" : profile.gpuModel}</p>
         <Meter
           free={profile.gpus === 0 ? available.vCpus : available.gpus}
           all={profile.gpus || profile.vCpus}
@@ -52,9 +55,15 @@ export function NodeCard(props: {
       </div>
       <dl className={styles.facts}>
         <div>
-          <dt>vCPUs</dt>
+          <dt>{profile.gpus > 0 ? "vCPUs" : "Storage"}</dt>
           <dd>
-            {available.vCpus} <span>/ {profile.vCpus}</span>
+            {profile.gpus > 0 ? (
+              <>
+                {available.vCpus} <span>/ {profile.vCpus}</span>
+              </>
+            ) : (
+              formatMiB(profile.storageMiB)
+            )}
           </dd>
         </div>
         <div>
@@ -69,7 +78,13 @@ export function NodeCard(props: {
         </div>
         <div>
           <dt>Heartbeat</dt>
-          <dd>{presence === undefined ? "None yet" : lastSeen(nowMs - presence.receivedAt)}</dd>
+          <dd>
+            {presence === undefined
+              ? props.listened
+                ? "None heard"
+                : "None yet"
+              : lastSeen(nowMs - presence.receivedAt)}
+          </dd>
         </div>
       </dl>
       <footer className={styles.rates}>
@@ -87,7 +102,12 @@ export function NodeCard(props: {
   );
 }
 
-function NodeStatusBadge(props: { node: MarketNode; presence: Presence | undefined; nowMs: number }) {
+function NodeStatusBadge(props: {
+  node: MarketNode;
+  presence: Presence | undefined;
+  nowMs: number;
+  listened: boolean;
+}) {
   if (props.node.status === "Draining") return <Badge tone="warning">Draining</Badge>;
   if (props.node.status !== "Active") return <Badge>{props.node.status}</Badge>;
   if (isOnline(props.presence, props.nowMs)) {
@@ -97,10 +117,11 @@ function NodeStatusBadge(props: { node: MarketNode; presence: Presence | undefin
       </Badge>
     );
   }
-  return props.presence === undefined ? (
-    <Badge tone="info">Registered</Badge>
-  ) : (
+  const heardBefore = props.presence !== undefined;
+  return heardBefore || props.listened ? (
     <Badge tone="bad">Offline</Badge>
+  ) : (
+    <Badge tone="info">Registered</Badge>
   );
 }
 

@@ -8,7 +8,7 @@ import { WalletButton } from "@/features/wallet/wallet-button.tsx";
 import { Button } from "@/ui/button.tsx";
 import { ErrorNotice } from "@/ui/error-notice.tsx";
 import { Card, PageHeader } from "@/ui/page.tsx";
-import { type FormProblems, readForm, starts } from "./form.ts";
+import { type FormProblems, readForm, starts, type TaskForm } from "./form.ts";
 import { PlanPanel } from "./plan-panel.tsx";
 import { SubmitProgress } from "./progress.tsx";
 import styles from "./submit.module.css";
@@ -91,8 +91,10 @@ export function SubmitPage() {
 }
 
 /** Before the first try, an empty field is not a mistake yet. */
-function onlyTyped(problems: FormProblems, form: Record<string, unknown>): FormProblems {
-  return Object.fromEntries(Object.entries(problems).filter(([field]) => form[field] !== ""));
+function onlyTyped(problems: FormProblems, form: TaskForm): FormProblems {
+  return Object.fromEntries(
+    Object.entries(problems).filter(([field]) => form[field as keyof TaskForm] !== ""),
+  );
 }
 
 function focusFirstProblem(form: HTMLFormElement, problems: FormProblems): void {

@@ -32,9 +32,9 @@ export function OutputFile({ path, bytes, label }: { path: string; bytes: Uint8A
       {open && figures !== undefined && <Facts facts={figures} />}
       {open && figures === undefined && (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrollable region has to be reachable by keyboard
-        <pre className={styles.fileText} tabIndex={0} aria-label={`Content of ${path}`}>
-          {text}
-        </pre>
+        <section className={styles.fileText} tabIndex={0} aria-label={`Content of ${path}`}>
+          <pre>{text}</pre>
+        </section>
       )}
     </li>
   );

@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import type { Browser, BrowserContext, Page } from "playwright-core";
+import { connectBurner, launchBrowser, scrollsSideways, seriousViolations } from "./browser.ts";
+import { serveDapp } from "./dapp-server.ts";
+import { type LocalMarket, startLocalMarket } from "./local-market.ts";
+
+const PATHS = ["/", "/submit", "/tasks", "/account"];
+const UNKNOWN_TASK = `/tasks/0x${"ab".repeat(32)}`;
+
+describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () => {
+  let market: LocalMarket;
+  let dapp: { url: string; stop(): Promise<void> };
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  const errors: string[] = [];
+
+  before(async () => {
+    market = await startLocalMarket();
+    dapp = await serveDapp(market.network);
+    browser = await launchBrowser();
+    context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: "light" });
+    page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    page.on("pageerror", (error) => errors.push(error.message));
+  });
+
+  after(async () => {
+    await browser?.close();
+    await dapp?.stop();
+    await market?.stop();
+  });
+
+  it("says that no node is registered, then shows the nodes as they register", async () => {
+    await page.goto(dapp.url);
+    await page.getByText("No node has registered yet").waitFor();
+    await market.addNode({
+      region: "eu-north",
+      gpus: 8,
+      gpuModel: "NVIDIA-H100-80GB-HBM3",
+      gpuMemoryMiB: 81_920,
+      vCpus: 128,
+      memoryMiB: 1_048_576n,
+    });
+    await market.addNode({ region: "us-west", isolation: "container" });
+    await page.getByRole("heading", { name: "eu-north" }).waitFor();
+    const card = page.getByRole("article").filter({ hasText: "eu-north" });
+    assert.match(await card.innerText(), /8 of 8 GPUs free/);
+    assert.match(await card.innerText(), /NVIDIA-H100-80GB-HBM3/);
+    assert.match(await card.innerText(), /2\.00 a GPU hour/);
+    assert.match(
+      await page.getByRole("article").filter({ hasText: "us-west" }).innerText(),
+      /16 of 16 vCPUs free/,
+    );
+  });
+
+  it("calls no node online that sent no heartbeat", async () => {
+    assert.equal(await page.getByText("Online", { exact: true }).count(), 0);
+  });
+
+  it("shows empty pages that say what to do, without a wallet", async () => {
+    await page.goto(`${dapp.url}/tasks`);
+    await page.getByText("Connect a wallet to see your tasks").waitFor();
+    await page.goto(`${dapp.url}/account`);
+    await page.getByText("Connect a wallet to see your account").waitFor();
+  });
+
+  it("explains an unknown task by sentence, hint and code", async () => {
+    await page.goto(`${dapp.url}${UNKNOWN_TASK}`);
+    const alert = page.locator("main").getByRole("alert");
+    assert.match(await alert.innerText(), /There is no task or lease 0xabab.*NOT_FOUND/s);
+  });
+
+  it("connects the burner and keeps it over a reload", async () => {
+    await page.goto(dapp.url);
+    await connectBurner(page);
+    await page.reload();
+    await page
+      .getByRole("banner")
+      .getByRole("button", { name: /^wallet 0x/i })
+      .waitFor();
+    await page.goto(`${dapp.url}/tasks`);
+    await page.getByText("No task yet").waitFor();
+  });
+
+  it("takes demo tokens, deposits and withdraws", async () => {
+    await page.goto(`${dapp.url}/account`);
+    await page.getByRole("button", { name: /^Get 1,000/ }).click();
+    await page.getByText("In your wallet: 1,000.00 dUSD").waitFor();
+    await page.getByLabel("Amount to deposit").fill("5000");
+    await page.getByText("That is more than 1,000.00 dUSD.").waitFor();
+    await page.getByLabel("Amount to deposit").fill("250.5");
+    await page.getByRole("button", { name: "Deposit", exact: true }).click();
+    await page.getByText("Deposited. Gas used:").waitFor();
+    await page.getByText("Free: 250.50 dUSD").waitFor();
+    await page.getByLabel("Amount to withdraw").fill("50.5");
+    await page.getByRole("button", { name: "Withdraw", exact: true }).click();
+    await page.getByText("Free: 200.00 dUSD").waitFor();
+    const statement = page.getByRole("listitem").filter({ hasText: "Deposited" });
+    assert.match(await statement.innerText(), /\+250\.50 dUSD/);
+  });
+
+  it("names each wrong field of a task and keeps the order back", async () => {
+    await page.goto(`${dapp.url}/submit`);
+    await page.getByLabel("Name").fill("Not A Name");
+    await page.getByLabel("Memory").fill("lots");
+    await page.getByLabel("Longest run").fill("soon");
+    await page.getByRole("button", { name: "Create task" }).click();
+    await page.getByText("Write lower-case letters, digits and -, at most 63.").waitFor();
+    await page.getByText("Write memory such as 64Gi.").waitFor();
+    await page.getByText("Write a duration such as 6h.").waitFor();
+    await page.getByText("Confirm this to go on.").waitFor();
+    await page.getByText("The plan appears when the form is complete.").waitFor();
+  });
+
+  it("plans while one types: which nodes fit, why others do not, what it costs at most", async () => {
+    await page.goto(`${dapp.url}/submit`);
+    const plan = page.getByRole("complementary", { name: "Plan" });
+    await plan.getByText("nodes fit", { exact: false }).waitFor();
+    await page.getByLabel("GPUs").fill("4x");
+    await page.getByLabel("vCPUs").fill("200");
+    await plan.getByText("vCPUs: needs 200 vCPUs, has 128 free of 128").waitFor();
+    await plan.getByText("NO_NODE_FITS").waitFor();
+    await page.getByLabel("vCPUs").fill("2");
+    await page.getByLabel("Budget").fill("0.01");
+    await plan.getByText("BUDGET_EXCEEDED").waitFor();
+  });
+
+  it("cannot choose a template whose image the network lacks", async () => {
+    assert.equal(await page.getByRole("radio", { name: /PyTorch/ }).isDisabled(), true);
+  });
+
+  for (const scheme of ["light", "dark"] as const) {
+    it(`has no serious accessibility violation in ${scheme}, and no sideways scroll on a phone`, async () => {
+      await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
+      for (const path of [...PATHS, UNKNOWN_TASK]) {
+        for (const width of [1280, 390]) {
+          await page.setViewportSize({ width, height: 844 });
+          await page.goto(`${dapp.url}${path}`);
+          await page.getByRole("heading", { level: 1 }).waitFor();
+          await page.waitForTimeout(400);
+          assert.equal(await scrollsSideways(page), false, `${path} scrolls sideways at ${width} px`);
+          assert.deepEqual(await seriousViolations(page), [], `${path} at ${width} px in ${scheme}`);
+        }
+      }
+    });
+  }
+
+  it("follows the toggle rather than the system once it is used", async () => {
+    await page.emulateMedia({ colorScheme: "light" });
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.goto(dapp.url);
+    const background = () => page.evaluate("getComputedStyle(document.body).backgroundColor");
+    assert.equal(await background(), "rgb(247, 247, 245)");
+    await page.getByRole("button", { name: "Switch between light and dark" }).click();
+    assert.equal(await background(), "rgb(13, 14, 16)");
+    await page.reload();
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    assert.equal(await background(), "rgb(13, 14, 16)");
+  });
+
+  it("sends a content security policy", async () => {
+    const policy = (await fetch(dapp.url)).headers.get("content-security-policy") ?? "";
+    for (const rule of ["default-src 'self'", "object-src 'none'", "frame-ancestors 'none'"]) {
+      assert.ok(policy.includes(rule), rule);
+    }
+  });
+
+  it("threw nothing on any page", () => {
+    assert.deepEqual(errors, []);
+  });
+});

@@ -1,0 +1,141 @@
+import { mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { connectBurner, launchBrowser } from "./browser.ts";
+
+export interface TaskPathOptions {
+  /** Where the dApp is served, with a network file that holds a burner key. */
+  readonly url: string;
+  /** Shell script of the batch template; the default prints three steps and writes metrics.json. */
+  readonly script?: string | undefined;
+  /** Longest wait for each state of the task, milliseconds [180000]. */
+  readonly timeoutMs?: number | undefined;
+  /** Folder for pictures on the way; none without. */
+  readonly screenshots?: string | undefined;
+  readonly onStep?: ((step: string) => void) | undefined;
+}
+
+export interface TaskPathResult {
+  readonly taskId: string;
+  /** Every state that the page showed, in order. */
+  readonly states: readonly string[];
+  readonly log: string;
+  /** The downloaded files of /output, by name. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** Titles of the timeline. */
+  readonly timeline: readonly string[];
+  /** Uncaught errors of the page: none is right. */
+  readonly pageErrors: readonly string[];
+}
+
+/** The whole path of a task in a real browser: connect, fund, order, logs, output, approve. Throws where it stops. */
+export async function runTaskInBrowser(options: TaskPathOptions): Promise<TaskPathResult> {
+  const { url, onStep, timeoutMs = 180_000 } = options;
+  const browser = await launchBrowser();
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    acceptDownloads: true,
+  });
+  const page = await context.newPage();
+  page.setDefaultTimeout(timeoutMs);
+  const pageErrors: string[] = [];
+  page.on("pageerror", (error) => pageErrors.push(error.message));
+  const picture = async (name: string) => {
+    onStep?.(name);
+    if (options.screenshots === undefined) return;
+    await mkdir(options.screenshots, { recursive: true });
+    await page.screenshot({ path: join(options.screenshots, `${name}.png`), fullPage: true });
+  };
+  try {
+    await page.goto(url);
+    await page.getByText("Online", { exact: true }).first().waitFor();
+    await picture("1-network");
+    await connectBurner(page);
+    await fund(page, url);
+    await picture("2-account");
+    const taskId = await order(page, url, options.script, picture);
+    const status = page.locator("[data-status]");
+    const states: string[] = [];
+    const reach = async (wanted: readonly string[]) => {
+      const end = Date.now() + timeoutMs;
+      while (Date.now() < end) {
+        const now = (await status.getAttribute("data-status")) ?? "";
+        if (now !== states.at(-1)) states.push(now);
+        if (wanted.includes(now)) return;
+        if (["Cancelled", "Failed", "Expired"].includes(now)) throw new Error(`the task ended ${now}`);
+        await page.waitForTimeout(200);
+      }
+      throw new Error(`the task is ${states.at(-1)}, awaited ${wanted.join(" or ")}`);
+    };
+    await reach(["Assigned", "Running", "Completed"]);
+    await page.getByRole("button", { name: "Follow logs" }).click();
+    await reach(["Completed"]);
+    await page.getByText("The log has ended").waitFor();
+    const log = await page.getByRole("log").innerText();
+    await picture("4-completed");
+    const files = await openOutput(page);
+    await picture("5-output");
+    await page.getByRole("button", { name: "Approve and pay" }).click();
+    await reach(["Settled"]);
+    await page.getByRole("heading", { name: "Paid", exact: true }).waitFor();
+    const timeline = await page.getByRole("complementary").locator("ol h3").allInnerTexts();
+    await picture("6-settled");
+    return { taskId, states, log, files, timeline, pageErrors };
+  } catch (error) {
+    const shown = await page
+      .locator("main")
+      .innerText()
+      .catch(() => "(no page)");
+    await picture("failed").catch(() => undefined);
+    throw new Error(`The browser's task path failed. Page errors: ${pageErrors.join("; ")}\n${shown}`, {
+      cause: error,
+    });
+  } finally {
+    await browser.close();
+  }
+}
+
+async function fund(page: Page, url: string): Promise<void> {
+  await page.goto(`${url}/account`);
+  await page.getByRole("button", { name: /^Get 1,000/ }).click();
+  await page.getByText("In your wallet: 0.00").waitFor({ state: "detached" });
+  await page.getByLabel("Amount to deposit").fill("100");
+  await page.getByRole("button", { name: "Deposit", exact: true }).click();
+  await page.getByText("Deposited. Gas used:").waitFor();
+}
+
+async function order(
+  page: Page,
+  url: string,
+  script: string | undefined,
+  picture: (name: string) => Promise<void>,
+): Promise<string> {
+  await page.goto(`${url}/submit`);
+  if (script !== undefined) await page.getByLabel("Script (sh)").fill(script);
+  await page.getByText("Fits", { exact: true }).first().waitFor();
+  await page.getByRole("checkbox").check();
+  await picture("3-order");
+  await page.getByRole("button", { name: "Create task" }).click();
+  const failure = page
+    .locator("main")
+    .getByRole("alert")
+    .filter({ hasText: /[A-Z]+_[A-Z]+/ });
+  await Promise.race([
+    page.waitForURL(/\/tasks\/0x[0-9a-f]{64}$/),
+    failure.waitFor().then(async () => {
+      throw new Error(await failure.innerText());
+    }),
+  ]);
+  return page.url().split("/").at(-1) ?? "";
+}
+
+async function openOutput(page: Page): Promise<Map<string, Uint8Array>> {
+  await page.getByRole("button", { name: "Decrypt output" }).click();
+  await page.getByText("Every file matches the digest").waitFor();
+  const files = new Map<string, Uint8Array>();
+  for (const button of await page.getByRole("button", { name: /^Download/ }).all()) {
+    const [download] = await Promise.all([page.waitForEvent("download"), button.click()]);
+    files.set(download.suggestedFilename(), await readFile(await download.path()));
+  }
+  return files;
+}
