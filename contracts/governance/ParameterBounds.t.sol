@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-// The runner knows its tests by `test`, `testFuzz_` and `invariant_`: solhint-disable func-name-mixedcase
+// The runner knows its tests by `test`, `testFuzz_` and `invariant_`.
+// solhint-disable func-name-mixedcase
 
 import {Cheats} from "../test/Cheats.sol";
 import {TaskParameters} from "../interfaces/Types.sol";

@@ -189,6 +189,21 @@ describe("The escrow's inner calls", () => {
     }
   });
 
+  it("give no lease to a node that is not Active, whatever a registry asks", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const request = {
+      capacity: { gpus: 1, vCpus: 1, memoryMiB: 1 },
+      storageMiB: 0,
+      isolation: 0,
+      gpuModelHash: ethers.id(""),
+      ratePerHour: 1,
+      lock: 0,
+    };
+    await expect(market.nodes.connect(await as(market.tasks)).takeLease(stranger.address, digest("lease"), request))
+      .to.be.revertedWithCustomError(market.nodes, "WrongNodeStatus")
+      .withArgs(stranger.address, 0);
+  });
+
   it("reserve once and settle once, whatever a registry asks", async () => {
     const market = await loadFixture(busyLocalMarket);
     const escrow = market.escrow.connect(await as(market.tasks));
