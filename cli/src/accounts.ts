@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { DekuperError, type Network } from "@dekuper/protocol";
 import { type Hex, isHex } from "viem";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
-import { defaultStateDir, type LocalNetwork, NetworkState } from "./network/state.ts";
+import { type LocalNetwork, NetworkState } from "./network/state.ts";
 import { askPassword } from "./output/prompt.ts";
 import type { Terminal } from "./output/terminal.ts";
 
@@ -36,20 +36,23 @@ export async function findAccount(from: {
   options: KeyOptions;
   env: NodeJS.ProcessEnv;
   network: Network;
+  /** Of the local network's record. */
+  stateDir: string;
   fallback: "consumer" | "provider1";
   out: Terminal;
   signal: AbortSignal;
 }): Promise<PrivateKeyAccount | undefined> {
-  const { options, env, network, out, signal } = from;
+  const { options, env, network, stateDir, out, signal } = from;
   const passwordFile = options.passwordFile ?? (env.DEKUPER_PASSWORD_FILE || undefined);
   const file = options.keyFile ?? options.keystore;
   if (file !== undefined) return (await readKey(file, passwordFile, out, signal)).account;
-  if (options.as !== undefined) return localAccount(options.as, network);
+  if (options.as !== undefined) return localAccount(options.as, network, stateDir);
   if (env.DEKUPER_PRIVATE_KEY) {
     return keyOf(env.DEKUPER_PRIVATE_KEY, "DEKUPER_PRIVATE_KEY").account;
   }
   if (env.DEKUPER_KEYSTORE) return (await readKey(env.DEKUPER_KEYSTORE, passwordFile, out, signal)).account;
-  return network.local ? localAccount(from.fallback, network) : undefined;
+  const hasAccounts = network.local && new NetworkState(stateDir).load() !== undefined;
+  return hasAccounts ? localAccount(from.fallback, network, stateDir) : undefined;
 }
 
 /** A private key with its account. */
@@ -67,10 +70,7 @@ export async function readKey(
 ): Promise<OpenedKey> {
   const text = (await readText(path, "key file")).trim();
   if (!text.startsWith("{")) return keyOf(text, path);
-  const [{ readKeystore }, { Secret }] = await Promise.all([
-    import("../../oracle/src/keystore/keystore.ts"),
-    import("../../oracle/src/config/secret.ts"),
-  ]);
+  const { readKeystore, Secret } = await import("@dekuper/oracle");
   const password =
     passwordFile === undefined
       ? await askPassword(out, `Password of ${path}:`, signal)
@@ -79,13 +79,13 @@ export async function readKey(
   return keyOf(key.reveal(), path);
 }
 
-function localAccount(name: string, network: Network): PrivateKeyAccount {
+function localAccount(name: string, network: Network, stateDir: string): PrivateKeyAccount {
   if (!network.local) {
     throw new DekuperError("USAGE", `--as works on the local network only; this is ${network.name}.`, {
       hint: "Give --key-file FILE.",
     });
   }
-  const record = new NetworkState(defaultStateDir()).load();
+  const record = new NetworkState(stateDir).load();
   const accounts = record === undefined ? {} : localAccounts(record);
   const key = Object.hasOwn(accounts, name) ? accounts[name] : undefined;
   if (key === undefined) {
@@ -110,7 +110,7 @@ function keyOf(text: string, from: string): OpenedKey {
       },
     );
   }
-  return privateKeyToAccount(key);
+  return { account: privateKeyToAccount(key), privateKey: key };
 }
 
 async function readText(path: string, what: string): Promise<string> {

@@ -3,7 +3,7 @@ import { DekuperError, type Network } from "@dekuper/protocol";
 import type { Address } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { findAccount, type KeyOptions } from "./accounts.ts";
-import { findNetwork } from "./network-file.ts";
+import { type FoundNetwork, findNetwork } from "./network-file.ts";
 import { createProgress, type Progress } from "./output/progress.ts";
 import { confirm } from "./output/prompt.ts";
 import { type Streams, Terminal } from "./output/terminal.ts";
@@ -27,7 +27,7 @@ export class CommandContext {
   readonly progress: Progress;
   readonly signal: AbortSignal;
   readonly env: NodeJS.ProcessEnv;
-  private found: Promise<Network> | undefined;
+  private found: Promise<FoundNetwork> | undefined;
   private readonly closers: (() => Promise<void>)[] = [];
 
   constructor(options: GlobalOptions, streams: Streams, env: NodeJS.ProcessEnv, signal: AbortSignal) {
@@ -38,15 +38,19 @@ export class CommandContext {
     this.signal = signal;
   }
 
-  network(): Promise<Network> {
-    this.found ??= findNetwork(this.options.network, this.env).then(({ network }) => network);
+  async network(): Promise<Network> {
+    return (await this.findNetwork()).network;
+  }
+
+  private findNetwork(): Promise<FoundNetwork> {
+    this.found ??= findNetwork(this.options.network, this.env);
     return this.found;
   }
 
   /** The account of the command, or undefined where no key is given. */
   async account(role: Role): Promise<PrivateKeyAccount | undefined> {
     const { options, env, out, signal } = this;
-    return findAccount({ options, env, network: await this.network(), fallback: role, out, signal });
+    return findAccount({ options, env, ...(await this.findNetwork()), fallback: role, out, signal });
   }
 
   async requireAccount(role: Role): Promise<PrivateKeyAccount> {
@@ -88,7 +92,8 @@ export class CommandContext {
   }
 
   async folder(): Promise<ConsumerFolder> {
-    return new ConsumerFolder(await this.network());
+    const { network, stateDir } = await this.findNetwork();
+    return new ConsumerFolder(network, stateDir);
   }
 
   /** The key of the outputs: `--age-key FILE`, else derived from the wallet's signature. */

@@ -26,7 +26,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     exitCode: 0,
   };
   try {
-    const program = await buildProgram(runtime);
+    const program = await buildProgram(runtime, argv);
     await program.parseAsync([...argv]);
     return typeof process.exitCode === "number" ? process.exitCode : runtime.exitCode;
   } catch (thrown) {

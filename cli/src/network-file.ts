@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { parseNetwork } from "@dekuper/client";
 import { DekuperError, type Network } from "@dekuper/protocol";
 import { defaultStateDir } from "./network/state.ts";
@@ -7,7 +7,8 @@ import { defaultStateDir } from "./network/state.ts";
 /** Where a network was found. */
 export interface FoundNetwork {
   readonly network: Network;
-  readonly path: string;
+  /** Where this machine keeps what it knows of it; a local network's own folder, so that `down` takes all of it. */
+  readonly stateDir: string;
 }
 
 /**
@@ -43,5 +44,6 @@ export async function findNetwork(named: string | undefined, env: NodeJS.Process
       cause,
     });
   }
-  return { network: parseNetwork(content, path), path };
+  const network = parseNetwork(content, path);
+  return { network, stateDir: network.local ? dirname(resolve(path)) : stateDir };
 }

@@ -91,7 +91,7 @@ function count(flag: string, text: string): number {
 
 function require(value: number | undefined, flag: string): number {
   if (value !== undefined) return value;
-  throw missing(flag, "a value, or --kubeconfig FILE to measure it");
+  throw missing(flag, "a value, or --config FILE with a kubeconfig to measure it");
 }
 
 function missing(flag: string, expected: string, got = "nothing"): DekuperError {

@@ -51,14 +51,13 @@ export async function planFile(
 /** What a plan looks like with --json. */
 export function planJson({ task, plan }: Planned): Record<string, unknown> {
   const { problem, ...rest } = plan;
-  const { spec, specDigest, inputs, planOrder } = task;
+  const { spec, specDigest, inputs } = task;
   return {
     name: spec.name,
     image: spec.image,
     specDigest,
     resources: spec.resources,
     inputs: inputs.map(({ path, digest, source }) => ({ path, digest, size: source.size })),
-    budget: planOrder.budget,
     ...rest,
     problem: problem?.toJSON() ?? null,
   };

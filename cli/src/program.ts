@@ -5,8 +5,14 @@ import { registerOracleCommands } from "./commands/oracle/index.ts";
 import { registerTaskCommands } from "./commands/task/index.ts";
 import type { Runtime } from "./run.ts";
 
-/** The whole command, from one file per subcommand. Nothing runs until it is parsed. */
-export async function buildProgram(runtime: Runtime): Promise<Command> {
+/** Commands whose modules are light; the local network's bring Kubernetes and the oracle. */
+const LIGHT = new Set(["account", "task", "node", "oracle"]);
+
+/**
+ * The whole command, from one file per subcommand. Nothing runs until it is parsed. With `argv`, the local network's
+ * commands are loaded only where they may be meant.
+ */
+export async function buildProgram(runtime: Runtime, argv?: readonly string[]): Promise<Command> {
   const program = new Command("dekuper")
     .description(
       "An open market of GPU clusters: order training tasks on chain, run nodes, or start a whole market on this machine.",
@@ -34,7 +40,10 @@ export async function buildProgram(runtime: Runtime): Promise<Command> {
   registerTaskCommands(program, runtime);
   registerNodeCommands(program, runtime);
   registerOracleCommands(program, runtime);
-  const { registerNetworkCommands } = await import("./network/commands.ts");
-  registerNetworkCommands(program);
+  const [first = ""] = argv === undefined ? [] : program.parseOptions([...argv.slice(2)]).operands;
+  if (!LIGHT.has(first)) {
+    const { registerNetworkCommands } = await import("./network/commands.ts");
+    registerNetworkCommands(program);
+  }
   return program;
 }

@@ -1,32 +1,38 @@
-import { DekuperError } from "@dekuper/protocol";
+import type { ClusterCapacity } from "@dekuper/oracle";
 import type { CommandContext } from "./context.ts";
-import type { MeasuredCapacity } from "./node-profile.ts";
 
-/** What a provider's commands need of the oracle's package; loaded only when one of them runs. */
-interface OracleModule {
-  readonly runOracle?: (options: {
-    configFile: string;
-    adopt: boolean;
-    signal: AbortSignal;
-  }) => Promise<void>;
-}
-
-async function oracle(): Promise<OracleModule> {
-  return (await import("@dekuper/oracle" as string)) as OracleModule;
-}
-
+/** Runs the daemon until it ends by itself or the command is interrupted. Kubernetes' client is loaded only here. */
 export async function runDaemon(
   context: CommandContext,
   options: { config: string; adopt?: boolean },
 ): Promise<void> {
-  const { runOracle } = await oracle();
-  if (runOracle === undefined) throw new DekuperError("INTERNAL", "The oracle's package has no runOracle.");
-  await runOracle({ configFile: options.config, adopt: options.adopt === true, signal: context.signal });
+  const { loadConfig, runOracle } = await import("@dekuper/oracle");
+  const config = loadConfig(options.config, context.env);
+  const oracle = await runOracle({ config: { ...config, adopt: config.adopt || options.adopt === true } });
+  const interrupted = new Promise<void>((resolve) => {
+    if (context.signal.aborted) resolve();
+    context.signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+  try {
+    await Promise.race([oracle.ended, interrupted]);
+  } finally {
+    await oracle.stop();
+  }
 }
 
+/** What a cluster shows, asked with the driver that the oracle will use. */
 export async function measureCluster(
-  _context: CommandContext,
-  _kubeconfig: string,
-): Promise<MeasuredCapacity> {
-  throw new DekuperError("INTERNAL", "The cluster cannot be measured yet.");
+  context: CommandContext,
+  cluster: { kubeconfig: string; helperImage: string; node: `0x${string}` },
+): Promise<ClusterCapacity> {
+  const { createKubernetesDriver } = await import("@dekuper/oracle");
+  context.progress.step("measuring the cluster");
+  const driver = createKubernetesDriver(cluster);
+  await driver.start(context.signal);
+  try {
+    return await driver.capacity(context.signal);
+  } finally {
+    await driver.stop();
+    context.progress.clear();
+  }
 }

@@ -3,17 +3,17 @@ import { join } from "node:path";
 import type { RecipientMemory } from "@dekuper/client";
 import { type Network, type TaskSpec, taskSpecSchema } from "@dekuper/protocol";
 import { getAddress, type Hex } from "viem";
-import { defaultStateDir, writeWhole } from "./network/state.ts";
+import { writeWhole } from "./network/state.ts";
 
 /** What this machine remembers of a deployment: the specs of submitted tasks, and which wallets sign alike. */
 export class ConsumerFolder {
   private readonly folder: string;
 
-  constructor(network: Network) {
+  constructor(network: Network, stateDir: string) {
     const { chainId, taskRegistry, deploymentBlockHash } = network.deployment;
     // Another chain under the same addresses is another market.
     const name = `${chainId}-${taskRegistry.toLowerCase()}-${deploymentBlockHash.slice(2, 10)}`;
-    this.folder = join(defaultStateDir(), "consumer", name);
+    this.folder = join(stateDir, "consumer", name);
   }
 
   /** A partial ciphertext, from which a broken fetch goes on. */

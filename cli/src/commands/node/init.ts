@@ -1,6 +1,114 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { DekuperError } from "@dekuper/protocol";
 import type { Command } from "commander";
-import type { Runtime } from "../../run.ts";
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import type { CommandContext } from "../../context.ts";
+import { askPassword } from "../../output/prompt.ts";
+import { printFields } from "../../output/table.ts";
+import { type Answer, handle, type Runtime } from "../../run.ts";
 
-export function registerNodeInit(parent: Command, _runtime: Runtime): void {
-  parent.command("init").description("make an operator key and a configuration for a node");
+interface InitFlags {
+  readonly dir: string;
+  readonly kubeconfig?: string;
+  readonly helperImage: string;
+  readonly passwordFile?: string;
+}
+
+export function registerNodeInit(parent: Command, runtime: Runtime): void {
+  const command = parent
+    .command("init")
+    .description("make an operator key and a configuration with every setting explained")
+    .requiredOption(
+      "--helper-image <reference>",
+      "a busybox by digest, host/name@sha256:…, that the cluster can pull",
+    )
+    .option("--dir <folder>", "where to", "dekuper-node")
+    .option("--kubeconfig <file>", "of the cluster (default: the pod's own service account)");
+  handle<InitFlags>(command, runtime, async (context, _, flags): Promise<Answer> => {
+    const [{ encryptKeystore, Secret, writeKeystore }, { configText }] = await Promise.all([
+      import("@dekuper/oracle"),
+      import("../../config-text.ts"),
+    ]);
+    const network = await context.network();
+    const dir = resolve(flags.dir);
+    await mkdir(dir, { recursive: true, mode: 0o700 });
+    const files = { keystore: join(dir, "operator.json"), config: join(dir, "oracle.yaml") };
+    const { password, passwordFile } = await choosePassword(context, flags, dir);
+    const key = generatePrivateKey();
+    const { address } = privateKeyToAccount(key);
+    context.progress.step("encrypting the operator's key");
+    const keystore = await encryptKeystore(new Secret(key), new Secret(password));
+    await writeKeystore(files.keystore, keystore).catch((cause: NodeJS.ErrnoException) => {
+      if (cause.code !== "EEXIST") throw cause;
+      throw new DekuperError(
+        "PATH_INVALID",
+        `${files.keystore} exists already; a key is never overwritten.`,
+        {
+          hint: "Give another folder with --dir.",
+        },
+      );
+    });
+    const text = configText({
+      network,
+      stateDir: "state",
+      keystore: "operator.json",
+      helperImage: flags.helperImage,
+      ...(passwordFile === undefined ? {} : { passwordFile }),
+      ...(flags.kubeconfig === undefined ? {} : { kubeconfig: resolve(flags.kubeconfig) }),
+    });
+    await writeFile(files.config, text, { mode: 0o600 });
+    context.progress.clear();
+    return {
+      json: { node: address, ...files, passwordFile: passwordFile ?? null },
+      print: (out) => {
+        printFields(out, [
+          ["node", out.bold(address)],
+          ["operator's key", files.keystore],
+          ["password", passwordFile ?? "yours"],
+          ["configuration", files.config],
+        ]);
+        out.line(
+          out.dim(
+            "The operator pays for its transactions: send it some of the chain's coin. Keep the keystore.",
+          ),
+        );
+        out.next(
+          `dekuper node doctor --config ${files.config}`,
+          `dekuper node register --config ${files.config} --cpu-rate "0.05 USDC" --multiaddr /dns4/HOST/tcp/4001 --key-file OWNER`,
+        );
+      },
+    };
+  });
+}
+
+/** The given one, a typed one, or without a terminal a random one in a file beside the keystore. */
+async function choosePassword(
+  context: CommandContext,
+  flags: InitFlags,
+  dir: string,
+): Promise<{ password: string; passwordFile: string | undefined }> {
+  if (flags.passwordFile !== undefined) {
+    const path = resolve(flags.passwordFile);
+    const text = await readFile(path, "utf8").catch((cause) => {
+      throw new DekuperError("KEYSTORE_INVALID", `The password file ${path} cannot be read.`, { cause });
+    });
+    return { password: text.replace(/\r?\n$/, ""), passwordFile: path };
+  }
+  if (context.out.isInteractive) {
+    const password = await askPassword(context.out, "Password for the operator's key:", context.signal);
+    const again = await askPassword(context.out, "Again:", context.signal);
+    if (password === "" || password !== again) {
+      throw new DekuperError("KEYSTORE_INVALID", "The passwords are empty or differ.", {
+        hint: "Run it again.",
+      });
+    }
+    return { password, passwordFile: undefined };
+  }
+  const password = randomBytes(32).toString("base64url");
+  await writeFile(join(dir, "password"), `${password}\n`, { mode: 0o600, flag: "wx" }).catch((cause) => {
+    throw new DekuperError("PATH_INVALID", `${join(dir, "password")} cannot be written.`, { cause });
+  });
+  return { password, passwordFile: "password" };
 }

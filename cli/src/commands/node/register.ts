@@ -1,5 +1,6 @@
+import { DekuperError } from "@dekuper/protocol";
 import type { Command } from "commander";
-import { readKey } from "../../accounts.ts";
+import { type OpenedKey, readKey } from "../../accounts.ts";
 import { readAmount } from "../../amounts.ts";
 import type { CommandContext } from "../../context.ts";
 import { encryptionKeyOf, type ProfileFlags, profileOf } from "../../node-profile.ts";
@@ -10,24 +11,31 @@ import { type Answer, handle, type Runtime } from "../../run.ts";
 import { stakeWithDeposit } from "./staking.ts";
 
 interface RegisterFlags extends ProfileFlags {
-  readonly operatorKey: string;
+  readonly config?: string;
+  readonly operatorKey?: string;
   readonly operatorPasswordFile?: string;
-  readonly kubeconfig?: string;
   readonly stake?: string;
+}
+
+/** Where a node's cluster and keys are, from its configuration. */
+interface NodeFiles {
+  readonly operatorKey: string;
+  readonly passwordFile: string | undefined;
+  readonly cluster: { readonly kubeconfig: string; readonly helperImage: string } | undefined;
 }
 
 export function registerNodeRegister(parent: Command, runtime: Runtime): void {
   const command = parent
     .command("register")
     .description("put a node on the map: the operator's key signs, the owner's key pays and stakes")
-    .requiredOption(
-      "--operator-key <file>",
-      "the operator's keystore or private key (`dekuper node init` makes one)",
+    .option(
+      "--config <file>",
+      "the node's configuration: names the operator's key, and the cluster to measure",
     )
-    .option("--operator-password-file <file>", "password of the operator's keystore")
+    .option("--operator-key <file>", "the operator's keystore or private key, without --config")
+    .option("--operator-password-file <file>", "password of that keystore")
     .option("--multiaddr <address...>", "where peers reach the node, such as /dns4/node.example/tcp/4001")
-    .option("--kubeconfig <file>", "measure the cluster instead of giving its size")
-    .option("--gpus <count>", "GPUs to offer")
+    .option("--gpus <count>", "GPUs to offer (default: what the cluster shows, as for all that follow)")
     .option("--gpu-model <name>", "NVIDIA's product label")
     .option("--gpu-memory <size>", "memory of one GPU, such as 80Gi")
     .option("--cpus <count>", "vCPUs to offer")
@@ -41,54 +49,60 @@ export function registerNodeRegister(parent: Command, runtime: Runtime): void {
   handle<RegisterFlags>(command, runtime, async (context, _, flags): Promise<Answer> => {
     const market = await context.requireWallet("provider1");
     const token = await market.token();
-    const operator = await readOperator(context, flags);
-    const measured =
-      flags.kubeconfig === undefined ? undefined : await measureCluster(context, flags.kubeconfig);
-    const profile = profileOf(flags, measured, token, operator.encryptionKey);
+    const files = await filesOf(context, flags);
+    const operator = await readKey(files.operatorKey, files.passwordFile, context.out, context.signal);
+    const profile = profileOf(
+      flags,
+      await measure(context, files, operator),
+      token,
+      encryptionKeyOf(operator.privateKey),
+    );
     context.progress.step("registering");
     const sent = await market.registerNode(operator.account, profile);
     const { required } = (await market.node(sent.node)).stake;
     const amount = flags.stake === undefined ? required : (await readAmount(market, flags.stake)).amount;
     const staked =
       amount === 0n
-        ? undefined
-        : await stakeWithDeposit(context, market, market.address, sent.node, amount, token);
-    const node = await market.node(sent.node);
+        ? []
+        : [await stakeWithDeposit(context, market, market.address, sent.node, amount, token)];
+    const { stake } = await market.node(sent.node);
     context.progress.clear();
     return {
-      json: {
-        node: sent.node,
-        owner: market.address,
-        profile,
-        stake: node.stake,
-        transactions: [sent, staked],
-      },
+      json: { node: sent.node, owner: market.address, profile, stake, transactions: [sent, ...staked] },
       print: (out) => {
         printFields(out, [
           ["node", out.bold(sent.node)],
           ["owner", market.address],
           ["offers", `${formatResources(profile)}, ${profile.isolation} isolation`],
-          [
-            "stake",
-            `${formatAmount(node.stake.staked, token)} of ${formatAmount(node.stake.required, token)} needed`,
-          ],
+          ["stake", `${formatAmount(stake.staked, token)} of ${formatAmount(stake.required, token)} needed`],
           [
             "transaction",
             `${sent.hash}  ${out.dim(`block ${sent.block}  gas ${formatCount(sent.gasUsed)}`)}`,
           ],
         ]);
-        out.next("dekuper oracle run --config FILE", `dekuper node status ${sent.node}`);
+        out.next(`dekuper oracle run --config ${flags.config ?? "FILE"}`, `dekuper node status ${sent.node}`);
       },
     };
   });
 }
 
-async function readOperator(context: CommandContext, flags: RegisterFlags) {
-  const { account, privateKey } = await readKey(
-    flags.operatorKey,
-    flags.operatorPasswordFile,
-    context.out,
-    context.signal,
-  );
-  return { account, encryptionKey: encryptionKeyOf(privateKey) };
+async function filesOf(context: CommandContext, flags: RegisterFlags): Promise<NodeFiles> {
+  if (flags.config !== undefined) {
+    const { loadConfig } = await import("@dekuper/oracle");
+    const { keystore, passwordFile, kubeconfig, helperImage } = loadConfig(flags.config, context.env);
+    const cluster = kubeconfig === undefined ? undefined : { kubeconfig, helperImage };
+    return { operatorKey: keystore, passwordFile, cluster };
+  }
+  if (flags.operatorKey === undefined) {
+    throw new DekuperError("USAGE", "Neither --config nor --operator-key is given.", {
+      hint: "`dekuper node init` makes both.",
+    });
+  }
+  return { operatorKey: flags.operatorKey, passwordFile: flags.operatorPasswordFile, cluster: undefined };
+}
+
+async function measure(context: CommandContext, { cluster }: NodeFiles, operator: OpenedKey) {
+  return cluster === undefined
+    ? undefined
+    : measureCluster(context, { ...cluster, node: operator.account.address });
 }

@@ -7,8 +7,12 @@ export function registerOracleCommands(program: Command, runtime: Runtime): void
   const command = oracle
     .command("run")
     .description("run the daemon beside a cluster until it is stopped; a restart loses nothing")
-    .requiredOption("--config <file>", "configuration; `dekuper node init` writes one")
-    .option("--adopt", "take over live leases of this key although the journal is empty");
+    .requiredOption("--config <file>", "configuration; `dekuper node init` writes one with every setting")
+    .option("--adopt", "take over live leases of this key although the journal is empty")
+    .addHelpText(
+      "after",
+      "\nEvery setting of the configuration can be set in the environment too: DEKUPER_ORACLE_HTTP_PORT sets httpPort.",
+    );
   handle<{ config: string; adopt?: boolean }>(
     command,
     runtime,
