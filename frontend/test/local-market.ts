@@ -2,8 +2,8 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createMarket, type NodeProfile, walletClientOf } from "@dekuper/client";
-import { deploymentSchema, type Network } from "@dekuper/protocol";
-import { type Hex, parseUnits } from "viem";
+import { demoDollarAbi, deploymentSchema, type Network } from "@dekuper/protocol";
+import { type Address, type Hex, parseUnits } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { freePort, runProcess, startProcess, until } from "./processes.ts";
 
@@ -17,7 +17,8 @@ const UNIT = 10n ** 6n;
 export interface LocalMarket {
   readonly network: Network & { burnerKey: Hex };
   /** Registers a node with stake. */
-  addNode(profile: Partial<NodeProfile>): Promise<void>;
+  addNode(profile: Partial<NodeProfile>, operatorKey?: Hex): Promise<void>;
+  giveGas(address: Address, wei: bigint): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -50,7 +51,7 @@ export async function startLocalMarket(): Promise<LocalMarket> {
   const line = printed.split("\n").find((text) => text.startsWith('{"chainId"'));
   const deployment = deploymentSchema.parse(JSON.parse(line ?? "{}"));
   const burnerKey = generatePrivateKey();
-  await rpc(rpcUrl, "anvil_setBalance", [privateKeyToAccount(burnerKey).address, "0x8ac7230489e80000"]);
+  await rpc(rpcUrl, "anvil_setBalance", [privateKeyToAccount(burnerKey).address, "0x8ac7230489e80000"]); // 10 ETH
   await rpc(rpcUrl, "evm_setIntervalMining", [1]);
   const network = {
     name: "local",
@@ -60,13 +61,19 @@ export async function startLocalMarket(): Promise<LocalMarket> {
     images: { busybox: `localhost/busybox@sha256:${"1".repeat(64)}` },
     burnerKey,
   };
-  return { network, addNode: (profile) => addNode(network, profile), stop: () => anvil.stop() };
+  return {
+    network,
+    addNode: (profile, operatorKey = generatePrivateKey()) => addNode(network, profile, operatorKey),
+    giveGas: async (address, wei) => {
+      await rpc(rpcUrl, "anvil_setBalance", [address, `0x${wei.toString(16)}`]);
+    },
+    stop: () => anvil.stop(),
+  };
 }
 
-async function addNode(network: Network, profile: Partial<NodeProfile>): Promise<void> {
+async function addNode(network: Network, profile: Partial<NodeProfile>, operatorKey: Hex): Promise<void> {
   const owner = walletClientOf(network, privateKeyToAccount(DEPLOYER));
   const market = createMarket({ network, walletClient: owner });
-  const { demoDollarAbi } = await import("@dekuper/protocol");
   const mint = await owner.writeContract({
     address: network.deployment.token,
     abi: demoDollarAbi,
@@ -75,7 +82,7 @@ async function addNode(network: Network, profile: Partial<NodeProfile>): Promise
     chain: owner.chain ?? null,
   });
   await market.publicClient.waitForTransactionReceipt({ hash: mint });
-  const { node } = await market.registerNode(privateKeyToAccount(generatePrivateKey()), {
+  const { node } = await market.registerNode(privateKeyToAccount(operatorKey), {
     encryptionKey: `0x${"7".repeat(64)}`,
     gpus: 0,
     gpuModel: "",
@@ -86,7 +93,7 @@ async function addNode(network: Network, profile: Partial<NodeProfile>): Promise
     isolation: "user-namespace",
     region: "eu-north",
     posted: { perGpuHour: 2n * UNIT, perVCpuHour: UNIT / 20n },
-    multiaddrs: ["/ip4/127.0.0.1/tcp/9/ws"],
+    multiaddrs: ["/ip4/127.0.0.1/tcp/4999/ws"],
     ...profile,
   });
   const { stake } = await market.node(node);
