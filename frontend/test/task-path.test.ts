@@ -34,6 +34,8 @@ describe("a task in the browser, against a node's real peer", { timeout: 600_000
     const metrics = result.files.get("metrics.json");
     assert.deepEqual(JSON.parse(Buffer.from(metrics ?? []).toString()), { steps: 3, accuracy: 0.98 });
     assert.ok(result.timeline.includes("Ordered") && result.timeline.includes("Paid"));
+    assert.deepEqual(result.violations, []);
+    assert.equal(result.scrollsSideways, false);
     assert.deepEqual(result.pageErrors, []);
   });
 });

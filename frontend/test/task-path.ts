@@ -1,7 +1,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { connectBurner, launchBrowser } from "./browser.ts";
+import { connectBurner, launchBrowser, scrollsSideways, seriousViolations } from "./browser.ts";
 
 export interface TaskPathOptions {
   /** Where the dApp is served, with a network file that holds a burner key. */
@@ -24,6 +24,9 @@ export interface TaskPathResult {
   readonly files: ReadonlyMap<string, Uint8Array>;
   /** Titles of the timeline. */
   readonly timeline: readonly string[];
+  /** What axe-core finds on the task's page, on a phone in the dark. */
+  readonly violations: readonly string[];
+  readonly scrollsSideways: boolean;
   /** Uncaught errors of the page: none is right. */
   readonly pageErrors: readonly string[];
 }
@@ -80,7 +83,12 @@ export async function runTaskInBrowser(options: TaskPathOptions): Promise<TaskPa
     await page.getByRole("heading", { name: "Paid", exact: true }).waitFor();
     const timeline = await page.getByRole("complementary").locator("ol h3").allInnerTexts();
     await picture("6-settled");
-    return { taskId, states, log, files, timeline, pageErrors };
+    await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+    await page.setViewportSize({ width: 390, height: 844 });
+    await picture("7-phone");
+    const violations = await seriousViolations(page);
+    const sideways = await scrollsSideways(page);
+    return { taskId, states, log, files, timeline, violations, scrollsSideways: sideways, pageErrors };
   } catch (error) {
     const shown = await page
       .locator("main")

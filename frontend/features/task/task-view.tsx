@@ -91,7 +91,7 @@ function factsOf(detail: TaskDetail, token: Token): Fact[] {
     facts.push(["Paid", formatMoney(money.gross, token)], ["Returned", formatMoney(money.released, token)]);
   }
   facts.push(
-    ["Resources", `${gpus} GPUs, ${vCpus} vCPUs, ${formatMiB(memoryMiB)}`],
+    ["Resources", `${count(gpus, "GPU")}, ${count(vCpus, "vCPU")}, ${formatMiB(memoryMiB)}`],
     ["Longest run", formatSeconds(task.maxDuration)],
   );
   if (lease.node !== undefined)
@@ -108,3 +108,5 @@ function factsOf(detail: TaskDetail, token: Token): Fact[] {
   facts.push(["Spec digest", <HexText key="spec" value={task.specDigest} label="spec digest" />]);
   return facts;
 }
+
+const count = (number: number, unit: string) => `${number} ${unit}${number === 1 ? "" : "s"}`;

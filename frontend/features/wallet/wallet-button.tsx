@@ -31,9 +31,9 @@ export function WalletButton({ large = false }: { large?: boolean }) {
             {shortHex(address)}
           </>
         ) : (
-          <>
+          <span>
             Connect<span className={large ? undefined : styles.wide}> wallet</span>
-          </>
+          </span>
         )}
       </Button>
       <Dialog open={open} title={connected ? "Your wallet" : "Connect a wallet"} onClose={close}>
