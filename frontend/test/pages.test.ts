@@ -3,6 +3,7 @@ import { after, before, describe, it } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { connectBurner, launchBrowser, scrollsSideways, seriousViolations } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
+import { injectedWallet } from "./injected-wallet.ts";
 import { type LocalMarket, startLocalMarket } from "./local-market.ts";
 
 const PATHS = ["/", "/submit", "/tasks", "/account"];
@@ -158,6 +159,26 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
     await page.reload();
     await page.getByRole("heading", { level: 1 }).waitFor();
     assert.equal(await background(), "rgb(13, 14, 16)");
+  });
+
+  it("connects an injected wallet, and offers to switch it back from another chain", async () => {
+    const other = await browser.newContext();
+    await other.addInitScript(injectedWallet);
+    const visitor = await other.newPage();
+    visitor.setDefaultTimeout(20_000);
+    await visitor.goto(dapp.url);
+    await visitor
+      .getByRole("banner")
+      .getByRole("button", { name: /^connect/i })
+      .click();
+    await visitor.getByRole("dialog").getByRole("button", { name: "Browser wallet" }).click();
+    await visitor.getByRole("button", { name: /^wallet 0x7099/i }).waitFor();
+    await visitor.evaluate("window.moveWalletTo('0x1')");
+    const warning = visitor.getByText("Your wallet is on chain 1.");
+    await warning.waitFor();
+    await visitor.getByRole("button", { name: "Switch to local" }).click();
+    await warning.waitFor({ state: "detached" });
+    await other.close();
   });
 
   it("sends a content security policy", async () => {

@@ -1,5 +1,5 @@
 import { chainError } from "@dekuper/client";
-import { DekuperError } from "@dekuper/protocol";
+import { DekuperError, type ErrorCode } from "@dekuper/protocol";
 import { BaseError, UserRejectedRequestError } from "viem";
 
 export interface DescribedError {
@@ -14,8 +14,21 @@ export function isRejectedByUser(error: unknown): boolean {
   return cause instanceof BaseError && cause.walk((e) => e instanceof UserRejectedRequestError) !== null;
 }
 
+/** The SDK's hints speak to the command line; these say what to do on this page. */
+const PAGE_HINTS: Partial<Record<ErrorCode, string>> = {
+  NO_NODE_FITS: "Ask for less, pay more, or wait: the plan says what each node lacks.",
+  INSUFFICIENT_FUNDS: "Deposit more under Account.",
+  NOT_ALLOWED: "Connect the wallet that owns the task, on this market's chain.",
+  NOT_FOUND: "Check the address of this page; your own tasks are under My tasks.",
+  WRONG_STATE: "The state on this page follows the chain; look again in a moment.",
+  WALLET_NOT_DETERMINISTIC: "Use another wallet, or the command line with an age key file.",
+  READ_DENIED: "Connect the wallet that paid for the task.",
+  BLOB_NOT_FOUND: "Open this page in the browser that submitted the task: it keeps the spec.",
+};
+
 /** Anything thrown as sentence, hint and code. `what` completes "Could not ...". */
 export function describeError(error: unknown, what = "do this"): DescribedError {
   const { message, hint, code } = chainError(error, what);
-  return { message, hint, code };
+  const isForTerminal = /dekuper [a-z]|--[a-z]/.test(hint);
+  return { message, hint: isForTerminal ? (PAGE_HINTS[code] ?? hint) : hint, code };
 }

@@ -29,9 +29,11 @@ export function PlanPanel(props: { live: LivePlan; token: Token | undefined; fre
   return (
     <div className={styles.panel}>
       <div className={styles.headline} role="status">
-        <p className={styles.cost}>{money(plan.atMost)}</p>
+        <p className={styles.cost}>{plan.atMost === undefined ? "No node fits" : money(plan.atMost)}</p>
         <p className={styles.costText}>
-          at most, for {formatSeconds(plan.maxDuration)}. Only seconds that run are paid.
+          {plan.atMost === undefined
+            ? "The list says why, node by node."
+            : `at most, for ${formatSeconds(plan.maxDuration)}. Only seconds that run are paid.`}
         </p>
       </div>
       <Facts

@@ -9,7 +9,7 @@ import { BURNER_ID } from "./burner-connector.ts";
 import styles from "./wallet.module.css";
 
 /** Every way to connect: wallets that announce themselves (EIP-6963), `window.ethereum`, the burner. */
-export function ConnectList({ onConnected }: { onConnected: () => void }) {
+export function ConnectList() {
   const network = useNetwork();
   const connectors = useConnectors();
   const { mutate: connect, isPending, variables, error } = useConnect();
@@ -27,9 +27,7 @@ export function ConnectList({ onConnected }: { onConnected: () => void }) {
           size="large"
           className={styles.choice}
           busy={isPending && variables?.connector === connector}
-          onClick={() =>
-            connect({ connector, chainId: network.deployment.chainId }, { onSuccess: onConnected })
-          }
+          onClick={() => connect({ connector, chainId: network.deployment.chainId })}
         >
           <span>{connector.id === "injected" ? "Browser wallet" : connector.name}</span>
           <small>{connector.id === BURNER_ID ? "Signs by itself, worth nothing" : "In this browser"}</small>

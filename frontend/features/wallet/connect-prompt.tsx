@@ -22,7 +22,7 @@ export function ConnectPrompt({ title, children }: { title: string; children: Re
         {children}
       </Empty>
       <Dialog open={open} title="Connect a wallet" onClose={() => setOpen(false)}>
-        <ConnectList onConnected={() => setOpen(false)} />
+        <ConnectList />
       </Dialog>
     </>
   );

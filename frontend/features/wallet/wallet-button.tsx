@@ -1,6 +1,6 @@
 "use client";
 
-import { useState } from "react";
+import { useEffect, useState } from "react";
 import { formatUnits } from "viem";
 import { useBalance, useConnection, useDisconnect } from "wagmi";
 import { HexText, shortHex } from "@/ui/address.tsx";
@@ -15,6 +15,9 @@ export function WalletButton({ large = false }: { large?: boolean }) {
   const { address, status } = useConnection();
   const [open, setOpen] = useState(false);
   const close = () => setOpen(false);
+  // Connecting replaces the list that started it, so the list cannot close its own dialog.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another address is what closes it
+  useEffect(() => setOpen(false), [address]);
   const connected = address !== undefined;
   return (
     <>
@@ -37,7 +40,7 @@ export function WalletButton({ large = false }: { large?: boolean }) {
         )}
       </Button>
       <Dialog open={open} title={connected ? "Your wallet" : "Connect a wallet"} onClose={close}>
-        {connected ? <Connected onDone={close} /> : <ConnectList onConnected={close} />}
+        {connected ? <Connected onDone={close} /> : <ConnectList />}
       </Dialog>
     </>
   );
