@@ -1,10 +1,10 @@
 import type { Metadata, Viewport } from "next";
 import type { ReactNode } from "react";
 import "./globals.css";
-import { MarketProvider } from "@/features/market/market-provider.tsx";
-import { NetworkProvider } from "@/features/network/network-provider.tsx";
-import { PeerProvider } from "@/features/peers/peer-provider.tsx";
-import { AppShell } from "@/features/shell/app-shell.tsx";
+import { MarketProvider } from "../features/market/market-provider.tsx";
+import { NetworkProvider } from "../features/network/network-provider.tsx";
+import { PeerProvider } from "../features/peers/peer-provider.tsx";
+import { AppShell } from "../features/shell/app-shell.tsx";
 
 export const metadata: Metadata = {
   title: { default: "Dekuper", template: "%s · Dekuper" },

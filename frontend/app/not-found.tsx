@@ -1,5 +1,5 @@
 import Link from "next/link";
-import { Empty } from "@/ui/page.tsx";
+import { Empty } from "../ui/page.tsx";
 
 export default function NotFound() {
   return (

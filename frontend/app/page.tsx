@@ -1,4 +1,4 @@
-import { NetworkMap } from "@/features/map/network-map.tsx";
+import { NetworkMap } from "../features/map/network-map.tsx";
 
 export default function OverviewPage() {
   return <NetworkMap />;

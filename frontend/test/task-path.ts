@@ -106,7 +106,7 @@ export async function runTaskInBrowser(options: TaskPathOptions): Promise<TaskPa
 async function fund(page: Page, url: string): Promise<void> {
   await page.goto(`${url}/account`);
   await page.getByRole("button", { name: /^Get 1,000/ }).click();
-  await page.getByText("In your wallet: 0.00").waitFor({ state: "detached" });
+  await page.getByText(/^In your wallet: [1-9]/).waitFor();
   await page.getByLabel("Amount to deposit").fill("100");
   await page.getByRole("button", { name: "Deposit", exact: true }).click();
   await page.getByText("Deposited. Gas used:").waitFor();

@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { SubmitPage } from "@/features/submit/submit-page.tsx";
+import { SubmitPage } from "../../features/submit/submit-page.tsx";
 
 export const metadata: Metadata = { title: "New task" };
 

@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { TaskList } from "@/features/task/task-list.tsx";
+import { TaskList } from "../../features/task/task-list.tsx";
 
 export const metadata: Metadata = { title: "My tasks" };
 

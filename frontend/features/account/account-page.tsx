@@ -1,13 +1,13 @@
 "use client";
 
 import { useConnection } from "wagmi";
-import { useAccountInfo, useToken } from "@/features/market/market-queries.ts";
-import { useNetwork } from "@/features/network/network-provider.tsx";
-import { ConnectPrompt } from "@/features/wallet/connect-prompt.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { Figures } from "@/ui/facts.tsx";
-import { formatNumber, type Token } from "@/ui/money.ts";
-import { Card, PageHeader, Section, Skeleton } from "@/ui/page.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { Figures } from "../../ui/facts.tsx";
+import { formatNumber, type Token } from "../../ui/money.ts";
+import { Card, PageHeader, Section, Skeleton } from "../../ui/page.tsx";
+import { useAccountInfo, useToken } from "../market/market-queries.ts";
+import { useNetwork } from "../network/network-provider.tsx";
+import { ConnectPrompt } from "../wallet/connect-prompt.tsx";
 import styles from "./account.module.css";
 import { Faucet } from "./faucet.tsx";
 import { MoveForm } from "./move-form.tsx";

@@ -2,11 +2,11 @@
 
 import { DekuperError, demoDollarAbi } from "@dekuper/protocol";
 import { type Address, parseUnits } from "viem";
-import { useMarket } from "@/features/market/market-provider.tsx";
-import { useAction } from "@/features/market/use-action.ts";
-import { Button } from "@/ui/button.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { formatMoney, type Token } from "@/ui/money.ts";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { formatMoney, type Token } from "../../ui/money.ts";
+import { useMarket } from "../market/market-provider.tsx";
+import { useAction } from "../market/use-action.ts";
 import styles from "./account.module.css";
 
 /** Demo tokens for the asking: only a local network's token can be minted by anyone. */

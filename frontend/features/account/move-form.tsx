@@ -3,13 +3,13 @@
 import { parseAmount } from "@dekuper/protocol";
 import { type FormEvent, useState } from "react";
 import { formatUnits } from "viem";
-import { useMarket } from "@/features/market/market-provider.tsx";
-import { useAction } from "@/features/market/use-action.ts";
-import { Button } from "@/ui/button.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { TextField } from "@/ui/field.tsx";
-import { formatMoney, type Token } from "@/ui/money.ts";
-import { Card } from "@/ui/page.tsx";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { TextField } from "../../ui/field.tsx";
+import { formatMoney, type Token } from "../../ui/money.ts";
+import { Card } from "../../ui/page.tsx";
+import { useMarket } from "../market/market-provider.tsx";
+import { useAction } from "../market/use-action.ts";
 import styles from "./account.module.css";
 
 const WORDS = {

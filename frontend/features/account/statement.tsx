@@ -2,10 +2,10 @@
 
 import type { UseQueryResult } from "@tanstack/react-query";
 import Link from "next/link";
-import { HexText, shortHex } from "@/ui/address.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { formatMoney, type Token } from "@/ui/money.ts";
-import { Empty, Skeleton } from "@/ui/page.tsx";
+import { HexText, shortHex } from "../../ui/address.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { formatMoney, type Token } from "../../ui/money.ts";
+import { Empty, Skeleton } from "../../ui/page.tsx";
 import styles from "./account.module.css";
 import type { Movement } from "./use-movements.ts";
 

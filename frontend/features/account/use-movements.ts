@@ -3,7 +3,7 @@
 import { paymentEscrowAbi } from "@dekuper/protocol";
 import { useQuery } from "@tanstack/react-query";
 import type { Address, Hex } from "viem";
-import { useMarket } from "@/features/market/market-provider.tsx";
+import { useMarket } from "../market/market-provider.tsx";
 
 /** One movement of a consumer's account, from the escrow's events. */
 export interface Movement {

@@ -2,16 +2,16 @@
 
 import type { MarketNode } from "@dekuper/client";
 import Link from "next/link";
-import { useNodes, useToken } from "@/features/market/market-queries.ts";
-import { useNetwork } from "@/features/network/network-provider.tsx";
-import { usePeers } from "@/features/peers/peer-provider.tsx";
-import { isOnline } from "@/features/peers/presence.ts";
-import button from "@/ui/button.module.css";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { Figures } from "@/ui/facts.tsx";
-import { formatNumber } from "@/ui/money.ts";
-import { Card, Empty, Section, Skeleton } from "@/ui/page.tsx";
-import { useNow } from "@/ui/use-now.ts";
+import button from "../../ui/button.module.css";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { Figures } from "../../ui/facts.tsx";
+import { formatNumber } from "../../ui/money.ts";
+import { Card, Empty, Section, Skeleton } from "../../ui/page.tsx";
+import { useNow } from "../../ui/use-now.ts";
+import { useNodes, useToken } from "../market/market-queries.ts";
+import { useNetwork } from "../network/network-provider.tsx";
+import { usePeers } from "../peers/peer-provider.tsx";
+import { isOnline } from "../peers/presence.ts";
 import styles from "./network-map.module.css";
 import { NodeCard } from "./node-card.tsx";
 import { Topology } from "./topology.tsx";

@@ -2,10 +2,10 @@
 
 import type { MarketNode } from "@dekuper/client";
 import { formatMiB, type Presence } from "@dekuper/protocol";
-import { isOnline } from "@/features/peers/presence.ts";
-import { HexText } from "@/ui/address.tsx";
-import { Badge } from "@/ui/badge.tsx";
-import { formatNumber, type Token } from "@/ui/money.ts";
+import { HexText } from "../../ui/address.tsx";
+import { Badge } from "../../ui/badge.tsx";
+import { formatNumber, type Token } from "../../ui/money.ts";
+import { isOnline } from "../peers/presence.ts";
 import styles from "./node-card.module.css";
 
 const ISOLATION: Record<string, string> = {

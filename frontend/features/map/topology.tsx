@@ -1,7 +1,7 @@
 "use client";
 
 import type { Address } from "viem";
-import { isOnline, type PeerView } from "@/features/peers/presence.ts";
+import { isOnline, type PeerView } from "../peers/presence.ts";
 import styles from "./topology.module.css";
 
 const WIDTH = 420;

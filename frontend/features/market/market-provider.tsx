@@ -4,7 +4,7 @@ import { createMarket, type Market, type MarketWallet } from "@dekuper/client";
 import { createContext, type ReactNode, use, useMemo } from "react";
 import type { PublicClient } from "viem";
 import { usePublicClient, useWalletClient } from "wagmi";
-import { useNetwork } from "@/features/network/network-provider.tsx";
+import { useNetwork } from "../network/network-provider.tsx";
 
 const MarketContext = createContext<Market | undefined>(undefined);
 

@@ -2,7 +2,7 @@
 
 import { useQuery } from "@tanstack/react-query";
 import type { Address, Hex } from "viem";
-import type { Token } from "@/ui/money.ts";
+import type { Token } from "../../ui/money.ts";
 import { useMarket } from "./market-provider.tsx";
 
 /** Milliseconds between reads: a local chain makes a block a second. */

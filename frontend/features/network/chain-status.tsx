@@ -1,8 +1,8 @@
 "use client";
 
 import { useBlockNumber } from "wagmi";
-import { useNetwork } from "@/features/network/network-provider.tsx";
 import styles from "./chain-status.module.css";
+import { useNetwork } from "./network-provider.tsx";
 
 /** Network name and head block; red when the RPC does not answer. */
 export function ChainStatus() {

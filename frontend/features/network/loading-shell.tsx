@@ -1,5 +1,5 @@
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { Logo } from "@/ui/logo.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { Logo } from "../../ui/logo.tsx";
 import styles from "./loading-shell.module.css";
 
 /** What stands before the network is known. */

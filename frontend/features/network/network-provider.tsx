@@ -3,9 +3,9 @@
 import { QueryClient, QueryClientProvider, useQuery } from "@tanstack/react-query";
 import { createContext, type ReactNode, use, useMemo, useState } from "react";
 import { WagmiProvider } from "wagmi";
-import { loadNetwork, type SiteNetwork } from "@/features/network/load-network.ts";
-import { LoadingShell } from "@/features/network/loading-shell.tsx";
-import { wagmiConfigOf } from "@/features/network/wagmi-config.ts";
+import { loadNetwork, type SiteNetwork } from "./load-network.ts";
+import { LoadingShell } from "./loading-shell.tsx";
+import { wagmiConfigOf } from "./wagmi-config.ts";
 
 const NetworkContext = createContext<SiteNetwork | undefined>(undefined);
 

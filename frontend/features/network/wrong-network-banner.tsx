@@ -1,9 +1,9 @@
 "use client";
 
 import { useConnection, useSwitchChain } from "wagmi";
-import { useNetwork } from "@/features/network/network-provider.tsx";
-import { Button } from "@/ui/button.tsx";
-import { describeError } from "@/ui/describe-error.ts";
+import { Button } from "../../ui/button.tsx";
+import { describeError } from "../../ui/describe-error.ts";
+import { useNetwork } from "./network-provider.tsx";
 import styles from "./wrong-network-banner.module.css";
 
 /** Says so when the wallet is on another chain, and offers to switch it. */

@@ -5,8 +5,8 @@ import type { ClientPeer } from "@dekuper/client/peer";
 import { DekuperError, HEARTBEAT_INTERVAL_MS, type Presence } from "@dekuper/protocol";
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Address } from "viem";
-import { useNodes } from "@/features/market/market-queries.ts";
-import { useNetwork } from "@/features/network/network-provider.tsx";
+import { useNodes } from "../market/market-queries.ts";
+import { useNetwork } from "../network/network-provider.tsx";
 import { type PeerView, STARTING } from "./presence.ts";
 
 /** How often the page learns what the peer has heard, milliseconds. */

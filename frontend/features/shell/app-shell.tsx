@@ -3,10 +3,10 @@
 import Link from "next/link";
 import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
-import { ChainStatus } from "@/features/network/chain-status.tsx";
-import { WrongNetworkBanner } from "@/features/network/wrong-network-banner.tsx";
-import { WalletButton } from "@/features/wallet/wallet-button.tsx";
-import { Logo } from "@/ui/logo.tsx";
+import { Logo } from "../../ui/logo.tsx";
+import { ChainStatus } from "../network/chain-status.tsx";
+import { WrongNetworkBanner } from "../network/wrong-network-banner.tsx";
+import { WalletButton } from "../wallet/wallet-button.tsx";
 import styles from "./app-shell.module.css";
 import { ThemeToggle } from "./theme-toggle.tsx";
 

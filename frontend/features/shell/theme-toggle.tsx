@@ -1,6 +1,6 @@
 "use client";
 
-import { Button } from "@/ui/button.tsx";
+import { Button } from "../../ui/button.tsx";
 
 /** Light or dark instead of the system's choice, kept in this browser (see public/theme.js). */
 export function ThemeToggle() {

@@ -1,8 +1,8 @@
 "use client";
 
 import { useId, useRef } from "react";
-import { Button } from "@/ui/button.tsx";
-import { formatBytes } from "@/ui/bytes.ts";
+import { Button } from "../../ui/button.tsx";
+import { formatBytes } from "../../ui/bytes.ts";
 import styles from "./submit.module.css";
 
 /** Files of this computer that the task finds in /input. */

@@ -2,12 +2,12 @@
 
 import type { PlannedNode, TaskPlan, Unfit } from "@dekuper/client";
 import { formatSeconds } from "@dekuper/protocol";
-import { shortHex } from "@/ui/address.tsx";
-import { Badge } from "@/ui/badge.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { Facts } from "@/ui/facts.tsx";
-import { formatMoney, type Token } from "@/ui/money.ts";
-import { Skeleton } from "@/ui/page.tsx";
+import { shortHex } from "../../ui/address.tsx";
+import { Badge } from "../../ui/badge.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { Facts } from "../../ui/facts.tsx";
+import { formatMoney, type Token } from "../../ui/money.ts";
+import { Skeleton } from "../../ui/page.tsx";
 import styles from "./plan-panel.module.css";
 import type { LivePlan } from "./use-plan.ts";
 

@@ -3,11 +3,11 @@
 import { useRouter } from "next/navigation";
 import { type FormEvent, useState } from "react";
 import { useConnection } from "wagmi";
-import { useAccountInfo, useToken } from "@/features/market/market-queries.ts";
-import { WalletButton } from "@/features/wallet/wallet-button.tsx";
-import { Button } from "@/ui/button.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { Card, PageHeader } from "@/ui/page.tsx";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { Card, PageHeader } from "../../ui/page.tsx";
+import { useAccountInfo, useToken } from "../market/market-queries.ts";
+import { WalletButton } from "../wallet/wallet-button.tsx";
 import { type FormProblems, readForm, starts, type TaskForm } from "./form.ts";
 import { PlanPanel } from "./plan-panel.tsx";
 import { SubmitProgress } from "./progress.tsx";

@@ -1,9 +1,9 @@
 "use client";
 
 import { isolationClasses } from "@dekuper/protocol";
-import { SelectField, TextArea, TextField } from "@/ui/field.tsx";
-import type { Token } from "@/ui/money.ts";
-import { Section } from "@/ui/page.tsx";
+import { SelectField, TextArea, TextField } from "../../ui/field.tsx";
+import type { Token } from "../../ui/money.ts";
+import { Section } from "../../ui/page.tsx";
 import { FilePicker } from "./file-picker.tsx";
 import { type FormProblems, starts, type TaskForm } from "./form.ts";
 import styles from "./submit.module.css";

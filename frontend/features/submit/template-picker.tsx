@@ -1,7 +1,7 @@
 "use client";
 
 import { type TemplateName, templateNames, templates } from "@dekuper/protocol";
-import { useNetwork } from "@/features/network/network-provider.tsx";
+import { useNetwork } from "../network/network-provider.tsx";
 import styles from "./submit.module.css";
 
 const TITLES: Record<TemplateName, string> = { batch: "Batch", pytorch: "PyTorch", container: "Container" };

@@ -3,10 +3,10 @@
 import { type PreparedTask, planTask, prepareTask, type TaskPlan } from "@dekuper/client";
 import type { TaskFile } from "@dekuper/protocol";
 import { useMemo } from "react";
-import { useChainTime, useNodes, useTerms, useToken } from "@/features/market/market-queries.ts";
-import { useNetwork } from "@/features/network/network-provider.tsx";
-import { usePeers } from "@/features/peers/peer-provider.tsx";
-import { useNow } from "@/ui/use-now.ts";
+import { useNow } from "../../ui/use-now.ts";
+import { useChainTime, useNodes, useTerms, useToken } from "../market/market-queries.ts";
+import { useNetwork } from "../network/network-provider.tsx";
+import { usePeers } from "../peers/peer-provider.tsx";
 
 /** Stands for the output key until the wallet has signed: the plan does not depend on it. */
 const NO_RECIPIENT = `age1${"q".repeat(58)}`;

@@ -11,11 +11,11 @@ import {
 } from "@dekuper/client";
 import { DekuperError, type TaskFile } from "@dekuper/protocol";
 import { useState } from "react";
-import { useMarket } from "@/features/market/market-provider.tsx";
-import { useAction } from "@/features/market/use-action.ts";
-import { usePeers } from "@/features/peers/peer-provider.tsx";
-import { keepSpec } from "@/features/task/spec-store.ts";
-import { outputKeyFor } from "@/features/wallet/output-key.ts";
+import { useMarket } from "../market/market-provider.tsx";
+import { useAction } from "../market/use-action.ts";
+import { usePeers } from "../peers/peer-provider.tsx";
+import { keepSpec } from "../task/spec-store.ts";
+import { outputKeyFor } from "../wallet/output-key.ts";
 import type { TaskForm } from "./form.ts";
 import { inputsOf } from "./inputs.ts";
 

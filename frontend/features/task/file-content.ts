@@ -1,4 +1,4 @@
-import type { Fact } from "@/ui/facts.tsx";
+import type { Fact } from "../../ui/facts.tsx";
 
 /** Most bytes that are shown inline. */
 const MAX_SHOWN_BYTES = 64 * 1024;

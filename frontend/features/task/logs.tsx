@@ -2,9 +2,9 @@
 
 import { useEffect, useRef } from "react";
 import type { Hex } from "viem";
-import { Button } from "@/ui/button.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { Empty } from "@/ui/page.tsx";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { Empty } from "../../ui/page.tsx";
 import styles from "./task.module.css";
 import { useLog } from "./use-log.ts";
 

@@ -1,9 +1,9 @@
 "use client";
 
 import { useState } from "react";
-import { Button } from "@/ui/button.tsx";
-import { formatBytes } from "@/ui/bytes.ts";
-import { Facts } from "@/ui/facts.tsx";
+import { Button } from "../../ui/button.tsx";
+import { formatBytes } from "../../ui/bytes.ts";
+import { Facts } from "../../ui/facts.tsx";
 import { figuresIn, saveAs, textOf } from "./file-content.ts";
 import styles from "./task.module.css";
 

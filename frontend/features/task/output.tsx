@@ -2,11 +2,11 @@
 
 import type { TaskDetail } from "@dekuper/client";
 import { useConnection } from "wagmi";
-import { Button } from "@/ui/button.tsx";
-import { formatBytes } from "@/ui/bytes.ts";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { Notice } from "@/ui/notice.tsx";
-import { Empty } from "@/ui/page.tsx";
+import { Button } from "../../ui/button.tsx";
+import { formatBytes } from "../../ui/bytes.ts";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { Notice } from "../../ui/notice.tsx";
+import { Empty } from "../../ui/page.tsx";
 import { OutputFile } from "./output-file.tsx";
 import styles from "./task.module.css";
 import { useOutput } from "./use-output.ts";

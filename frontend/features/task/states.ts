@@ -1,6 +1,6 @@
 import type { LeaseFacts, TaskFacts } from "@dekuper/client";
 import type { LeaseStatus } from "@dekuper/protocol";
-import type { Tone } from "@/ui/notice.tsx";
+import type { Tone } from "../../ui/notice.tsx";
 
 interface StateWords {
   readonly tone: Tone;

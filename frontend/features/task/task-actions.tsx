@@ -3,11 +3,11 @@
 import type { TaskDetail } from "@dekuper/client";
 import { formatSeconds, gross } from "@dekuper/protocol";
 import { useConnection } from "wagmi";
-import { useMarket } from "@/features/market/market-provider.tsx";
-import { useAction } from "@/features/market/use-action.ts";
-import { Button } from "@/ui/button.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { formatMoney, type Token } from "@/ui/money.ts";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { formatMoney, type Token } from "../../ui/money.ts";
+import { useMarket } from "../market/market-provider.tsx";
+import { useAction } from "../market/use-action.ts";
 import { deadlineOf } from "./states.ts";
 import styles from "./task.module.css";
 

@@ -2,9 +2,9 @@
 
 import { useParams } from "next/navigation";
 import { isHex } from "viem";
-import { useTask, useToken } from "@/features/market/market-queries.ts";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { PageHeader, Skeleton } from "@/ui/page.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { PageHeader, Skeleton } from "../../ui/page.tsx";
+import { useTask, useToken } from "../market/market-queries.ts";
 import { TaskView } from "./task-view.tsx";
 
 /** One task by its id (or its lease's). */

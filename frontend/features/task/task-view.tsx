@@ -2,12 +2,12 @@
 
 import type { TaskDetail } from "@dekuper/client";
 import { formatMiB, formatSeconds, outcomes } from "@dekuper/protocol";
-import { useChainTime } from "@/features/market/market-queries.ts";
-import { HexText } from "@/ui/address.tsx";
-import { Badge } from "@/ui/badge.tsx";
-import { type Fact, Facts } from "@/ui/facts.tsx";
-import { formatMoney, type Token } from "@/ui/money.ts";
-import { Card, PageHeader, Section } from "@/ui/page.tsx";
+import { HexText } from "../../ui/address.tsx";
+import { Badge } from "../../ui/badge.tsx";
+import { type Fact, Facts } from "../../ui/facts.tsx";
+import { formatMoney, type Token } from "../../ui/money.ts";
+import { Card, PageHeader, Section } from "../../ui/page.tsx";
+import { useChainTime } from "../market/market-queries.ts";
 import { Logs } from "./logs.tsx";
 import { Output } from "./output.tsx";
 import { keptSpec } from "./spec-store.ts";

@@ -1,7 +1,7 @@
 import type { TimelineEvent } from "@dekuper/client";
 import { formatSeconds, outcomes } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
-import { formatMoney, type Token } from "@/ui/money.ts";
+import { formatMoney, type Token } from "../../ui/money.ts";
 
 /** One transaction of a task with everything that it did to it. */
 export interface TimelineStep {

@@ -1,8 +1,8 @@
 "use client";
 
 import type { TaskDetail } from "@dekuper/client";
-import { HexText } from "@/ui/address.tsx";
-import type { Token } from "@/ui/money.ts";
+import { HexText } from "../../ui/address.tsx";
+import type { Token } from "../../ui/money.ts";
 import { isLive, stateWords } from "./states.ts";
 import styles from "./timeline.module.css";
 import { stepsOf } from "./timeline-words.ts";

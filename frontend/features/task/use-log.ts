@@ -4,8 +4,8 @@ import { followTaskLogs, type LogNotice, signerOf } from "@dekuper/client";
 import { DekuperError } from "@dekuper/protocol";
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Hex } from "viem";
-import { useMarket } from "@/features/market/market-provider.tsx";
-import { usePeers } from "@/features/peers/peer-provider.tsx";
+import { useMarket } from "../market/market-provider.tsx";
+import { usePeers } from "../peers/peer-provider.tsx";
 
 /** Most characters that the page keeps: the whole log is in the delivery. */
 const MAX_CHARACTERS = 200_000;

@@ -4,11 +4,11 @@ import { type FetchedDelivery, fetchDelivery, memoryCiphertext, memorySink, sign
 import { DekuperError } from "@dekuper/protocol";
 import { useState } from "react";
 import type { Hex } from "viem";
-import { useMarket } from "@/features/market/market-provider.tsx";
-import { useAction } from "@/features/market/use-action.ts";
-import { usePeers } from "@/features/peers/peer-provider.tsx";
-import { outputKeyFor } from "@/features/wallet/output-key.ts";
-import { formatBytes } from "@/ui/bytes.ts";
+import { formatBytes } from "../../ui/bytes.ts";
+import { useMarket } from "../market/market-provider.tsx";
+import { useAction } from "../market/use-action.ts";
+import { usePeers } from "../peers/peer-provider.tsx";
+import { outputKeyFor } from "../wallet/output-key.ts";
 import { keptSpec } from "./spec-store.ts";
 
 /** Most bytes that a browser tab decrypts: it holds the delivery in memory. */

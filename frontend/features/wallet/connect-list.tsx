@@ -1,10 +1,10 @@
 "use client";
 
 import { useConnect, useConnectors } from "wagmi";
-import { useNetwork } from "@/features/network/network-provider.tsx";
-import { Button } from "@/ui/button.tsx";
-import { ErrorNotice } from "@/ui/error-notice.tsx";
-import { Notice } from "@/ui/notice.tsx";
+import { Button } from "../../ui/button.tsx";
+import { ErrorNotice } from "../../ui/error-notice.tsx";
+import { Notice } from "../../ui/notice.tsx";
+import { useNetwork } from "../network/network-provider.tsx";
 import { BURNER_ID } from "./burner-connector.ts";
 import styles from "./wallet.module.css";
 

@@ -1,5 +1,5 @@
 import type { Metadata } from "next";
-import { TaskPage } from "@/features/task/task-page.tsx";
+import { TaskPage } from "../../../features/task/task-page.tsx";
 
 export const metadata: Metadata = { title: "Task" };
 
