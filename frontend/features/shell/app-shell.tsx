@@ -56,7 +56,10 @@ export function AppShell({ children }: { children: ReactNode }) {
         {children}
       </main>
       <footer className={styles.footer}>
-        <p>Encrypted in transit and at rest; the node that runs a task sees it in the clear.</p>
+        <p>
+          Outputs are encrypted in transit and at rest; the node that runs a task sees it in the clear.
+          Scripts and inputs are public to all nodes.
+        </p>
         <p>This page talks to the chain and to the nodes directly. There is no server in between.</p>
       </footer>
     </div>

@@ -64,8 +64,9 @@ export function SubmitPage() {
               <span>
                 <strong>Script, environment and inputs are public</strong>
                 <p>
-                  Every registered node can read them, whether it runs the task or not. Outputs and logs are
-                  encrypted to you; the node that runs the task sees everything in the clear.
+                  Every registered node can read them, whether it runs the task or not. Outputs come back
+                  encrypted to you and logs go only to you; the node that runs the task sees everything in the
+                  clear.
                 </p>
               </span>
             </label>
