@@ -17,6 +17,11 @@ const compiler = {
   },
 };
 
+/** Instrumented code must never be deployed: a coverage run keeps its build apart. */
+const build = process.argv.includes("--coverage")
+  ? { artifacts: "coverage/build/artifacts", cache: "coverage/build/cache" }
+  : {};
+
 export default defineConfig({
   plugins: [hardhatToolboxMochaEthers],
   solidity: {
@@ -30,7 +35,7 @@ export default defineConfig({
       invariant: { runs: 16, depth: 150, failOnRevert: false },
     },
   },
-  paths: { tests: { mocha: "test/contracts" } },
+  paths: { ...build, tests: { mocha: "test/contracts" } },
   networks: {
     /** `npx hardhat node --network local`: a chain of one's own that mines each transaction at once. */
     local: { type: "edr-simulated", chainType: "l1", chainId: 31337 },

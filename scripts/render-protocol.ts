@@ -10,15 +10,27 @@ const page = new URL("../docs/protocol.md", import.meta.url);
 
 /** Why each parameter is bounded as it is; every parameter must have its line. */
 const reasons: Record<string, [unit: string, why: string]> = {
-  challengeWindow: ["s", "long enough to fetch and look at a result; bounded so that pay is never held for longer than evidence lasts"],
-  completionGrace: ["s", "upload and sign after the end; bounded so that a lost lease frees its consumer within the hour"],
+  challengeWindow: [
+    "s",
+    "long enough to fetch and look at a result; bounded so that pay is never held for longer than evidence lasts",
+  ],
+  completionGrace: [
+    "s",
+    "upload and sign after the end; bounded so that a lost lease frees its consumer within the hour",
+  ],
   outageGrace: ["s", "an outage of the chain's endpoints must not cost anyone a deadline"],
   drift: ["s", "the operator's clock against the block's"],
   minBilled: ["s", "there is no free trial; bounded so that a cancel stays cheap"],
-  minCheckpointInterval: ["s", "claims cost gas and blocks; bounded so that a lost lease loses at most an hour's pay"],
+  minCheckpointInterval: [
+    "s",
+    "claims cost gas and blocks; bounded so that a lost lease loses at most an hour's pay",
+  ],
   minRetention: ["s", "how long after its window a result can still be fetched"],
   feeBps: ["1/10000 of gross", "never above 5 %"],
-  lockBps: ["1/10000 of the reservation", "what an equivocation costs; bounded so that stake needed stays below the order's worth"],
+  lockBps: [
+    "1/10000 of the reservation",
+    "what an equivocation costs; bounded so that stake needed stays below the order's worth",
+  ],
   minLock: ["base units", "small leases must cost something to betray"],
   ticketAge: ["s", "a node made after the order has no ticket: no grinding of addresses"],
   widenTime: ["s", "spreads the takers over time; an order is open to all within the hour"],
@@ -33,7 +45,9 @@ const reasons: Record<string, [unit: string, why: string]> = {
 /** The struct's fields by name, the terms among them. */
 function flat(values: object): Record<string, string> {
   const entries = Object.entries(values).flatMap(([key, value]) =>
-    typeof value === "object" && value !== null ? Object.entries(flat(value)) : [[key, String(value)] as const],
+    typeof value === "object" && value !== null
+      ? Object.entries(flat(value))
+      : [[key, String(value)] as const],
   );
   return Object.fromEntries(entries);
 }

@@ -14,7 +14,8 @@ const COLOURS: Readonly<Record<string, string>> = {
   "90": "#8b949e",
 };
 const CELL = { width: 8.4, height: 19 };
-const escapeXml = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+const escapeXml = (text: string) =>
+  text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 const title = process.argv[2] ?? "";
 const lines = (await readAll(process.stdin)).replaceAll("\r", "").trimEnd().split("\n");

@@ -36,10 +36,11 @@ export const suites: readonly Suite[] = [
     "frontend/features",
   ]),
   check("lint", "solhint", [bin("solhint"), "--max-warnings", "0", "contracts/**/*.sol"]),
+  // The types of `test` are typechain's: made by compiling.
+  check("contracts", "contracts compile", [bin("hardhat"), "compile"]),
   ...["protocol", "client", "oracle", "kubernetes", "cli", "frontend", "test"].map((workspace) =>
     check("types", `types of ${workspace}`, [bin("tsc"), "--project", workspace]),
   ),
-  check("contracts", "contracts compile", [bin("hardhat"), "compile"]),
   check("generated", "ABIs are fresh", [bin("hardhat"), "run", "scripts/generate-abis.ts", "--no-compile"]),
   { group: "contracts", name: "contracts", command: [bin("hardhat"), "test"], counts: "mocha", timeout: 900 },
   nodeTests("units", "protocol", ["protocol/test/*.test.ts"]),

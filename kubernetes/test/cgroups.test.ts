@@ -16,7 +16,9 @@ describe("cgroup hierarchies", () => {
   });
 
   it("are one on version 2", () => {
-    const found = parseHierarchies("31 24 0:27 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate");
+    const found = parseHierarchies(
+      "31 24 0:27 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate",
+    );
     assert.deepEqual(found, [{ mountPoint: "/sys/fs/cgroup", version: 2, controllers: [] }]);
   });
 });

@@ -70,13 +70,15 @@ describe("two clusters on one machine", () => {
       corefile(other, otherSettings),
       JSON.stringify(planComponents(other, otherSettings)),
     ].join("\n");
-    for (const foreign of [layout.id, "/state/a", "10.213.0.", "10.214.0."]) assert.ok(!written.includes(foreign), foreign);
+    for (const foreign of [layout.id, "/state/a", "10.213.0.", "10.214.0."])
+      assert.ok(!written.includes(foreign), foreign);
   });
 });
 
 describe("the state folder", () => {
   it("is refused when unix sockets could not live in it", () => {
-    const isTooLong = (error: unknown) => error instanceof KubernetesError && error.code === "STATE_PATH_TOO_LONG";
+    const isTooLong = (error: unknown) =>
+      error instanceof KubernetesError && error.code === "STATE_PATH_TOO_LONG";
     assert.throws(() => clusterLayout(`/${"long".repeat(30)}`), isTooLong);
   });
 

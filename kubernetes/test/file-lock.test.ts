@@ -72,7 +72,10 @@ describe("the lock", () => {
   });
 
   it("leaves no drafts", () => {
-    assert.deepEqual(readdirSync(folder).filter((name) => name !== "contended"), []);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => name !== "contended"),
+      [],
+    );
   });
 
   it("reads nobody out of a foreign file", () => {

@@ -12,10 +12,13 @@ function pod(namespace: string, ip: string | undefined, rest: Partial<PodFacts> 
 describe("who may talk to whom", () => {
   it("groups pods by their namespace", () => {
     const groups = groupPods([pod("b", "10.214.3.4"), pod("a", "10.214.3.2"), pod("a", "10.214.3.3")]);
-    assert.deepEqual([...groups], [
-      ["a", ["10.214.3.2", "10.214.3.3"]],
-      ["b", ["10.214.3.4"]],
-    ]);
+    assert.deepEqual(
+      [...groups],
+      [
+        ["a", ["10.214.3.2", "10.214.3.3"]],
+        ["b", ["10.214.3.4"]],
+      ],
+    );
   });
 
   it("leaves out pods without an address, of the host's network, and finished ones", () => {
@@ -49,11 +52,14 @@ describe("the packet filter", () => {
   it("accepts nothing from a pod to the node but DNS", () => {
     const input = renderRuleset(addresses, new Map()).split("chain input")[1]?.split("}\n  chain")[0] ?? "";
     const accepts = input.split("\n").filter((line) => line.includes("accept"));
-    assert.deepEqual(accepts.map((line) => line.trim()), [
-      'iifname { "lo", "uplink" } accept',
-      "ip daddr 10.213.3.2 udp dport 53 accept",
-      "ip daddr 10.213.3.2 tcp dport 53 accept",
-    ]);
+    assert.deepEqual(
+      accepts.map((line) => line.trim()),
+      [
+        'iifname { "lo", "uplink" } accept',
+        "ip daddr 10.213.3.2 udp dport 53 accept",
+        "ip daddr 10.213.3.2 tcp dport 53 accept",
+      ],
+    );
   });
 
   it("sends each pod's packets through the chain of its own namespace only", () => {
@@ -66,6 +72,9 @@ describe("the packet filter", () => {
   });
 
   it("replaces the whole table in one transaction", () => {
-    assert.match(renderRuleset(addresses, new Map()), /^table inet dekuper\ndelete table inet dekuper\ntable inet/);
+    assert.match(
+      renderRuleset(addresses, new Map()),
+      /^table inet dekuper\ndelete table inet dekuper\ntable inet/,
+    );
   });
 });

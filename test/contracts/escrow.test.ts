@@ -199,7 +199,9 @@ describe("The escrow's inner calls", () => {
       ratePerHour: 1,
       lock: 0,
     };
-    await expect(market.nodes.connect(await as(market.tasks)).takeLease(stranger.address, digest("lease"), request))
+    await expect(
+      market.nodes.connect(await as(market.tasks)).takeLease(stranger.address, digest("lease"), request),
+    )
       .to.be.revertedWithCustomError(market.nodes, "WrongNodeStatus")
       .withArgs(stranger.address, 0);
   });

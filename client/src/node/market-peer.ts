@@ -5,7 +5,7 @@ import { createNodeClientPeer } from "./peer.ts";
 
 /** A started peer over TCP and WebSockets that finds nodes by the market's registry as it is now. */
 export async function startNodePeer(market: Market): Promise<ClientPeer> {
-  const peer = await createNodeClientPeer({
+  const peer = createNodeClientPeer({
     deployment: market.network.deployment,
     directory: marketDirectory(await market.nodes()),
   });

@@ -4,6 +4,6 @@ import { webSockets } from "@libp2p/websockets";
 import { type ClientPeer, type ClientPeerOptions, createClientPeer } from "../peer/client-peer.ts";
 
 /** The consumer's peer with what Node has besides WebSockets: TCP, and relays for nodes behind NAT. */
-export function createNodeClientPeer(options: Omit<ClientPeerOptions, "transports">): Promise<ClientPeer> {
+export function createNodeClientPeer(options: Omit<ClientPeerOptions, "transports">): ClientPeer {
   return createClientPeer({ ...options, transports: [tcp(), webSockets(), circuitRelayTransport()] });
 }

@@ -9,10 +9,12 @@ import {
   compressedPublicKey,
   DekuperError,
   type Deployment,
+  type DirectoryNode,
   dialAddress,
   FramedStream,
   type Heartbeat,
   heartbeatTopic,
+  type LogsRequest,
   type PeerDirectory,
   type ReadToken,
 } from "@dekuper/protocol";
@@ -21,7 +23,8 @@ import type { PeerId } from "@libp2p/interface";
 import { peerIdFromPublicKey } from "@libp2p/peer-id";
 import { webSockets } from "@libp2p/websockets";
 import { multiaddr } from "@multiformats/multiaddr";
-import type { Address, Hex } from "viem";
+import type { Address } from "viem";
+import type { ConsumerPeer, PeerOptions } from "../consumer-peer.ts";
 import { type BlobInput, blobSource } from "./blob-source.ts";
 import { type ClientLibp2p, createClientLibp2p, type TransportFactory } from "./client-libp2p.ts";
 import { HeartbeatListener } from "./heartbeat-listener.ts";
@@ -31,9 +34,6 @@ const DIAL_TIMEOUT_MS = 10_000;
 const IDLE_MS = 60_000;
 /** A followed log may be silent for long; a dead connection is noticed by libp2p's pings. */
 const FOLLOW_IDLE_MS = 24 * 3_600_000;
-/** About two minutes: a node that restarts is awaited. */
-const FOLLOW_RETRY: RetryOptions = { tries: 30 };
-
 export interface TransferOptions {
   readonly signal?: AbortSignal | undefined;
   /** Bytes done so far and in all, counted from the blob's beginning. */
@@ -47,12 +47,17 @@ export interface GetOptions extends TransferOptions {
   readonly token?: ReadToken | undefined;
 }
 
-/** The consumer's own peer: reaches nodes by chain address. Errors are `DekuperError`s with the node's code. */
-export interface ClientPeer {
+/**
+ * The consumer's own peer: reaches nodes by chain address. Errors are `DekuperError`s with the node's code.
+ * Transfers go on by themselves after a short cut; what lasts longer than `retry` says is thrown.
+ */
+export interface ClientPeer extends ConsumerPeer {
+  /** Does nothing if it runs already. */
+  start(): Promise<void>;
   /** Uploads what the node lacks and goes on where it was cut; resolves when the node has verified and stored it. */
   putBlob(node: Address, name: BlobName, input: BlobInput, options?: TransferOptions): Promise<void>;
   /** Specs and inputs only. */
-  hasBlob(node: Address, name: BlobName, signal?: AbortSignal): Promise<{ size: number } | undefined>;
+  hasBlob(node: Address, name: BlobName, options?: PeerOptions): Promise<{ size: number } | undefined>;
   /** Bytes from an offset, resumed where they are cut. They are not verified: see `getVerified`. */
   getBlob(node: Address, name: BlobName, options?: GetOptions): AsyncIterable<Uint8Array>;
   /** The whole blob; throws `BLOB_CORRUPT` after the last byte if it is not the named one. */
@@ -61,21 +66,19 @@ export interface ClientPeer {
     name: BlobName,
     options?: Omit<GetOptions, "offset"> & { readonly maxBytes?: number | undefined },
   ): AsyncIterable<Uint8Array>;
-  /** A lease attempt's log from an offset; with `follow` until the run has ended, across reconnects. */
+  /**
+   * A lease attempt's log from an offset; with `follow` until the run has ended, across reconnects. It ends with
+   * `PEER_UNREACHABLE` when the token has expired: call again with a new one, from the offset reached.
+   */
   followLogs(
     node: Address,
-    options: {
-      readonly leaseId: Hex;
-      readonly attempt: number;
-      readonly token: ReadToken;
-      readonly offset?: number | undefined;
-      readonly follow?: boolean | undefined;
-      readonly signal?: AbortSignal | undefined;
-      readonly retry?: RetryOptions | undefined;
-    },
+    request: LogsRequest,
+    options?: PeerOptions & { readonly retry?: RetryOptions | undefined },
   ): AsyncIterable<Uint8Array>;
   /** Joins the market's heartbeats as a light subscriber; every one is checked against the registry. */
-  subscribeHeartbeats(onHeartbeat: (heartbeat: Heartbeat) => void): () => void;
+  subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void;
+  /** Nodes with an open connection. */
+  connectedNodes(): readonly Address[];
   stop(): Promise<void>;
 }
 
@@ -86,34 +89,36 @@ export interface ClientPeerOptions {
   readonly transports?: readonly TransportFactory[];
 }
 
-/** Starts an ephemeral peer. Load this module lazily in a browser: it brings libp2p. */
-export async function createClientPeer(options: ClientPeerOptions): Promise<ClientPeer> {
-  const { deployment } = options;
-  const topic = heartbeatTopic(deployment.chainId, deployment.nodeRegistry);
-  const libp2p = await createClientLibp2p(options.transports ?? [webSockets()], topic);
-  return new DekuperClientPeer(options, libp2p);
+/** An ephemeral peer; it does nothing before `start`. Load this module lazily in a browser: it brings libp2p. */
+export function createClientPeer(options: ClientPeerOptions): ClientPeer {
+  return new DekuperClientPeer(options);
 }
 
 class DekuperClientPeer implements ClientPeer {
+  private readonly options: ClientPeerOptions;
   private readonly deployment: Deployment;
   private readonly directory: PeerDirectory;
-  private readonly libp2p: ClientLibp2p;
-  private readonly heartbeats: HeartbeatListener;
   private readonly stopped = new AbortController();
+  private starting: Promise<void> | undefined;
+  private running: { libp2p: ClientLibp2p; heartbeats: HeartbeatListener } | undefined;
 
-  constructor(options: ClientPeerOptions, libp2p: ClientLibp2p) {
+  constructor(options: ClientPeerOptions) {
+    this.options = options;
     this.deployment = options.deployment;
     this.directory = options.directory;
-    this.libp2p = libp2p;
-    const { deployment, directory } = options;
-    const connect = (node: Address) => this.connect(node, this.until());
-    this.heartbeats = new HeartbeatListener({ libp2p, deployment, directory, connect });
+  }
+
+  start(): Promise<void> {
+    this.starting ??= this.build();
+    return this.starting;
   }
 
   async stop(): Promise<void> {
     this.stopped.abort(new DekuperError("PEER_UNREACHABLE", "The client's peer was stopped."));
-    this.heartbeats.stop();
-    await this.libp2p.stop();
+    await this.starting;
+    this.running?.heartbeats.stop();
+    await this.running?.libp2p.stop();
+    this.running = undefined;
   }
 
   async putBlob(
@@ -142,8 +147,14 @@ class DekuperClientPeer implements ClientPeer {
     }
   }
 
-  async hasBlob(node: Address, name: BlobName, signal?: AbortSignal): Promise<{ size: number } | undefined> {
-    return this.withStream(node, "blob", IDLE_MS, signal, (stream, until) => callHas(stream, name, until));
+  async hasBlob(
+    node: Address,
+    name: BlobName,
+    options: PeerOptions = {},
+  ): Promise<{ size: number } | undefined> {
+    return this.withStream(node, "blob", IDLE_MS, options.signal, (stream, until) =>
+      callHas(stream, name, until),
+    );
   }
 
   async *getBlob(
@@ -192,27 +203,23 @@ class DekuperClientPeer implements ClientPeer {
 
   async *followLogs(
     node: Address,
-    options: Parameters<ClientPeer["followLogs"]>[1],
+    request: LogsRequest,
+    options: PeerOptions & { readonly retry?: RetryOptions | undefined } = {},
   ): AsyncGenerator<Uint8Array, void, undefined> {
-    const { leaseId, attempt, token, follow = true, signal } = options;
-    const retries = new Retries(options.retry ?? (follow ? FOLLOW_RETRY : {}));
-    for (let offset = options.offset ?? 0; ; ) {
-      const stream = await this.openPatiently(
-        node,
-        "logs",
-        follow ? FOLLOW_IDLE_MS : IDLE_MS,
-        signal,
-        retries,
-      );
+    const { signal } = options;
+    const idleMs = request.follow ? FOLLOW_IDLE_MS : IDLE_MS;
+    const retries = new Retries(options.retry);
+    for (let offset = request.offset; ; ) {
+      const stream = await this.openPatiently(node, "logs", idleMs, signal, retries);
       try {
-        const request = { leaseId, attempt, offset, follow, token };
-        for await (const part of callLogs(stream, request, this.until(signal))) {
+        for await (const part of callLogs(stream, { ...request, offset }, this.until(signal))) {
           offset += part.length;
           retries.progress();
           yield part;
         }
         return;
       } catch (error) {
+        if (request.token.expiry * 1000 <= Date.now()) throw error; // the caller signs a new token
         await retries.pause(error, signal);
       } finally {
         stream.abort(new Error("done"));
@@ -220,8 +227,27 @@ class DekuperClientPeer implements ClientPeer {
     }
   }
 
-  subscribeHeartbeats(onHeartbeat: (heartbeat: Heartbeat) => void): () => void {
-    return this.heartbeats.add(onHeartbeat);
+  subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void {
+    return this.demand().heartbeats.add(listener);
+  }
+
+  connectedNodes(): readonly Address[] {
+    const open = new Set((this.running?.libp2p.getPeers() ?? []).map(String));
+    const nodes = this.directory.all().filter((node) => open.has(peerIdOf(node).toString()));
+    return nodes.map(({ node }) => node);
+  }
+
+  private async build(): Promise<void> {
+    const { deployment, directory } = this;
+    const topic = heartbeatTopic(deployment.chainId, deployment.nodeRegistry);
+    const libp2p = await createClientLibp2p(this.options.transports ?? [webSockets()], topic);
+    const connect = (node: Address) => this.connect(node, this.until());
+    this.running = { libp2p, heartbeats: new HeartbeatListener({ libp2p, deployment, directory, connect }) };
+  }
+
+  private demand(): { libp2p: ClientLibp2p; heartbeats: HeartbeatListener } {
+    if (this.running === undefined) throw new DekuperError("INTERNAL", "The client's peer is not started.");
+    return this.running;
   }
 
   private async withStream<T>(
@@ -261,12 +287,13 @@ class DekuperClientPeer implements ClientPeer {
     idleMs: number,
     signal: AbortSignal | undefined,
   ): Promise<FramedStream> {
+    const { libp2p } = this.demand();
     const until = this.until(signal);
     const channel = channelName(kind, this.deployment.chainId, this.deployment.taskRegistry);
     try {
       const peer = await this.connect(node, until);
       const dial = AbortSignal.any([until, AbortSignal.timeout(DIAL_TIMEOUT_MS)]);
-      const stream = await this.libp2p.dialProtocol(peer, channel, {
+      const stream = await libp2p.dialProtocol(peer, channel, {
         signal: dial,
         runOnLimitedConnection: true,
       });
@@ -279,11 +306,12 @@ class DekuperClientPeer implements ClientPeer {
 
   /** Dials the registered addresses; the peer id is the registered key's, so noise proves that it is this node. */
   private async connect(node: Address, signal: AbortSignal): Promise<PeerId> {
+    const { libp2p } = this.demand();
     const entry = this.directory.find(node);
     if (entry === undefined)
       throw new DekuperError("PEER_UNREACHABLE", `The node ${node} is not registered.`);
-    const peer = peerIdFromPublicKey(publicKeyFromRaw(compressedPublicKey(entry.operatorPublicKey)));
-    if (this.libp2p.getConnections(peer).some((connection) => connection.status === "open")) return peer;
+    const peer = peerIdOf(entry);
+    if (libp2p.getConnections(peer).some((connection) => connection.status === "open")) return peer;
     const addresses = entry.multiaddrs.flatMap((text) => {
       try {
         return [multiaddr(dialAddress(text, peer.toString()))];
@@ -293,7 +321,7 @@ class DekuperClientPeer implements ClientPeer {
     });
     if (addresses.length === 0)
       throw new DekuperError("PEER_UNREACHABLE", `The node ${node} has registered no usable address.`);
-    await this.libp2p.dial(addresses, {
+    await libp2p.dial(addresses, {
       signal: AbortSignal.any([signal, AbortSignal.timeout(DIAL_TIMEOUT_MS)]),
     });
     return peer;
@@ -302,4 +330,8 @@ class DekuperClientPeer implements ClientPeer {
   private until(signal?: AbortSignal): AbortSignal {
     return signal === undefined ? this.stopped.signal : AbortSignal.any([signal, this.stopped.signal]);
   }
+}
+
+function peerIdOf(node: DirectoryNode): PeerId {
+  return peerIdFromPublicKey(publicKeyFromRaw(compressedPublicKey(node.operatorPublicKey)));
 }

@@ -14,6 +14,8 @@ import type { ClientLibp2p } from "./client-libp2p.ts";
 const CONNECTIONS = 3;
 const RECONNECT_MS = 5_000;
 
+type Listen = (heartbeat: Heartbeat, receivedAt: number) => void;
+
 /** Joins the market's heartbeat topic while anybody listens. */
 export class HeartbeatListener {
   private readonly libp2p: ClientLibp2p;
@@ -21,7 +23,7 @@ export class HeartbeatListener {
   private readonly connect: (node: Address) => Promise<unknown>;
   private readonly topic: string;
   private readonly book: HeartbeatBook;
-  private readonly listeners = new Set<(heartbeat: Heartbeat) => void>();
+  private readonly listeners = new Set<Listen>();
   private timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(options: {
@@ -38,8 +40,8 @@ export class HeartbeatListener {
   }
 
   /** Returns how to stop listening. */
-  add(listen: (heartbeat: Heartbeat) => void): () => void {
-    const listener = (heartbeat: Heartbeat) => listen(heartbeat);
+  add(listen: Listen): () => void {
+    const listener: Listen = (heartbeat, receivedAt) => listen(heartbeat, receivedAt);
     this.listeners.add(listener);
     if (this.listeners.size === 1) this.join();
     return () => {
@@ -71,10 +73,11 @@ export class HeartbeatListener {
   private validate(from: PeerId, message: Message): TopicValidatorResult {
     if (message.type !== "signed") return TopicValidatorResult.Reject;
     const direct = from.equals(message.from);
-    const verdict = this.book.judge(message.data, message.key.raw, direct, Date.now());
+    const now = Date.now();
+    const verdict = this.book.judge(message.data, message.key.raw, direct, now);
     if (verdict.kind === "rejected") return TopicValidatorResult.Reject;
     if (verdict.kind === "ignored") return TopicValidatorResult.Ignore;
-    for (const listener of this.listeners) listener(verdict.heartbeat);
+    for (const listener of this.listeners) listener(verdict.heartbeat, now);
     return TopicValidatorResult.Accept;
   }
 

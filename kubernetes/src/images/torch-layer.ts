@@ -13,11 +13,7 @@ export const TORCH_EXCLUDED = [
   "/usr/share/locale/*",
   "/usr/share/info/*",
   "/usr/share/lintian/*",
-  "/usr/share/X11/*",
-  "/usr/share/fonts/*",
   "/usr/share/gdal/*",
-  "/usr/share/icons/*",
-  "/usr/share/mime/*",
   "/usr/share/proj/*",
   "/usr/include/*",
   "/usr/lib/libtorch-test/*",
@@ -33,6 +29,20 @@ export const TORCH_EXCLUDED = [
 /** Excluded by the above and needed all the same. */
 const TORCH_KEPT = ["/usr/lib/python3/dist-packages/torch/bin/torch_shm_manager"];
 
+/**
+ * Removed when all is installed: package scripts want the first four, and the rest differs each time, which the
+ * image's digest should not.
+ */
+const TORCH_REMOVED = [
+  "usr/share/X11",
+  "usr/share/fonts",
+  "usr/share/icons",
+  "usr/share/mime",
+  "var/cache/*",
+  "var/lib/apt/lists/*",
+  "var/log/*",
+];
+
 /** The arguments of mmdebstrap for a root with Python and torch; `sources` are the machine's own, so is the mirror. */
 export function torchArguments(suite: string, output: string, sources: readonly string[]): string[] {
   return [
@@ -40,8 +50,7 @@ export function torchArguments(suite: string, output: string, sources: readonly 
     "--include=python3,python3-torch",
     ...TORCH_EXCLUDED.map((pattern) => `--dpkgopt=path-exclude=${pattern}`),
     ...TORCH_KEPT.map((pattern) => `--dpkgopt=path-include=${pattern}`),
-    // Lists and logs of the making differ each time; the digest should not.
-    '--customize-hook=rm -rf "$1"/var/cache/apt/* "$1"/var/log/* "$1"/var/cache/ldconfig "$1"/var/cache/fontconfig',
+    `--customize-hook=cd "$1" && rm -rf ${TORCH_REMOVED.join(" ")}`,
     suite,
     output,
     ...sources,

@@ -1,5 +1,12 @@
 import type { TaskSpec } from "@dekuper/protocol";
-import type { V1Container, V1EnvVar, V1Job, V1PodSpec, V1SecurityContext, V1Volume } from "@kubernetes/client-node";
+import type {
+  V1Container,
+  V1EnvVar,
+  V1Job,
+  V1PodSpec,
+  V1SecurityContext,
+  V1Volume,
+} from "@kubernetes/client-node";
 import type { Hex } from "viem";
 import type { AttemptOrder } from "./driver.ts";
 import { attemptLabels, names, namespaceOf } from "./names.ts";
@@ -90,13 +97,25 @@ const locked: V1SecurityContext = {
   seccompProfile: { type: "RuntimeDefault" },
 };
 
-function inputsContainer({ spec }: AttemptOrder, { helper }: AttemptResources, options: PodOptions): V1Container {
+function inputsContainer(
+  { spec }: AttemptOrder,
+  { helper }: AttemptResources,
+  options: PodOptions,
+): V1Container {
   const noInputs = spec.inputs.length === 0 ? "1" : "0";
   return {
     name: names.inputs,
     image: options.helperImage,
     imagePullPolicy: "IfNotPresent",
-    command: ["/bin/busybox", "sh", "-c", prepareScript, "inputs", String(options.inputsTimeoutSeconds), noInputs],
+    command: [
+      "/bin/busybox",
+      "sh",
+      "-c",
+      prepareScript,
+      "inputs",
+      String(options.inputsTimeoutSeconds),
+      noInputs,
+    ],
     securityContext: locked,
     resources: helper,
     volumeMounts: [
@@ -113,7 +132,15 @@ function mainContainer(order: AttemptOrder, { main }: AttemptResources): V1Conta
     name: names.main,
     image: spec.image,
     imagePullPolicy: "IfNotPresent",
-    command: ["/dekuper/bin/busybox", "sh", "-c", wrapperScript, "dekuper", String(maxDuration), ...spec.command.map(literal)],
+    command: [
+      "/dekuper/bin/busybox",
+      "sh",
+      "-c",
+      wrapperScript,
+      "dekuper",
+      String(maxDuration),
+      ...spec.command.map(literal),
+    ],
     env: environment(order),
     securityContext: locked,
     resources: main,
@@ -148,7 +175,10 @@ function helperContainer({ helper }: AttemptResources, options: PodOptions): V1C
 
 function volumes(spec: TaskSpec): V1Volume[] {
   const { storageMiB, memoryMiB } = spec.resources;
-  const disk = (name: string, sizeMiB: number): V1Volume => ({ name, emptyDir: { sizeLimit: `${sizeMiB}Mi` } });
+  const disk = (name: string, sizeMiB: number): V1Volume => ({
+    name,
+    emptyDir: { sizeLimit: `${sizeMiB}Mi` },
+  });
   return [
     disk("bin", 8),
     disk("control", 8),
@@ -185,9 +215,11 @@ function environment({ spec, taskId, leaseId, attempt }: AttemptOrder): V1EnvVar
     ...(gpus === 0 ? { NVIDIA_VISIBLE_DEVICES: "void" } : {}),
   };
   const own = Object.entries(spec.env).map(([name, value]) => [name, literal(value)] as const);
-  return [...Object.entries(usual).filter(([name]) => spec.env[name] === undefined), ...own, ...Object.entries(reserved)].map(
-    ([name, value]) => ({ name, value }),
-  );
+  return [
+    ...Object.entries(usual).filter(([name]) => spec.env[name] === undefined),
+    ...own,
+    ...Object.entries(reserved),
+  ].map(([name, value]) => ({ name, value }));
 }
 
 /** Kubernetes expands `$(NAME)` in commands and variables; a task means what it wrote. */

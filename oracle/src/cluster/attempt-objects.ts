@@ -1,4 +1,10 @@
-import type { V1LimitRange, V1Namespace, V1NetworkPolicy, V1ResourceQuota, V1ServiceAccount } from "@kubernetes/client-node";
+import type {
+  V1LimitRange,
+  V1Namespace,
+  V1NetworkPolicy,
+  V1ResourceQuota,
+  V1ServiceAccount,
+} from "@kubernetes/client-node";
 import type { Hex } from "viem";
 import type { AttemptOrder, AttemptRef } from "./driver.ts";
 import { annotations, attemptLabels, names, namespaceOf } from "./names.ts";
@@ -37,7 +43,11 @@ export function renderFences(
   ref: AttemptRef,
   resources: AttemptResources,
 ): (V1ServiceAccount | V1NetworkPolicy | V1ResourceQuota | V1LimitRange)[] {
-  const metadata = (name: string) => ({ name, namespace: namespaceOf(ref), labels: attemptLabels(node, ref) });
+  const metadata = (name: string) => ({
+    name,
+    namespace: namespaceOf(ref),
+    labels: attemptLabels(node, ref),
+  });
   const { requests, limits } = resources.pod;
   return [
     {

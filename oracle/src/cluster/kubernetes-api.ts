@@ -1,4 +1,4 @@
-import { type IncomingMessage, request as httpRequest, type RequestOptions } from "node:http";
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { buffer } from "node:stream/consumers";
 import type { KubeConfig } from "@kubernetes/client-node";
@@ -41,11 +41,13 @@ const PAGE = 500;
 export class KubernetesApi {
   private readonly config: KubeConfig;
   private readonly callTimeoutMs: number;
+  private readonly onRequest: ((verb: string) => void) | undefined;
 
-  /** `callTimeoutMs` bounds each call that is not a stream. */
-  constructor(config: KubeConfig, callTimeoutMs = 15_000) {
+  /** `callTimeoutMs` bounds each call that is not a stream; `onRequest` hears of every request. */
+  constructor(config: KubeConfig, callTimeoutMs = 15_000, onRequest?: (verb: string) => void) {
     this.config = config;
     this.callTimeoutMs = callTimeoutMs;
+    this.onRequest = onRequest;
   }
 
   /** The API server's address, such as `https://127.0.0.1:6443`. */
@@ -146,6 +148,7 @@ export class KubernetesApi {
 
   private async send(method: string, path: string, options: CallOptions): Promise<IncomingMessage> {
     options.signal.throwIfAborted();
+    this.onRequest?.(method.toLowerCase());
     const url = new URL(this.server.replace(/\/$/, "") + path);
     for (const [key, value] of Object.entries(options.query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value));

@@ -41,7 +41,10 @@ export function namespaceOf(ref: Pick<AttemptRef, "leaseId" | "attempt">): strin
 }
 
 /** Labels of one attempt's objects. */
-export function attemptLabels(node: Hex, ref: Pick<AttemptRef, "leaseId" | "attempt">): Record<string, string> {
+export function attemptLabels(
+  node: Hex,
+  ref: Pick<AttemptRef, "leaseId" | "attempt">,
+): Record<string, string> {
   return {
     [labels.managedBy]: MANAGED_BY,
     [labels.node]: node.toLowerCase(),
@@ -62,6 +65,7 @@ export function attemptOf(found: Readonly<Record<string, string>> | undefined): 
   const leaseId = found?.[annotations.leaseId];
   const attempt = Number(found?.[annotations.attempt]);
   if (!Number.isSafeInteger(chainId) || !Number.isSafeInteger(attempt)) return undefined;
-  if (!/^0x[0-9a-fA-F]{40}$/.test(registry ?? "") || !/^0x[0-9a-f]{64}$/.test(leaseId ?? "")) return undefined;
+  if (!/^0x[0-9a-fA-F]{40}$/.test(registry ?? "") || !/^0x[0-9a-f]{64}$/.test(leaseId ?? ""))
+    return undefined;
   return { chainId, registry: registry as Hex, leaseId: leaseId as Hex, attempt };
 }
