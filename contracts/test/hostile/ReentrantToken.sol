@@ -3,9 +3,9 @@ pragma solidity 0.8.37;
 
 import {ERC20} from "@openzeppelin/contracts/token/ERC20/ERC20.sol";
 
-/// @title A token that calls back into its target during a transfer, as its own depositor
+/// @title A token that calls back into its victim during a transfer, as its own depositor
 contract ReentrantToken is ERC20("Echo", "ECHO") {
-    address public target;
+    address public victim;
     bytes public callback;
 
     function mint(address to, uint256 amount) external {
@@ -14,7 +14,7 @@ contract ReentrantToken is ERC20("Echo", "ECHO") {
 
     /// @notice From now on, every transfer first sends `data` to `to`.
     function arm(address to, bytes calldata data) external {
-        target = to;
+        victim = to;
         callback = data;
     }
 
@@ -24,7 +24,7 @@ contract ReentrantToken is ERC20("Echo", "ECHO") {
     }
 
     function _update(address from, address to, uint256 value) internal override {
-        if (target != address(0) && from != address(0)) _forward(target, callback);
+        if (victim != address(0) && from != address(0)) _forward(victim, callback);
         super._update(from, to, value);
     }
 
