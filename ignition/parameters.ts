@@ -3,8 +3,12 @@ import { isAbsolute, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { MarketAddresses } from "./addresses.ts";
 
+/*
+ * What reaches Ignition is a type, not an interface: an interface may grow fields, so it has no index signature.
+ */
+
 /** What an order keeps from its creation; units as in `contracts/interfaces/Types.sol`. */
-export interface Terms {
+export type Terms = {
   challengeWindow: number;
   completionGrace: number;
   outageGrace: number;
@@ -19,21 +23,21 @@ export interface Terms {
   ticketAge: number;
   widenTime: number;
   firstShareBps: number;
-}
+};
 
-export interface TaskParameters {
+export type TaskParameters = {
   terms: Terms;
   maxStartWindow: number;
   maxDuration: number;
   maxOpenTime: number;
-}
+};
 
-export interface NodeParameters {
+export type NodeParameters = {
   /** Base units, decimal. */
   minStake: string;
   /** Base units, decimal. */
   stakePerGpu: string;
-}
+};
 
 /** A parameter and the bounds that no role can ever leave. */
 export interface Bounded<T> {
@@ -87,12 +91,12 @@ export function moduleParameters(
       ...(token === undefined ? {} : { token }),
       feeRecipient: roles.feeRecipient,
       evidencePeriod: parameters.evidencePeriod,
-      task: { ...parameters.task.initial },
-      taskMin: { ...parameters.task.min },
-      taskMax: { ...parameters.task.max },
-      node: { ...parameters.node.initial },
-      nodeMin: { ...parameters.node.min },
-      nodeMax: { ...parameters.node.max },
+      task: parameters.task.initial,
+      taskMin: parameters.task.min,
+      taskMax: parameters.task.max,
+      node: parameters.node.initial,
+      nodeMin: parameters.node.min,
+      nodeMax: parameters.node.max,
     },
   };
 }

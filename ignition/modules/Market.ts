@@ -3,13 +3,14 @@ import DemoDollar from "./DemoDollar.ts";
 import Governance from "./Governance.ts";
 
 type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
-type Token = Parameters<Builder["contract"]>[1] extends readonly (infer A)[] | undefined ? A : never;
+/** The payment token: an address that is a parameter, or the demo token that is deployed first. */
+type Token = ReturnType<Builder["getParameter"]> | (typeof DemoDollar)["results"]["token"];
 
 /**
  * The three contracts, which know each other by immutable addresses. They are deployed one after another, so that
  * `ignition/addresses.ts` can say beforehand where each will be; the constructors of the later ones check it.
  */
-function market(m: Builder, token: NonNullable<Token>) {
+function market(m: Builder, token: Token) {
   const { governance } = m.useModule(Governance);
   const predicted = {
     taskRegistry: m.getParameter("taskRegistry"),
@@ -26,7 +27,7 @@ function market(m: Builder, token: NonNullable<Token>) {
       m.getParameter("taskMin"),
       m.getParameter("taskMax"),
     ],
-    typeof token === "object" && "contractName" in token ? { after: [token as never] } : {},
+    "contractName" in token ? { after: [token] } : {},
   );
   const nodeRegistry = m.contract("NodeRegistry", [
     governance,

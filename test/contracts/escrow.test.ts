@@ -237,17 +237,15 @@ describe("The escrow's inner calls", () => {
 });
 
 describe("Hostile tokens", () => {
-  async function marketOf<
-    Name extends "FeeOnTransferToken" | "NoReturnToken" | "FalseReturningToken" | "ReentrantToken",
-  >(name: Name) {
-    const token = await ethers.deployContract(name, [], people.deployer);
+  async function marketOf<Token extends BaseContract>(deployment: Promise<Token>) {
+    const token = await deployment;
     const market = await deployMarket(await readParameters("local"), await token.getAddress());
     return { token, market, escrow: market.escrow, at: await market.escrow.getAddress() };
   }
-  const feeOnTransfer = () => marketOf("FeeOnTransferToken");
-  const noReturn = () => marketOf("NoReturnToken");
-  const falseReturning = () => marketOf("FalseReturningToken");
-  const reentrant = () => marketOf("ReentrantToken");
+  const feeOnTransfer = () => marketOf(ethers.deployContract("FeeOnTransferToken", [], people.deployer));
+  const noReturn = () => marketOf(ethers.deployContract("NoReturnToken", [], people.deployer));
+  const falseReturning = () => marketOf(ethers.deployContract("FalseReturningToken", [], people.deployer));
+  const reentrant = () => marketOf(ethers.deployContract("ReentrantToken", [], people.deployer));
 
   it("credit what arrives, not what was sent", async () => {
     const { token, escrow, at } = await loadFixture(feeOnTransfer);

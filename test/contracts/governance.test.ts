@@ -27,14 +27,19 @@ async function taskChange(
   return market.tasks.interface.encodeFunctionData("setParameters", [parameters]);
 }
 
+const namesOf = <T extends object>(fields: T) => Object.keys(fields) as (keyof T & string)[];
+
+/** What Ignition says of a deployment that must not succeed. */
+const refusalOf = (deployment: Promise<unknown>) => deployment.then(() => "deployed", String);
+
 describe("Parameters", () => {
   it("start as the deployment's file says, within its bounds", async () => {
     for (const fixture of [localMarket, productionMarket]) {
       const market = await loadFixture(fixture);
       const { terms, ...rest } = market.parameters.task.initial;
-      const { terms: onChain, ...others } = (await market.tasks.parameters()).toObject(true);
-      for (const [key, value] of Object.entries(terms)) expect(onChain[key]).to.equal(BigInt(value));
-      for (const [key, value] of Object.entries(rest)) expect(others[key]).to.equal(BigInt(value));
+      const onChain = await market.tasks.parameters();
+      for (const key of namesOf(terms)) expect(onChain.terms[key], key).to.equal(BigInt(terms[key]));
+      for (const key of namesOf(rest)) expect(onChain[key], key).to.equal(BigInt(rest[key]));
       const [min, max] = await market.tasks.parameterBounds();
       expect(min.terms.feeBps).to.equal(0n);
       expect(max.terms.feeBps).to.equal(500n);
@@ -201,7 +206,7 @@ describe("A deployment", () => {
   it("is refused with parameters outside their own bounds", async () => {
     const parameters = await readParameters("local");
     parameters.task.initial.terms.feeBps = 501;
-    await expect(deployMarket(parameters)).to.be.rejectedWith(/ParameterOutOfBounds/);
+    expect(await refusalOf(deployMarket(parameters))).to.match(/ParameterOutOfBounds/);
     const { TaskRegistry } = await factories();
     await expect(
       TaskRegistry.deploy(
@@ -218,7 +223,7 @@ describe("A deployment", () => {
   it("is refused when the evidence period is shorter than the longest window", async () => {
     const parameters = await readParameters("local");
     parameters.evidencePeriod = 3 * 86_400 + 3599;
-    await expect(deployMarket(parameters)).to.be.rejectedWith(/WindowExceedsEvidence/);
+    expect(await refusalOf(deployMarket(parameters))).to.match(/WindowExceedsEvidence/);
   });
 
   it("is refused when a contract does not point back", async () => {

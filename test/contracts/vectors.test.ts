@@ -1,6 +1,7 @@
 /** The vectors that the TypeScript packages are held to, held against the contracts. */
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
+import type { BaseContract } from "ethers";
 import { ethers, loadFixture, localMarket, networkHelpers, orderHash, registerTypes } from "./market.ts";
 
 interface Vector {
@@ -16,18 +17,26 @@ async function vectors(name: string): Promise<readonly Vector[]> {
   return JSON.parse(await readFile(path, "utf8")).cases;
 }
 
-/** A registry of this build at the vector's address; ids and domains depend on it. */
-async function registryAt<Name extends "TaskRegistry" | "NodeRegistry">(name: Name, address: string) {
-  const market = await loadFixture(localMarket);
-  const built = name === "TaskRegistry" ? market.tasks : market.nodes;
-  await networkHelpers.setCode(address, await ethers.provider.getCode(await built.getAddress()));
-  return ethers.getContractAt(name, address);
+/** This build's code at the vector's address; ids and domains depend on it. */
+async function putAt(address: string, registry: BaseContract): Promise<string> {
+  await networkHelpers.setCode(address, await ethers.provider.getCode(await registry.getAddress()));
+  return address;
+}
+
+async function taskRegistryAt(address: string) {
+  const { tasks } = await loadFixture(localMarket);
+  return ethers.getContractAt("TaskRegistry", await putAt(address, tasks));
+}
+
+async function nodeRegistryAt(address: string) {
+  const { nodes } = await loadFixture(localMarket);
+  return ethers.getContractAt("NodeRegistry", await putAt(address, nodes));
 }
 
 describe("Vectors", () => {
   it("ids: order hash, task id, lease id and ticket", async () => {
     for (const { input, expected } of await vectors("ids")) {
-      const tasks = await registryAt("TaskRegistry", input.registry);
+      const tasks = await taskRegistryAt(input.registry);
       const hash = orderHash(input.order);
       expect(hash).to.equal(expected.orderHash);
       const taskId = await tasks.taskIdOf(input.consumer, input.nonce, hash);
@@ -43,14 +52,14 @@ describe("Vectors", () => {
 
   it("attestation: the EIP-712 hash that the operator signs", async () => {
     for (const { input, expected } of await vectors("attestation")) {
-      const tasks = await registryAt("TaskRegistry", input.registry);
+      const tasks = await taskRegistryAt(input.registry);
       expect(await tasks.attestationHash(input.attestation)).to.equal(expected);
     }
   });
 
   it("register: the registration that the operator signs", async () => {
     for (const { input, expected } of await vectors("register")) {
-      const nodes = await registryAt("NodeRegistry", input.registry);
+      const nodes = await nodeRegistryAt(input.registry);
       const structHash = ethers.TypedDataEncoder.from(registerTypes).hash(input.register);
       const separator = await nodes.domainSeparator();
       expect(ethers.keccak256(ethers.concat(["0x1901", separator, structHash]))).to.equal(expected);
