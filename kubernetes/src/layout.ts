@@ -30,6 +30,10 @@ export interface ClusterLayout {
   kubeletDir: string;
   podLogsDir: string;
   containerdDir: string;
+  /**
+   * As the cluster's own processes see it, which have `boundDir` there. A pod's user namespace must be able to walk to its
+   * root file system, and the state folder may lie where only its owner can (`/root`, a temporary folder).
+   */
   containerdRunDir: string;
   containerdSocket: string;
   runcDir: string;
@@ -75,9 +79,9 @@ export function clusterLayout(folder: string): ClusterLayout {
     kubeletDir: under("kubelet"),
     podLogsDir: under("pod-logs"),
     containerdDir: under("containerd"),
-    containerdRunDir: under("run"),
+    containerdRunDir: "/run/containerd/state",
     containerdSocket: under("containerd.sock"),
-    runcDir: under("run", "runc"),
+    runcDir: "/run/containerd/runc",
     boundDir: under("bound"),
   };
 }

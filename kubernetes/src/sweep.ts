@@ -26,7 +26,6 @@ export async function sweepCluster(layout: ClusterLayout): Promise<void> {
   const volatile = [
     layout.supervisorLock,
     layout.containerdSocket,
-    layout.containerdRunDir,
     layout.boundDir,
     layout.cniDataDir,
   ];
