@@ -109,7 +109,8 @@ if (process.argv.includes("--check")) {
       process.exitCode = 1;
     }
   }
-  if (process.exitCode === 1) console.error("If this is meant: node scripts/gas-snapshot.ts");
+  if (process.exitCode === 1)
+    console.error("If this is meant: npm run generate -- contracts/gas-snapshot.json");
 } else {
   await writeFile(path, `${JSON.stringify(measured, null, 2)}\n`);
 }

@@ -1,10 +1,8 @@
-/**
- * Renders the tables of `docs/protocol.md` out of the data that tests and deployments use, or with `--check` fails
- * where the page differs.
- */
-import { readFile, writeFile } from "node:fs/promises";
+/** Renders the tables of `docs/protocol.md` out of the data that tests and deployments use. */
+import { readFile } from "node:fs/promises";
 import { type MarketParameters, readParameters } from "../ignition/parameters.ts";
 import { renderMatrix, renderRows } from "../test/contracts/state-table.ts";
+import type { GeneratedFile } from "./generators/generated-file.ts";
 
 const page = new URL("../docs/protocol.md", import.meta.url);
 
@@ -85,13 +83,4 @@ export async function renderProtocol(text: string): Promise<string> {
 
 export const readProtocol = () => readFile(page, "utf8");
 
-if (import.meta.main) {
-  const present = await readProtocol();
-  const fresh = await renderProtocol(present);
-  if (fresh !== present && process.argv.includes("--check")) {
-    console.error("docs/protocol.md is stale. Run: node scripts/render-protocol.ts");
-    process.exitCode = 1;
-  } else if (fresh !== present) {
-    await writeFile(page, fresh);
-  }
-}
+export const protocolPage: GeneratedFile = { path: "docs/protocol.md", render: renderProtocol };

@@ -47,7 +47,7 @@ export function registerNetworkCommands(program: Command): void {
   program
     .command("down")
     .description("stop the local network and remove everything that it made")
-    .option("--state <dir>", "state folder", defaultStateDir())
+    .option("--state <dir>", "state folder (default: the user's)")
     .action(async (_, command: Command) => {
       const flags = flagsOf<NetworkFlags>(command);
       const result = await stopNetwork(
@@ -61,7 +61,7 @@ export function registerNetworkCommands(program: Command): void {
   program
     .command("status")
     .description("show what runs of the local network")
-    .option("--state <dir>", "state folder", defaultStateDir())
+    .option("--state <dir>", "state folder (default: the user's)")
     .action(async (_, command: Command) => {
       const flags = flagsOf<NetworkFlags>(command);
       const status = await networkStatus(new NetworkState(flags.state ?? defaultStateDir()));

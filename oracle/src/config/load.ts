@@ -3,9 +3,7 @@ import { dirname, resolve } from "node:path";
 import { DekuperError, type Network, networkSchema } from "@dekuper/protocol";
 import { parse as parseYaml } from "yaml";
 import { type OracleConfig, oracleConfigSchema } from "./schema.ts";
-
-/** Environment variables start with it: `DEKUPER_ORACLE_HTTP_PORT` sets httpPort. */
-const PREFIX = "DEKUPER_ORACLE_";
+import { environmentName, isText } from "./settings.ts";
 
 /** Reads a configuration file (YAML or JSON); the environment wins. `CONFIG_INVALID` names the key, what it got and what it takes. */
 export function loadConfig(path: string, env: NodeJS.ProcessEnv = process.env): OracleConfig {
@@ -63,11 +61,13 @@ function readJson(path: string): unknown {
   }
 }
 
+/** A setting that is a text is taken as it is: a password such as `12345` or `#a: b` is no YAML. */
 function fromEnvironment(env: NodeJS.ProcessEnv): Record<string, unknown> {
   const found: Record<string, unknown> = {};
-  for (const key of Object.keys(oracleConfigSchema.shape)) {
-    const value = env[`${PREFIX}${key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`];
-    if (value !== undefined) found[key] = parseYaml(value);
+  for (const [key, setting] of Object.entries(oracleConfigSchema.shape)) {
+    const value = env[environmentName(key)];
+    if (value === undefined) continue;
+    found[key] = isText(setting) ? value : parseYaml(value);
   }
   return found;
 }
