@@ -5,6 +5,7 @@ import {
   isDekuperError,
   MAX_SPEC_BYTES,
   outputAttestationTypes,
+  type ReadToken,
   type TaskSpec,
   taskDomain,
 } from "@dekuper/protocol";
@@ -68,19 +69,27 @@ export async function fetchDelivery(from: {
   const { market, peer, signer, key, store, sink, signal } = from;
   const facts = await findDelivery(market, from.id);
   const { detail, node, accepted } = facts;
-  const spec = from.spec ?? (await fetchSpec(market, peer, detail.task.specDigest, [node], signal));
+  const { deployment } = market.network;
+  const sign = () => signReadToken(signer, deployment, detail.lease, "output");
+  // Nodes give specs to each other only; the lease's node gives it to its consumer too. One signature serves both reads.
+  let token: ReadToken | undefined = from.spec === undefined ? await sign() : undefined;
+  const spec =
+    from.spec ?? (await fetchSpec(market, peer, detail.task.specDigest, [{ node, token }], signal));
   if (spec.output.recipient !== key.recipient) {
     throw new DekuperError("READ_DENIED", "The output is encrypted to another key than this one.", {
       details: { recipient: spec.output.recipient, key: key.recipient },
       hint: "Use the wallet, or the --age-key file, that the task was submitted with.",
     });
   }
-  const { deployment } = market.network;
   await downloadCiphertext({
     peer,
     node,
     attestation: accepted.attestation,
-    token: () => signReadToken(signer, deployment, detail.lease, "output"),
+    token: async () => {
+      const first = token ?? (await sign());
+      token = undefined;
+      return first;
+    },
     store,
     onProgress: from.onProgress,
     signal,
@@ -98,25 +107,25 @@ export async function fetchSpec(
   market: Market,
   peer: ConsumerPeer,
   digest: Hex,
-  preferred: readonly Address[] = [],
+  preferred: readonly { readonly node: Address; readonly token?: ReadToken | undefined }[] = [],
   signal?: AbortSignal,
 ): Promise<TaskSpec> {
   let last: unknown;
-  const tryNode = async (node: Address) => {
+  const tryNode = async (node: Address, token?: ReadToken) => {
     try {
-      return decodeSpec(await readSmallBlob(peer, node, digest, signal), digest);
+      return decodeSpec(await readSmallBlob(peer, node, digest, token, signal), digest);
     } catch (error) {
       if (signal?.aborted || !isDekuperError(error)) throw error;
       last = error;
       return undefined;
     }
   };
-  for (const node of preferred) {
-    const spec = await tryNode(node);
+  for (const { node, token } of preferred) {
+    const spec = await tryNode(node, token);
     if (spec !== undefined) return spec;
   }
   for (const { address, status } of await market.nodes()) {
-    if (status === "Retired" || preferred.includes(address)) continue;
+    if (status === "Retired" || preferred.some(({ node }) => node === address)) continue;
     const spec = await tryNode(address);
     if (spec !== undefined) return spec;
   }
@@ -141,11 +150,13 @@ async function readSmallBlob(
   peer: ConsumerPeer,
   node: Address,
   digest: Hex,
+  token?: ReadToken,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
+  const options = { ...(token === undefined ? {} : { token }), ...(signal === undefined ? {} : { signal }) };
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const bytes of peer.getBlob(node, { kind: "spec", digest }, { signal })) {
+  for await (const bytes of peer.getBlob(node, { kind: "spec", digest }, options)) {
     size += bytes.length;
     if (size > MAX_SPEC_BYTES)
       throw new DekuperError("BLOB_CORRUPT", `${node} sends a spec of more than ${MAX_SPEC_BYTES} bytes.`);

@@ -222,7 +222,10 @@ function environment({ spec, taskId, leaseId, attempt }: AttemptOrder): V1EnvVar
   ].map(([name, value]) => ({ name, value }));
 }
 
-/** Kubernetes expands `$(NAME)` in commands and variables; a task means what it wrote. */
+/**
+ * Kubernetes expands `$(NAME)` in commands and variables, and reads `$$` as `$`; a task means what it wrote
+ * (https://pkg.go.dev/k8s.io/kubernetes/third_party/forked/golang/expansion).
+ */
 function literal(text: string): string {
-  return text.replaceAll("$(", () => "$$(");
+  return text.replaceAll("$", () => "$$");
 }

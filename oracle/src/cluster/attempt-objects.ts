@@ -8,7 +8,7 @@ import type {
 import type { Hex } from "viem";
 import type { AttemptOrder, AttemptRef } from "./driver.ts";
 import { annotations, attemptLabels, names, namespaceOf } from "./names.ts";
-import { type AttemptResources, GPU, type Quantities } from "./resources.ts";
+import { type AttemptResources, GPU } from "./resources.ts";
 
 /**
  * The attempt's namespace. Pod security `restricted` is enforced by the API server itself: whatever asks for more in
@@ -89,12 +89,7 @@ export function renderFences(
       apiVersion: "v1",
       kind: "LimitRange",
       metadata: metadata(names.limits),
-      spec: { limits: [{ type: "Container", max: withoutExtended(resources.main.limits) }] },
+      spec: { limits: [{ type: "Container", max: resources.largest }] },
     },
   ];
-}
-
-/** A limit range knows no extended resources. */
-function withoutExtended({ cpu, memory, "ephemeral-storage": storage }: Quantities): Quantities {
-  return { cpu, memory, "ephemeral-storage": storage };
 }

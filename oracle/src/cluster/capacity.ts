@@ -31,19 +31,27 @@ export async function clusterCapacity(
 
 const SUFFIXES: Readonly<Record<string, number>> = {
   "": 1,
+  n: 1e-9,
+  u: 1e-6,
   m: 1e-3,
   k: 1e3,
   M: 1e6,
   G: 1e9,
   T: 1e12,
+  P: 1e15,
+  E: 1e18,
   Ki: 2 ** 10,
   Mi: 2 ** 20,
   Gi: 2 ** 30,
   Ti: 2 ** 40,
+  Pi: 2 ** 50,
+  Ei: 2 ** 60,
 };
 
 /** A Kubernetes quantity as a number (https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/). */
 export function quantity(text: string): number {
-  const [, number, suffix = ""] = /^(\d+(?:\.\d+)?)([a-zA-Z]*)$/.exec(text) ?? [];
-  return Number(number ?? Number.NaN) * (SUFFIXES[suffix] ?? Number.NaN);
+  const [, number, exponent, suffix] =
+    /^([+-]?(?:\d+\.?\d*|\.\d+))(?:[eE]([+-]?\d+)|([a-zA-Z]*))$/.exec(text) ?? [];
+  if (exponent !== undefined) return Number(`${number}e${exponent}`);
+  return Number(number ?? Number.NaN) * (SUFFIXES[suffix ?? ""] ?? Number.NaN);
 }

@@ -19,6 +19,8 @@ export interface AttemptResources {
   readonly main: Room;
   readonly helper: Room;
   readonly pod: Room;
+  /** The most that one container may take; the smallest orders ask for less than the helper does. */
+  readonly largest: Quantities;
 }
 
 /**
@@ -73,5 +75,10 @@ export function attemptResources(
       resources.storageMiB + storageMiB,
       gpus,
     ),
+    largest: {
+      cpu: `${Math.max(mainLimit, cpuLimitMillis)}m`,
+      memory: `${Math.max(resources.memoryMiB, memoryMiB)}Mi`,
+      "ephemeral-storage": `${Math.max(resources.storageMiB, storageMiB)}Mi`,
+    },
   };
 }

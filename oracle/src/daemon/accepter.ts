@@ -79,7 +79,7 @@ export class Accepter {
         return this.inBackground(leaseId, () => this.accept(task, signal));
       case "wait":
         // What was missing is asked for again when its time has come.
-        if (plan.reason === "spec-not-found" && (plan.lookAgainAt ?? 0) <= now) material.forget(leaseId);
+        if (plan.reason === "spec-not-found" && plan.lookAgainAt <= now) material.forget(leaseId);
         break;
       case "refuse":
         break;
@@ -90,8 +90,11 @@ export class Accepter {
   }
 
   private async accept(task: OpenTask, signal: AbortSignal): Promise<void> {
-    const { journal, queue, log } = this.deps;
+    const { journal, queue, log, material, reader } = this.deps;
     const { leaseId, taskId, consumer, order } = task;
+    // Data that nobody retains goes after an hour, and orders may be open for longer.
+    const now = reader.lastReadable?.head.timestamp ?? 0;
+    await material.hold(leaseId, order, now + ACCEPT_TIMEOUT_MS / 1000 + order.startWindow);
     journal.open({ leaseId, attempt: ATTEMPT, taskId, consumer, order });
     try {
       await queue.submit(

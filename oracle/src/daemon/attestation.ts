@@ -32,7 +32,7 @@ export function attestationOf(
     started: BigInt(started),
     ended: BigInt(ended),
     cpuSeconds: BigInt(run.cpuSeconds),
-    gpuSeconds: BigInt((run.finishedAt - run.startedAt) * order.gpus),
+    gpuSeconds: BigInt((ended - started) * order.gpus),
     retainUntil: BigInt(retainUntil(terms, clock.now)),
   };
 }

@@ -16,23 +16,12 @@ export async function startHttpServer(
   port: number,
   source: StatusSource,
 ): Promise<{ url: string; stop(): Promise<void> }> {
-  const server = createServer(async (request, response) => {
-    const send = (code: number, type: string, body: string) =>
+  const server = createServer((request, response) => {
+    const send = ({ code, type, body }: Answer) =>
       response.writeHead(code, { "content-type": type }).end(body);
-    switch (new URL(request.url ?? "/", "http://localhost").pathname) {
-      case "/healthz":
-        return send(200, "text/plain", "ok\n");
-      case "/readyz": {
-        const reason = source.notReady();
-        return send(reason === undefined ? 200 : 503, "text/plain", `${reason ?? "ok"}\n`);
-      }
-      case "/metrics":
-        return send(200, source.registry.contentType, await source.registry.metrics());
-      case "/status":
-        return send(200, "application/json", JSON.stringify(source.status(), bigintAsText));
-      default:
-        return send(404, "text/plain", "there are /healthz, /readyz, /metrics and /status\n");
-    }
+    answer(request.url ?? "/", source).then(send, (error: unknown) =>
+      send({ code: 500, type: "text/plain", body: `${String(error)}\n` }),
+    );
   });
   await listen(server, host, port);
   const address = server.address();
@@ -45,6 +34,30 @@ export async function startHttpServer(
         server.closeAllConnections();
       }),
   };
+}
+
+interface Answer {
+  readonly code: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+async function answer(target: string, source: StatusSource): Promise<Answer> {
+  const text = (code: number, body: string) => ({ code, type: "text/plain", body: `${body}\n` });
+  switch (target.split("?", 1)[0]) {
+    case "/healthz":
+      return text(200, "ok");
+    case "/readyz": {
+      const reason = source.notReady();
+      return text(reason === undefined ? 200 : 503, reason ?? "ok");
+    }
+    case "/metrics":
+      return { code: 200, type: source.registry.contentType, body: await source.registry.metrics() };
+    case "/status":
+      return { code: 200, type: "application/json", body: JSON.stringify(source.status(), bigintAsText) };
+    default:
+      return text(404, "there are /healthz, /readyz, /metrics and /status");
+  }
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

@@ -110,6 +110,10 @@ export class LeaseActions {
     const spec = await this.specOf(record);
     const { maxDuration, completionGrace, outageGrace } = view.terms;
     const deadlineSeconds = record.order.startWindow + maxDuration + completionGrace + outageGrace;
+    // A run outlasts what is kept of data that nobody retains; its spec is needed until it is attested.
+    const now = this.deps.reader.lastReadable?.head.timestamp ?? 0;
+    const until = retainUntil(view.terms, now + deadlineSeconds);
+    await this.deps.material.retain(spec, record.order.specDigest, until);
     await this.deps.driver.ensureAttempt(
       { ...ref, taskId: record.taskId, spec, maxDuration, deadlineSeconds },
       signal,

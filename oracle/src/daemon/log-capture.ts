@@ -8,13 +8,20 @@ export const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
 /** Copies running containers' logs into the log store, so that they can be followed and outlive the pod. */
 export class LogCapture {
-  private readonly driver: ClusterDriver;
+  private readonly driver: Pick<ClusterDriver, "readLog">;
   private readonly logs: LogStore;
+  private readonly onFailure: (ref: AttemptRef, error: unknown) => void;
   private readonly following = new Map<string, { stop: AbortController; done: Promise<void> }>();
 
-  constructor(driver: ClusterDriver, logs: LogStore) {
+  /** `onFailure` hears of a broken stream and of a disk that takes no more; neither ends anything else. */
+  constructor(
+    driver: Pick<ClusterDriver, "readLog">,
+    logs: LogStore,
+    onFailure: (ref: AttemptRef, error: unknown) => void = () => undefined,
+  ) {
     this.driver = driver;
     this.logs = logs;
+    this.onFailure = onFailure;
   }
 
   /** Follows an attempt's log unless that is being done. A broken stream is taken up by the next call. */
@@ -66,8 +73,7 @@ export class LogCapture {
         if (fresh.length > 0) await this.logs.append(ref.leaseId, ref.attempt, fresh);
       }
     } catch (error) {
-      if (signal.aborted || isDekuperError(error)) return; // the next look at the pod follows again
-      throw error;
+      if (!signal.aborted) this.onFailure(ref, error); // the next look at the pod follows again
     }
   }
 

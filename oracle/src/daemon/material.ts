@@ -50,6 +50,16 @@ export class MaterialStore {
     return decodeSpec(bytes, order.specDigest);
   }
 
+  /** Keeps what an order needs until then, before it is accepted. What is gone by now is fetched again: `BLOB_NOT_FOUND`. */
+  async hold(leaseId: Hex, order: Order, until: number): Promise<void> {
+    try {
+      await this.retain(await this.spec(order), order.specDigest, until);
+    } catch (error) {
+      this.forget(leaseId);
+      throw error;
+    }
+  }
+
   /** Keeps spec and inputs until then, Unix seconds. */
   async retain(spec: TaskSpec, specDigest: Hex, until: number): Promise<void> {
     await this.blobs.retain({ kind: "spec", digest: specDigest }, until);

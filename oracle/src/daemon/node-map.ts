@@ -42,6 +42,11 @@ export class NodeMap implements PeerDirectory {
     return this.reader.read((client) => readNode(client, this.deployment, node));
   }
 
+  /** A node's entry as it was last read. */
+  entry(node: Address): NodeEntry | undefined {
+    return this.nodes.get(getAddress(node));
+  }
+
   find(node: Address): DirectoryNode | undefined {
     const entry = this.nodes.get(getAddress(node));
     return entry === undefined || entry.status === "Retired" ? undefined : directoryNode(entry);

@@ -152,7 +152,9 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       onEvent: (event, fields) => log.info(fields, event),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
-    const logs = new LogCapture(driver, logStore);
+    const logs = new LogCapture(driver, logStore, ({ leaseId, attempt }, error) =>
+      log.warn({ leaseId, attempt, error: errorFields(error) }, "log-capture-broke"),
+    );
     undo.push(() => logs.stop());
     const material = new MaterialStore(blobs, peer, config.maxInputBytes);
     const sealer = createResultSealer({ driver, blobStore: blobs });
@@ -281,7 +283,10 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         deployment,
         node,
         instanceId: folder.instanceId,
-        load: () => ({ freeGpus: 0, leases: journal.live().length }),
+        load: () => ({
+          freeGpus: nodes.entry(node)?.available.gpus ?? 0,
+          leases: journal.live().filter(({ ended }) => ended === undefined).length,
+        }),
         maySign: () => reconciler.maySign,
         clock,
         log,
@@ -376,6 +381,7 @@ function readPolicyOf(journal: AttemptJournal, reader: ChainReader): ReadPolicy 
   return {
     consumerOf: (leaseId, attempt) => journal.consumerOf(leaseId, attempt),
     outputOwner: (root) => journal.outputOwner(root),
+    specOf: (leaseId, attempt) => journal.find(leaseId, attempt)?.order.specDigest,
     verifySignature: async ({ consumer, digest, signature }) => {
       const recovered = await recoverAddress({ hash: digest, signature }).catch(() => undefined);
       if (recovered === consumer) return true;

@@ -29,18 +29,38 @@ export function openStateFolder(dir: string): StateFolder {
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
       }
-      const [pid = "", started] = read(lock).split(" ");
-      if (started !== undefined && startTime(Number(pid)) === started) {
+      const pid = liveHolder(lock);
+      if (pid !== undefined) {
         throw new DekuperError("STATE_LOCKED", `Process ${pid} uses the state folder ${dir}.`, {
           details: { pid, dir },
         });
       }
-      rmSync(lock, { force: true });
+      removeStale(lock);
     }
   } finally {
     rmSync(draft, { force: true });
   }
   return { dir, instanceId: instanceIdOf(dir), release: () => rmSync(lock, { force: true }) };
+}
+
+/** The pid in a lock file, if that process still runs. */
+function liveHolder(lock: string): string | undefined {
+  const [pid = "", started] = read(lock).split(" ");
+  return started !== undefined && startTime(Number(pid)) === started ? pid : undefined;
+}
+
+/** Moves a stale lock aside before it is deleted: had somebody else taken it over meanwhile, it is put back. */
+function removeStale(lock: string): void {
+  const aside = `${lock}.stale.${process.pid}`;
+  try {
+    renameSync(lock, aside);
+    if (liveHolder(aside) !== undefined) linkSync(aside, lock);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "EEXIST") throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
 }
 
 function instanceIdOf(dir: string): string {

@@ -214,14 +214,25 @@ class DiskBlobStore implements FileBlobStore {
       throw new DekuperError("BLOB_QUOTA", `A spec has at most ${MAX_SPEC_BYTES} bytes.`, {
         retryable: false,
       });
-    let refusal = await this.refusal(name, size, owner);
-    if (refusal !== undefined && (await this.sweep(this.seconds())) > 0)
-      refusal = await this.refusal(name, size, owner);
-    if (refusal !== undefined) throw refusal;
-    this.index.setPartial({ name: key(name), owner, file, size, touched: this.seconds() });
+    await onDisk(async () => {
+      let disk = await statfs(this.dir);
+      if (this.refusal(name, size, owner, disk) !== undefined) {
+        await this.sweep(this.seconds());
+        disk = await statfs(this.dir);
+      }
+      // Judged and written down without a pause between: puts that come at once do not all see the same room.
+      const refusal = this.refusal(name, size, owner, disk);
+      if (refusal !== undefined) throw refusal;
+      this.index.setPartial({ name: key(name), owner, file, size, touched: this.seconds() });
+    });
   }
 
-  private async refusal(name: BlobName, size: number, owner: string): Promise<DekuperError | undefined> {
+  private refusal(
+    name: BlobName,
+    size: number,
+    owner: string,
+    disk: { bavail: number; bsize: number },
+  ): DekuperError | undefined {
     const except = { name: key(name), owner };
     const all = this.index.usage(undefined, except);
     const own = this.index.usage(owner, except);
@@ -232,7 +243,6 @@ class DiskBlobStore implements FileBlobStore {
       return new DekuperError("BLOB_QUOTA", "The node's space for data of this address is full.", {
         details: { bytes: own.bytes, blobs: own.blobs, ownerBytes, ownerBlobs },
       });
-    const disk = await statfs(this.dir);
     return disk.bavail * disk.bsize - size < minFreeBytes
       ? new DekuperError("DISK_FULL", "The node's disk is nearly full.")
       : undefined;

@@ -76,8 +76,8 @@ export class ChannelServer {
     this.count("channel_requests");
     const release = this.enter(remote);
     try {
-      const waitMs = this.requests.takeInTurn(remote.owner);
-      if (waitMs > MAX_WAIT_MS) throw busy();
+      const waitMs = this.requests.takeInTurn(remote.owner, MAX_WAIT_MS);
+      if (waitMs === undefined) throw busy();
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
       const frame = await stream.readFrame(MAX_HEADER_BYTES, signal);
       if (frame === undefined) return;

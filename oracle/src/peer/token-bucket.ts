@@ -20,11 +20,16 @@ export class TokenBuckets {
     return true;
   }
 
-  /** Takes a token in advance and says how long to wait for it, in milliseconds. */
-  takeInTurn(key: string): number {
+  /**
+   * Takes a token in advance and says how long to wait for it, in milliseconds. Undefined if that is longer than `mostMs`:
+   * nothing is taken then, so that who is refused does not wait the longer for it.
+   */
+  takeInTurn(key: string, mostMs: number): number | undefined {
     const level = this.level(key);
+    const waitMs = level >= 1 ? 0 : ((1 - level) / this.perSecond) * 1000;
+    if (waitMs > mostMs) return undefined;
     this.take(key);
-    return level >= 1 ? 0 : ((1 - level) / this.perSecond) * 1000;
+    return waitMs;
   }
 
   private level(key: string): number {

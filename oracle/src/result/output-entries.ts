@@ -1,5 +1,5 @@
 import { Readable } from "node:stream";
-import { pathProblem } from "@dekuper/protocol";
+import { DekuperError, pathProblem } from "@dekuper/protocol";
 import { extract } from "tar-stream";
 
 export interface OutputLimits {
@@ -27,6 +27,7 @@ export interface FileEntry {
 /**
  * Goes through a task's tar, written by whoever ran there: regular files with good names are handed out, folders are passed
  * over, everything else (links, devices, pipes, bad or doubled names, too deep, too many) is named and left out (rule 35).
+ * A tar that ends early or is none is `OUTPUT_UNREADABLE`.
  */
 export async function* readEntries(
   tar: AsyncIterable<Uint8Array>,
@@ -41,7 +42,7 @@ export async function* readEntries(
     for await (const entry of reader) {
       const { name, type, size = 0 } = entry.header;
       const path = name.replace(/^(?:\.\/)+/, "").replace(/\/$/, "");
-      const reason = reasonToSkip(type ?? "file", path, seen, limits);
+      const reason = reasonToSkip(type ?? "unknown-type", path, seen, limits);
       if (reason === undefined) {
         seen.add(path);
         yield { kind: "file", path, size, bytes: entry as unknown as AsyncIterable<Uint8Array> };
@@ -50,6 +51,11 @@ export async function* readEntries(
         entry.resume();
       }
     }
+  } catch (error) {
+    if (error instanceof DekuperError || (error as Error).name === "AbortError") throw error;
+    throw new DekuperError("OUTPUT_UNREADABLE", `The output is no whole tar: ${(error as Error).message}.`, {
+      cause: error,
+    });
   } finally {
     source.destroy();
   }
@@ -62,7 +68,7 @@ function reasonToSkip(
   limits: OutputLimits,
 ): string | undefined {
   if (type === "directory") return "folder";
-  if (type !== "file" && type !== "contiguous-file") return type; // symlink, link, fifo, character-device, block-device
+  if (type !== "file" && type !== "contiguous-file") return type; // symlink, link, fifo, character-device, block-device, unknown-type
   if (pathProblem(path) !== undefined) return "bad-name";
   if (seen.has(path)) return "doubled-name";
   if (path.split("/").length > limits.maxDepth) return "too-deep";

@@ -33,6 +33,9 @@ interface Contents {
 /** `/output` holds more than `output.maxBytes`. Known only once the reading has begun. */
 class OutputTooLarge extends Error {}
 
+/** Entries that `skipped.txt` names; what is left out beyond it is only counted: links cost a task nothing, names cost us memory. */
+const MAX_SKIPPED = 1000;
+
 const DEFAULT_LIMITS: OutputLimits = { maxEntries: 100_000, maxDepth: 64 };
 
 /**
@@ -60,10 +63,13 @@ async function sealOnce(
   { observation, spec, outcome, log }: SealRequest,
   signal: AbortSignal,
 ): Promise<SealedResult> {
+  const writer = await blobStore.create();
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
   const tar = pack();
-  const writer = await blobStore.create();
+  // Destroying the tar ends both sides of it: who fills it, and who reads it. They get the reason, so its event says nothing new.
+  tar.on("error", () => undefined);
+  either.addEventListener("abort", () => tar.destroy(either.reason as Error), { once: true });
   const tree = new ChunkTree();
   const filled = fill(
     tar,
@@ -71,7 +77,7 @@ async function sealOnce(
     spec,
     log,
   );
-  filled.catch((error: Error) => tar.destroy(error));
+  filled.catch((error: unknown) => stop.abort(error));
   try {
     for await (const bytes of encrypt(tar as unknown as AsyncIterable<Uint8Array>, spec.output.recipient)) {
       signal.throwIfAborted();
@@ -91,13 +97,9 @@ async function sealOnce(
       skipped,
     };
   } catch (error) {
-    stop.abort();
+    stop.abort(error);
     await writer.abort();
-    // What stopped the filling is the reason; the broken pipe after it is not.
-    throw await filled.then(
-      () => error,
-      (cause: unknown) => cause,
-    );
+    throw either.reason; // what came first; the broken pipe after it is no reason
   }
 }
 
@@ -110,11 +112,13 @@ async function fill(
 ): Promise<Contents> {
   const entries: ManifestEntry[] = [];
   const skipped: SkippedEntry[] = [];
+  let unnamed = 0;
   let total = 0;
   if (source !== undefined) {
     for await (const entry of readEntries(source.output, source.limits)) {
       if (entry.kind === "skipped") {
-        skipped.push(entry);
+        if (skipped.length < MAX_SKIPPED) skipped.push(entry);
+        else unnamed++;
         continue;
       }
       total += entry.size;
@@ -123,6 +127,7 @@ async function fill(
       entries.push({ path: entry.path, size: entry.size, digest });
     }
   }
+  if (unnamed > 0) skipped.push({ kind: "skipped", reason: "more", path: `${unnamed} others` });
   await packBytes(tar, delivery.log, log);
   if (skipped.length > 0) await packBytes(tar, delivery.skipped, skippedList(skipped));
   const manifest = encodeManifest(entries);
@@ -153,14 +158,24 @@ async function packFile(tar: Pack, name: string, size: number, content: AsyncIte
   const entry = tar.entry({ name, size, mode: 0o644, mtime: new Date(0) });
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => undefined);
+  let wake: (() => void) | undefined;
   entry.once("finish", () => ended.resolve()).once("error", ended.reject);
+  entry.on("drain", () => wake?.());
+  entry.once("close", () => {
+    ended.reject(new Error("the delivery was given up")); // too late to matter where it has finished
+    wake?.();
+  });
   const hash = createHash("sha256");
   for await (const bytes of content) {
     hash.update(bytes);
-    if (!entry.write(Buffer.from(bytes)))
-      await new Promise<void>((resolve) => entry.once("drain", () => resolve()));
+    const mayGoOn = entry.write(Buffer.from(bytes));
+    if (!mayGoOn && !entry.destroyed)
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    if (entry.destroyed) break;
   }
-  entry.end(undefined); // streamx's types ask for the argument
+  if (!entry.destroyed) entry.end(undefined); // streamx's types ask for the argument
   await ended.promise;
   return `0x${hash.digest("hex")}` as const;
 }
