@@ -1,4 +1,4 @@
-import type { ClusterCapacity } from "@dekuper/oracle";
+import type { ClusterCapacity, DoctorReport } from "@dekuper/oracle";
 import type { CommandContext } from "./context.ts";
 
 /** Runs the daemon until it ends by itself or the command is interrupted. Kubernetes' client is loaded only here. */
@@ -33,6 +33,33 @@ export async function measureCluster(
     return await driver.capacity(context.signal);
   } finally {
     await driver.stop();
+    context.progress.clear();
+  }
+}
+
+/** A cluster to look at; without a kubeconfig the one whose pod this is. */
+export interface ProbedCluster {
+  readonly kubeconfig: string | undefined;
+  readonly helperImage: string;
+}
+
+/** Probes wait for pods, which wait for images: long, but not for ever. */
+const PROBE_TIMEOUT_MS = 300_000;
+
+/** What a cluster allows and enforces. */
+export async function probeCluster(
+  context: CommandContext,
+  { kubeconfig, helperImage }: ProbedCluster,
+): Promise<DoctorReport> {
+  const { runDoctor } = await import("@dekuper/oracle");
+  context.progress.step("probing the cluster");
+  try {
+    return await runDoctor({
+      helperImage,
+      ...(kubeconfig === undefined ? {} : { kubeconfig }),
+      signal: AbortSignal.any([context.signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]),
+    });
+  } finally {
     context.progress.clear();
   }
 }

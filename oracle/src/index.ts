@@ -4,7 +4,7 @@ export { loadConfig, networkOf, parseConfig } from "./config/load.ts";
 export { type OracleConfig, type OracleConfigInput, oracleConfigSchema } from "./config/schema.ts";
 export { Secret } from "./config/secret.ts";
 export { type OracleHandle, type OracleOptions, runOracle } from "./daemon/oracle.ts";
-export { runDoctor } from "./doctor/doctor.ts";
+export { type DoctorCheck, type DoctorReport, runDoctor } from "./doctor/doctor.ts";
 export {
   encryptKeystore,
   LIGHT_SCRYPT,

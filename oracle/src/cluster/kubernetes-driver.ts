@@ -50,10 +50,25 @@ const MAX_CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /** The oracle's hands in a Kubernetes cluster. Nothing is done before `start`. */
 export function createKubernetesDriver(options: KubernetesDriverOptions): ClusterDriver {
+  const api = new KubernetesApi(loadKubeconfig(options.kubeconfig), 15_000, options.onRequest);
+  return new KubernetesDriver(api, options);
+}
+
+function loadKubeconfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
-  if (options.kubeconfig === undefined) config.loadFromCluster();
-  else config.loadFromFile(options.kubeconfig);
-  return new KubernetesDriver(new KubernetesApi(config, 15_000, options.onRequest), options);
+  const invalid = (problem: string, cause?: unknown) =>
+    new DekuperError("CONFIG_INVALID", `The kubeconfig ${path ?? "of the service account"} ${problem}.`, {
+      cause,
+      hint: "Give the path of a kubeconfig whose current context names the cluster.",
+    });
+  try {
+    if (path === undefined) config.loadFromCluster();
+    else config.loadFromFile(path);
+  } catch (cause) {
+    throw invalid(`cannot be read: ${messageOf(cause).split("\n")[0]}`, cause);
+  }
+  if (config.getCurrentCluster() === null) throw invalid("names no current cluster");
+  return config;
 }
 
 class KubernetesDriver implements ClusterDriver {
