@@ -1,8 +1,10 @@
 import { isolationClasses, networkSchema } from "@dekuper/protocol";
 import { z } from "zod";
+import { Secret } from "./secret.ts";
 
 const image = z.string().regex(/^\S+@sha256:[0-9a-f]{64}$/, "expected host/name@sha256:<64 hex>");
 const seconds = z.int().min(1);
+const wei = z.string().regex(/^\d+$/, "expected a text of digits");
 
 /**
  * Every setting of the oracle: key, type, default, one line of description. Validation, `--help` and the table in
@@ -11,7 +13,7 @@ const seconds = z.int().min(1);
 export const oracleConfigSchema = z.strictObject({
   network: z.union([z.string().min(1), networkSchema]).describe("Path of the network file, or its content."),
   rpcUrls: z
-    .array(z.url())
+    .array(z.url("expected a URL"))
     .optional()
     .describe("RPCs to use instead of the network file's; two or more are compared."),
   stateDir: z.string().min(1).describe("Folder of the journal, the blobs and the logs. Keep it."),
@@ -19,6 +21,7 @@ export const oracleConfigSchema = z.strictObject({
   passwordFile: z.string().optional().describe("File with the keystore's password."),
   password: z
     .string()
+    .transform((text) => new Secret(text))
     .optional()
     .meta({ secret: true })
     .describe("The keystore's password; better in the environment or a file."),
@@ -78,10 +81,8 @@ export const oracleConfigSchema = z.strictObject({
     .describe("Most bytes of one task's inputs."),
   gas: z
     .strictObject({
-      maxFeePerGas: z.string().regex(/^\d+$/).default("200000000000").describe("Most wei per gas."),
-      dailyCap: z
-        .string()
-        .regex(/^\d+$/)
+      maxFeePerGas: wei.default("200000000000").describe("Most wei per gas."),
+      dailyCap: wei
         .default("1000000000000000000")
         .describe("Most wei a day for accepts, checkpoints and settlements."),
       replaceAfter: seconds

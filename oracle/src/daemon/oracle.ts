@@ -358,7 +358,7 @@ function finalityOf(config: OracleConfig, isLocalChain: boolean) {
 }
 
 function passwordOf(config: OracleConfig): Secret {
-  if (config.password !== undefined) return new Secret(config.password);
+  if (config.password !== undefined) return config.password;
   if (config.passwordFile === undefined) {
     throw new DekuperError(
       "CONFIG_INVALID",
