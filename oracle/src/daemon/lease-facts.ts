@@ -45,7 +45,9 @@ export class LeaseFactReader {
       const isMine = this.isMine(state, record);
       const mayBeOver = OVER.has(state.status) || !isMine;
       const [isFinallyOver, isConfirmed] = await Promise.all([
-        mayBeOver && state.status !== "Open" ? this.isFinallyOver(record, view.final.number) : false,
+        mayBeOver && state.status !== "Open"
+          ? this.isFinallyOver(record, state.status, view.final.number)
+          : false,
         record.steps.has("ensured") ||
           view.confirmed === view.head.number ||
           this.isMineAt(record, view.confirmed),
@@ -88,14 +90,18 @@ export class LeaseFactReader {
     }
   }
 
-  /** Positive evidence at a final block, from two RPCs where two are configured. */
-  private async isFinallyOver(record: AttemptRecord, block: number): Promise<boolean> {
+  /**
+   * Positive evidence at a final block, from two RPCs where two are configured. Of this node's own lease the status itself
+   * must be final: a settlement that a reorg may take back is no end, though the completion before it is.
+   */
+  private async isFinallyOver(record: AttemptRecord, status: LeaseStatus, block: number): Promise<boolean> {
     const agreed = await this.reader.readAgreed(
       (client) => readLease(client, this.deployment, record.leaseId, block),
       ({ status, node, attempt }) => `${status} ${node} ${attempt}`,
     );
     if (agreed === undefined || agreed.status === "Open") return false;
-    return OVER.has(agreed.status) || !this.isMine(agreed, record);
+    if (!this.isMine(agreed, record)) return true;
+    return OVER.has(agreed.status) && agreed.status === status;
   }
 
   private isMine(state: LeaseState, record: AttemptRecord): boolean {

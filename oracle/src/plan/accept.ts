@@ -58,20 +58,28 @@ export interface AcceptFacts {
   readonly maxInputBytes: number;
 }
 
-/** `fetch`: get spec and inputs, then ask again. `refuse` is for good; `wait` says when to look again. */
+/**
+ * `fetch`: get spec and inputs, then ask again. `refuse`: not as order and node are now. `wait`: time (at `lookAgainAt`) or
+ * a new fact may change it; the order closes in any case.
+ */
 export type AcceptPlan =
   | { readonly kind: "accept" }
   | { readonly kind: "fetch" }
-  | { readonly kind: "wait"; readonly reason: string; readonly lookAgainAt: Seconds | undefined }
+  | { readonly kind: "wait"; readonly reason: string; readonly lookAgainAt: Seconds }
   | { readonly kind: "refuse"; readonly reason: string };
 
 const refuse = (reason: string): AcceptPlan => ({ kind: "refuse", reason });
-const wait = (reason: string, lookAgainAt?: Seconds): AcceptPlan => ({ kind: "wait", reason, lookAgainAt });
 
 /** Whether this node takes an open order. Cheap questions first; nothing is fetched for an order that does not fit. */
 export function planAccept(open: OpenTaskFacts, node: AcceptFacts, now: Seconds): AcceptPlan {
   const { order } = open;
-  if (now > Number(order.openUntil)) return refuse("closed");
+  const closesAt = Number(order.openUntil) + 1;
+  if (now >= closesAt) return refuse("closed");
+  const wait = (reason: string, lookAgainAt = closesAt): AcceptPlan => ({
+    kind: "wait",
+    reason,
+    lookAgainAt: Math.min(lookAgainAt, closesAt),
+  });
   const blocked = nodeProblem(node);
   if (blocked !== undefined) return wait(blocked);
   const mismatch = orderProblem(order, node);
@@ -82,8 +90,10 @@ export function planAccept(open: OpenTaskFacts, node: AcceptFacts, now: Seconds)
   if (!node.hasStake) return wait("stake-too-low");
   if (!node.hasGasReserve) return wait("gas-reserve");
   if (!open.isConfirmed) return wait("confirmations");
-  const material = materialPlan(open, node);
-  if (material !== undefined) return material;
+  if (open.material.kind === "unknown") return { kind: "fetch" };
+  if (open.material.kind === "missing") return wait("spec-not-found", open.material.retryAt);
+  const unfit = materialProblem(open.material, node);
+  if (unfit !== undefined) return refuse(unfit);
   if (now < open.admittedAt) return wait("ticket-not-admitted-yet", open.admittedAt);
   return { kind: "accept" };
 }
@@ -112,22 +122,17 @@ function orderProblem(order: Order, node: AcceptFacts): string | undefined {
   return order.ratePerHour < leaseRate(node.floor, need) ? "rate-below-floor" : undefined;
 }
 
-function materialPlan({ material }: OpenTaskFacts, node: AcceptFacts): AcceptPlan | undefined {
-  switch (material.kind) {
-    case "unknown":
-      return { kind: "fetch" };
-    case "missing":
-      return wait("spec-not-found", material.retryAt);
-    case "invalid":
-      return refuse(material.reason);
-    case "ready": {
-      const { spec, imageProblem } = material;
-      if (!isImageAllowed(spec.image, node)) return refuse("image-host-not-allowed");
-      if (imageProblem !== undefined) return refuse(imageProblem);
-      const inputBytes = spec.inputs.reduce((sum, input) => sum + input.size, 0);
-      return inputBytes > node.maxInputBytes ? refuse("inputs-too-large") : undefined;
-    }
-  }
+/** Why what was ordered never runs here. */
+function materialProblem(
+  material: Extract<OpenTaskFacts["material"], { kind: "ready" | "invalid" }>,
+  node: AcceptFacts,
+): string | undefined {
+  if (material.kind === "invalid") return material.reason;
+  const { spec, imageProblem } = material;
+  if (!isImageAllowed(spec.image, node)) return "image-host-not-allowed";
+  if (imageProblem !== undefined) return imageProblem;
+  const inputBytes = spec.inputs.reduce((sum, input) => sum + input.size, 0);
+  return inputBytes > node.maxInputBytes ? "inputs-too-large" : undefined;
 }
 
 /** By digest, from a host on the list; `localhost` only where the images were imported (rule 34). */

@@ -20,8 +20,8 @@ interface Facts {
 export function planLease(facts: Facts, now: Seconds): Plan {
   const { lease, node, journal } = facts;
   if (!node.mayAct) return wait("read-only");
-  if (journal.ended) return planEnded(facts);
   if (lease.evidence === "unreadable") return planBlind(facts);
+  if (journal.ended) return planEnded(facts);
   if (ENDED.has(lease.status) || (lease.isFinallyOver && !lease.isMine))
     return lease.isFinallyOver ? planEnded(facts) : wait("finality");
   if (!lease.isMine) return wait("not-mine");
@@ -40,6 +40,7 @@ export function planLease(facts: Facts, now: Seconds): Plan {
 
 /** Unreadable is not absent: what runs goes on, and an ended run's output may be brought to safety, nothing else. */
 function planBlind({ lease, cluster, journal, node }: Facts): Plan {
+  if (journal.ended) return journal.tornDown ? done : wait("chain-unreadable");
   const isRunning = lease.isMine && (lease.status === "Running" || lease.status === "Stopping");
   const isExited = cluster.isReachable && cluster.pod?.stage === "exited";
   if (isRunning && isExited && !journal.sealed && !node.diskFull)
@@ -55,14 +56,25 @@ function planEnded({ cluster, journal, node }: Facts): Plan {
   return act({ kind: "tearDown" });
 }
 
-function planAssigned({ lease, cluster, journal, node }: Facts, now: Seconds): Plan {
-  if (now > lease.startDeadline + lease.outageGrace) return act({ kind: "expire" });
-  if (now > lease.startDeadline) return wait("enforceable", lease.startDeadline + lease.outageGrace + 1);
+function planAssigned(facts: Facts, now: Seconds): Plan {
+  const { startDeadline } = facts.lease;
+  if (now > startDeadline) return planOverdue(facts, startDeadline, now);
+  return atLatest(planStart(facts, now), startDeadline + 1);
+}
+
+/** Nobody but the clock decides now: anyone may enforce, and the node does it for its stake. */
+function planOverdue({ lease, node }: Facts, deadline: Seconds, now: Seconds): Plan {
+  const enforceableAt = deadline + lease.outageGrace + 1;
+  if (now < enforceableAt) return wait("enforceable", enforceableAt);
+  return node.maySign ? act({ kind: "expire" }) : wait("signing-stopped");
+}
+
+function planStart({ lease, cluster, journal, node }: Facts, now: Seconds): Plan {
   if (!lease.isConfirmed) return wait("confirmations");
   if (!cluster.isReachable) return wait("cluster-unreachable");
   const { pod } = cluster;
   if (pod === undefined) {
-    if (journal.podSeen) return planMissing(node, cluster.missingFor, "PodGoneBeforeStart");
+    if (journal.podSeen) return planMissing(node, cluster.missingFor, "PodGoneBeforeStart", now);
     return node.diskFull ? wait("disk-full") : act({ kind: "ensureAttempt" });
   }
   if (pod.isTerminating) return journal.podSeen ? fail(node, "PodGoneBeforeStart") : wait("terminating");
@@ -83,12 +95,16 @@ function planAssigned({ lease, cluster, journal, node }: Facts, now: Seconds): P
 }
 
 function planRunning(facts: Facts, now: Seconds): Plan {
-  const { lease, cluster, journal, node } = facts;
+  const { lease } = facts;
   const completeBy =
     (lease.status === "Stopping" ? lease.stoppedAt : lease.startedAt + lease.maxDuration) +
     lease.completionGrace;
-  if (now > completeBy + lease.outageGrace) return act({ kind: "expire" });
-  if (now > completeBy) return wait("enforceable", completeBy + lease.outageGrace + 1);
+  if (now > completeBy) return planOverdue(facts, completeBy, now);
+  return atLatest(planRun(facts, completeBy, now), completeBy + 1);
+}
+
+function planRun(facts: Facts, completeBy: Seconds, now: Seconds): Plan {
+  const { lease, cluster, journal, node } = facts;
   if (journal.attested) {
     if (!node.maySign) return wait("signing-stopped");
     return act({ kind: "complete" });
@@ -96,7 +112,7 @@ function planRunning(facts: Facts, now: Seconds): Plan {
   if (journal.sealed) return node.maySign ? act({ kind: "attest" }) : wait("signing-stopped");
   if (!cluster.isReachable) return wait("cluster-unreachable");
   const { pod } = cluster;
-  if (pod === undefined) return planMissing(node, cluster.missingFor, "PodGone");
+  if (pod === undefined) return planMissing(node, cluster.missingFor, "PodGone", now);
   if (pod.isTerminating && pod.stage !== "exited") return fail(node, "PodGone");
   switch (pod.stage) {
     case "gone":
@@ -107,8 +123,9 @@ function planRunning(facts: Facts, now: Seconds): Plan {
     case "running":
       return planMain(facts, now);
     case "exited": {
-      if (now >= completeBy - margin(lease.completionGrace)) return fail(node, "OutputUnreadable");
-      if (node.diskFull) return wait("disk-full");
+      const giveUpAt = completeBy - margin(lease.completionGrace);
+      if (now >= giveUpAt) return fail(node, "OutputUnreadable");
+      if (node.diskFull) return wait("disk-full", giveUpAt);
       return act({ kind: "seal", cancelled: isCancelled(lease, journal) });
     }
   }
@@ -120,7 +137,7 @@ function planMain({ lease, journal, node }: Facts, now: Seconds): Plan {
   const overAt = lease.startedAt + lease.maxDuration + margin(lease.completionGrace);
   // The wrapper ends it at maxDuration by itself; this is for a wrapper that does not.
   if (now >= overAt) return act({ kind: "stopMain" });
-  if (!node.maySign) return wait("signing-stopped");
+  if (!node.maySign) return wait("signing-stopped", overAt);
   const interval = Math.max(node.claimInterval, lease.minCheckpointInterval);
   const claimAt = Math.max(lease.lastClaimAt, lease.startedAt) + interval;
   const claimUntil = lease.startedAt + lease.maxDuration;
@@ -141,12 +158,18 @@ function planCompleted({ lease, cluster, journal, node }: Facts, now: Seconds): 
 }
 
 /** One answer without the pod may be a mistake of the API; several, over some seconds, are not. */
-function planMissing(node: NodeFacts, missingFor: number, reason: FailReason): Plan {
-  return missingFor < MISSING_SECONDS ? wait("pod-missing") : fail(node, reason);
+function planMissing(node: NodeFacts, missingFor: number, reason: FailReason, now: Seconds): Plan {
+  const left = MISSING_SECONDS - missingFor;
+  return left > 0 ? wait("pod-missing", now + left) : fail(node, reason);
 }
 
 function fail(node: NodeFacts, reason: FailReason): Plan {
   return node.maySign ? act({ kind: "fail", reason }) : wait("signing-stopped");
+}
+
+/** While a deadline runs, a wait ends with it at the latest. */
+function atLatest(plan: Plan, at: Seconds): Plan {
+  return plan.kind === "wait" ? wait(plan.reason, Math.min(plan.lookAgainAt ?? at, at)) : plan;
 }
 
 /** Stopped for the consumer's cancel, rather than ended by itself before it. */

@@ -30,14 +30,16 @@ export type WaitReason =
   | "pod-pending"
   | "pod-missing"
   | "running"
-  | "output-retry"
   | "enforceable"
   | "challenge-window"
   | "finality"
   | "not-mine"
   | "terminating";
 
-/** The next safe step, or why there is none now and when to look again, or that nothing will ever be left to do. */
+/**
+ * The next safe step, or why there is none now, or that nothing will ever be left to do. `lookAgainAt` is when time alone
+ * may change a wait; undefined where only a new fact can.
+ */
 export type Plan =
   | { readonly kind: "act"; readonly action: LeaseAction }
   | { readonly kind: "wait"; readonly reason: WaitReason; readonly lookAgainAt: Seconds | undefined }

@@ -1,0 +1,161 @@
+import type { Order, TaskSpec } from "@dekuper/protocol";
+import type { AcceptFacts, OpenTaskFacts } from "../../src/plan/accept.ts";
+import type { ClusterFacts, JournalFacts, LeaseFacts, NodeFacts } from "../../src/plan/facts.ts";
+
+/** Chain time at which the lease of these tests was accepted; every other time counts from it. */
+export const T0 = 1_000_000;
+
+export interface Facts {
+  readonly lease: LeaseFacts;
+  readonly cluster: ClusterFacts;
+  readonly journal: JournalFacts;
+  readonly node: NodeFacts;
+}
+
+/** Accepted at T0, to start within 120 s; runs 600 s at most, 60 s to complete, 30 s of grace for outages. */
+export function aLease(change: Partial<LeaseFacts> = {}): LeaseFacts {
+  return {
+    evidence: "readable",
+    status: "Assigned",
+    isMine: true,
+    isConfirmed: true,
+    isFinallyOver: false,
+    acceptedAt: T0,
+    startDeadline: T0 + 120,
+    startedAt: 0,
+    lastClaimAt: 0,
+    lastStep: 0,
+    stoppedAt: 0,
+    challengeEndsAt: 0,
+    maxDuration: 600,
+    completionGrace: 60,
+    outageGrace: 30,
+    minCheckpointInterval: 1,
+    ...change,
+  };
+}
+
+export const running = (change: Partial<LeaseFacts> = {}): LeaseFacts =>
+  aLease({ status: "Running", startedAt: T0 + 10, lastClaimAt: T0 + 10, ...change });
+
+export const aJournal = (change: Partial<JournalFacts> = {}): JournalFacts => ({
+  podSeen: false,
+  inputsSent: false,
+  stopAsked: false,
+  sealed: false,
+  attested: false,
+  signed: false,
+  released: false,
+  tornDown: false,
+  ended: false,
+  ...change,
+});
+
+export const aNode = (change: Partial<NodeFacts> = {}): NodeFacts => ({
+  mayAct: true,
+  maySign: true,
+  diskFull: false,
+  claimInterval: 60,
+  keepFinishedPods: false,
+  ...change,
+});
+
+type Pod = NonNullable<Extract<ClusterFacts, { isReachable: true }>["pod"]>;
+
+export const aPod = (stage: Pod["stage"], isTerminating = false): ClusterFacts => ({
+  isReachable: true,
+  missingFor: 0,
+  pod: { stage, isTerminating },
+});
+
+export const noPod = (missingFor = 0): ClusterFacts => ({ isReachable: true, missingFor });
+
+export const unreachable: ClusterFacts = { isReachable: false };
+
+/** A lease that was just assigned to a node with nothing of it in the cluster. */
+export function facts(change: Partial<Facts> = {}): Facts {
+  return { lease: aLease(), cluster: noPod(), journal: aJournal(), node: aNode(), ...change };
+}
+
+/** An order for 2 vCPUs and 1 GiB, open for an hour from T0, at 2 a hour. */
+export function anOrder(change: Partial<Order> = {}): Order {
+  return {
+    specDigest: `0x${"5e".repeat(32)}`,
+    gpus: 0,
+    gpuModel: "",
+    vCpus: 2,
+    memoryMiB: 1024n,
+    storageMiB: 2048n,
+    isolation: 0,
+    maxDuration: 600,
+    ratePerHour: 2_000_000n,
+    startWindow: 120,
+    openUntil: BigInt(T0 + 3600),
+    verification: 0,
+    ...change,
+  };
+}
+
+export function aSpec(change: Partial<TaskSpec> = {}): TaskSpec {
+  return {
+    version: 1,
+    salt: `0x${"5a".repeat(32)}`,
+    public: true,
+    name: "hello",
+    image: `localhost/dekuper/busybox@sha256:${"ab".repeat(32)}`,
+    command: ["true"],
+    env: {},
+    resources: {
+      gpus: 0,
+      gpuModel: "",
+      vCpus: 2,
+      memoryMiB: 1024,
+      storageMiB: 2048,
+      isolation: "container",
+      maxDuration: 600,
+    },
+    inputs: [],
+    output: { maxBytes: 1_000_000, recipient: `age1${"q".repeat(58)}` },
+    verification: "signed",
+    ...change,
+  };
+}
+
+/** An order that is confirmed, admitted and whose material is here. */
+export function anOpenTask(change: Partial<OpenTaskFacts> = {}): OpenTaskFacts {
+  return {
+    order: anOrder(),
+    admittedAt: T0,
+    isConfirmed: true,
+    material: { kind: "ready", spec: aSpec() },
+    ...change,
+  };
+}
+
+/** A node of the local network that asks 1 per vCPU hour, and that everything in `anOpenTask` suits. */
+export function anAccepter(change: Partial<AcceptFacts> = {}): AcceptFacts {
+  return {
+    evidence: "readable",
+    mayAct: true,
+    maySign: true,
+    isStopping: false,
+    diskFull: false,
+    clusterReachable: true,
+    holdsLeaderLock: true,
+    status: "Active",
+    hasStake: true,
+    available: { gpus: 8, vCpus: 16, memoryMiB: 65_536n },
+    storageMiB: 102_400n,
+    gpuModel: "NVIDIA-H100-80GB-HBM3",
+    isolation: "user-namespace",
+    posted: { perGpuHour: 2_000_000n, perVCpuHour: 1_000_000n },
+    floor: { perGpuHour: 0n, perVCpuHour: 0n },
+    imageHosts: ["registry.example"],
+    isLocalNetwork: true,
+    hasGasReserve: true,
+    liveLeases: 0,
+    maxLeases: 4,
+    maxInputBytes: 1_000_000,
+    ...change,
+  };
+}
