@@ -76,7 +76,8 @@ export interface NetworkFixture {
   stop(): Promise<void>;
 }
 
-const quiet: Progress = { step: () => undefined, detail: () => undefined, done: () => undefined };
+const ignore = () => undefined;
+const quiet: Progress = { step: ignore, detail: ignore, activity: ignore, done: ignore };
 
 /** Starts a network; deposits 500 dollars for the consumer. */
 export async function openNetwork(

@@ -62,7 +62,7 @@ async function startEmbedded(
         cacheDir: defaultCacheDir(),
         gpus,
         images: options.images ?? ["busybox"],
-        onProgress: (line) => progress.detail(`${name}: ${line}`),
+        onProgress: (line) => progress.activity(`${name}: ${line}`),
         ...(signal === undefined ? {} : { signal }),
       });
       progress.done(`${name}: Kubernetes ready with ${gpus.count}x ${gpus.product} (simulated)`);

@@ -23,17 +23,17 @@ export const TORCH_EXCLUDED = [
   "/usr/lib/*/mfx/*",
   "/usr/lib/*.a",
   "/usr/lib/python3/dist-packages/torch/bin/*",
-  "/usr/lib/python3/dist-packages/sympy/*/rubi/*",
 ];
 
 /** Excluded by the above and needed all the same. */
 const TORCH_KEPT = ["/usr/lib/python3/dist-packages/torch/bin/torch_shm_manager"];
 
 /**
- * Removed when all is installed: package scripts want the first four, and the rest differs each time, which the
+ * Removed when all is installed: package scripts want the first five, and the rest differs each time, which the
  * image's digest should not.
  */
 const TORCH_REMOVED = [
+  "usr/lib/python3/dist-packages/sympy/*/rubi",
   "usr/share/X11",
   "usr/share/fonts",
   "usr/share/icons",
