@@ -129,6 +129,7 @@ export function planComponents(layout: ClusterLayout, settings: ClusterSettings)
     ),
     part("containerd", "nothing", [`--config=${config("containerd.toml")}`, "--log-level=info"], {
       GOGC: "50",
+      TMPDIR: layout.containerdTmpDir,
     }),
     part(
       "kubelet",

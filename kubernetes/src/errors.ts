@@ -8,6 +8,7 @@ export type KubernetesErrorCode =
   | "LOCK_HELD"
   | "NO_FREE_SUBNET"
   | "STATE_PATH_TOO_LONG"
+  | "CLUSTER_RUNS"
   | "CLUSTER_FAILED"
   | "CLUSTER_NOT_STOPPED"
   | "API_FAILED";

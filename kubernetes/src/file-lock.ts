@@ -1,8 +1,8 @@
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { KubernetesError, systemErrorCode } from "./errors.ts";
-import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
+import { bootId, identify, isAlive, type ProcessIdentity } from "./processes.ts";
 
 export interface FileLock {
   release(): void;
@@ -51,10 +51,13 @@ export async function acquireLock(path: string, options: LockOptions = {}): Prom
   try {
     while (true) {
       options.signal?.throwIfAborted();
-      if (tryLink(draft, path)) return { release: () => rmSync(path, { force: true }) };
+      if (tryLink(draft, path)) {
+        removeDrafts(path);
+        return { release: () => rmSync(path, { force: true }) };
+      }
       const holder = lockHolder(path);
       if (!holder) {
-        removeStale(path);
+        removeStale(path, `${draft}.stale`);
         continue;
       }
       if (Date.now() >= deadline) {
@@ -82,8 +85,7 @@ function tryLink(draft: string, path: string): boolean {
 }
 
 /** Moves a stale file aside before deleting it: had a live holder slipped in meanwhile, it is put back. */
-function removeStale(path: string): void {
-  const aside = `${path}.stale.${process.pid}`;
+function removeStale(path: string, aside: string): void {
   try {
     renameSync(path, aside);
   } catch (error) {
@@ -93,6 +95,17 @@ function removeStale(path: string): void {
   const holder = parseHolder(readOrEmpty(aside));
   if (holder && isAlive(holder)) tryLink(aside, path);
   rmSync(aside, { force: true });
+}
+
+/** Removes the drafts of processes that were killed while they waited. */
+function removeDrafts(path: string): void {
+  for (const name of readdirSync(dirname(path))) {
+    if (!name.startsWith(`${basename(path)}.`)) continue;
+    const [, pid, startTicks] = name.slice(basename(path).length).match(/^\.(\d+)\.(\d+)(\.stale)?$/) ?? [];
+    if (pid === undefined || startTicks === undefined) continue;
+    if (!isAlive({ pid: Number(pid), startTicks, bootId: bootId() }))
+      rmSync(join(dirname(path), name), { force: true });
+  }
 }
 
 function readOrEmpty(path: string): string {

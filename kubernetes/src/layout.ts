@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
 import { KubernetesError } from "./errors.ts";
 
 /** Where one cluster keeps everything, and what its kernel objects are called. All of it follows from the state folder. */
@@ -37,6 +38,8 @@ export interface ClusterLayout {
   containerdRunDir: string;
   containerdSocket: string;
   runcDir: string;
+  /** containerd mounts layers here for a moment, for each pod in a user namespace. */
+  containerdTmpDir: string;
   /** Bound over the machine-wide folders that kubelet and containerd have compiled in. */
   boundDir: string;
 }
@@ -62,7 +65,7 @@ export function clusterLayout(folder: string): ClusterLayout {
     id,
     stateDir,
     netns: `dkp-${id}`,
-    netnsPath: `/run/netns/dkp-${id}`,
+    netnsPath: `${NETNS_DIR}/dkp-${id}`,
     hostLink: `dkp${id}`,
     cgroup: `dekuper-${id}`,
     supervisorLock: under("supervisor.lock"),
@@ -82,6 +85,7 @@ export function clusterLayout(folder: string): ClusterLayout {
     containerdRunDir: "/run/containerd/state",
     containerdSocket: under("containerd.sock"),
     runcDir: "/run/containerd/runc",
+    containerdTmpDir: "/run/containerd/tmp",
     boundDir: under("bound"),
   };
 }
@@ -89,8 +93,16 @@ export function clusterLayout(folder: string): ClusterLayout {
 /** The machine's record of its clusters: which address plans are taken and what `down` must put back. */
 export const MACHINE_DIR = "/run/dekuper";
 
+/** Where `ip netns` pins network namespaces (ip-netns(8)). */
+export const NETNS_DIR = "/run/netns";
+
 /** Machine-wide folders that kubelet and containerd have compiled in; each cluster sees its own in their place. */
 export const COMPILED_IN_FOLDERS = ["/var/lib/kubelet", "/var/log/containers", "/run/containerd"] as const;
+
+/** How a cluster's supervisor is called, and so found before it holds anything by which to find it. */
+export function supervisorArguments(stateDir: string): string[] {
+  return [fileURLToPath(new URL("./supervisor-main.ts", import.meta.url)), "--state", stateDir];
+}
 
 /** `${XDG_CACHE_HOME:-~/.cache}/dekuper`. */
 export function defaultCacheDir(env: NodeJS.ProcessEnv = process.env): string {

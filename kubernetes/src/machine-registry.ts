@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { succeeds } from "./command.ts";
 import { acquireLock } from "./file-lock.ts";
-import { COMPILED_IN_FOLDERS, MACHINE_DIR } from "./layout.ts";
+import { COMPILED_IN_FOLDERS, MACHINE_DIR, NETNS_DIR } from "./layout.ts";
 import { readJson, writeJson } from "./settings.ts";
 
 /**
@@ -28,12 +29,14 @@ export interface MachineRecord {
   sysctls: Record<string, string>;
   /** Folders that were made for the clusters, outermost first. */
   madeFolders: string[];
+  /** Whether `ip netns` mounts its folder for the clusters' sake. */
+  mountsNetns: boolean;
 }
 
 const RECORD = join(MACHINE_DIR, "clusters.json");
 
 function emptyRecord(): MachineRecord {
-  return { clusters: {}, sysctls: {}, madeFolders: [] };
+  return { clusters: {}, sysctls: {}, madeFolders: [], mountsNetns: false };
 }
 
 export function readMachine(): MachineRecord {
@@ -49,7 +52,8 @@ export function registerCluster(
   return changeMachine((record) => {
     if (Object.keys(record.clusters).length === 0) {
       record.sysctls = readSysctls();
-      record.madeFolders = COMPILED_IN_FOLDERS.flatMap(makeFolder);
+      record.madeFolders = [...COMPILED_IN_FOLDERS, NETNS_DIR].flatMap(makeFolder);
+      record.mountsNetns = !isMounted(NETNS_DIR);
     }
     const taken = Object.entries(record.clusters).flatMap(([other, { index }]) =>
       other === id ? [] : [index],
@@ -62,21 +66,23 @@ export function registerCluster(
 
 /** Takes a cluster out. With the last one go the machine's changed sysctls and the folders made for the clusters. */
 export function unregisterCluster(id: string): Promise<void> {
-  return changeMachine((record) => {
+  return changeMachine(async (record) => {
     if (!(id in record.clusters)) return;
     delete record.clusters[id];
     if (Object.keys(record.clusters).length > 0) return;
     for (const [name, value] of Object.entries(record.sysctls)) writeSysctl(name, value);
+    // Refused while somebody else's namespace is pinned there, which is right.
+    if (record.mountsNetns && isMounted(NETNS_DIR)) await succeeds("umount", [NETNS_DIR]);
     for (const folder of record.madeFolders.toReversed()) removeIfEmpty(folder);
     Object.assign(record, emptyRecord());
   });
 }
 
-async function changeMachine<T>(change: (record: MachineRecord) => T): Promise<T> {
+async function changeMachine<T>(change: (record: MachineRecord) => T | Promise<T>): Promise<T> {
   const lock = await acquireLock(join(MACHINE_DIR, "clusters.lock"), { waitMs: 30_000 });
   try {
     const record = readMachine();
-    const answer = change(record);
+    const answer = await change(record);
     if (Object.keys(record.clusters).length > 0) writeJson(RECORD, record);
     else rmSync(RECORD, { force: true });
     return answer;
@@ -104,6 +110,11 @@ function makeFolder(path: string): string[] {
   const made = [...makeFolder(dirname(path)), path];
   mkdirSync(path, { recursive: true });
   return made;
+}
+
+function isMounted(folder: string): boolean {
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return mounts.some((line) => line.split(" ")[4] === folder);
 }
 
 function removeIfEmpty(folder: string): void {

@@ -68,6 +68,18 @@ export function processesInNetworkNamespace(path: string): number[] {
   });
 }
 
+/** Every process whose command line holds these arguments in a row. */
+export function processesWithArguments(wanted: readonly string[]): number[] {
+  const row = `\0${wanted.join("\0")}\0`;
+  return allProcesses().filter((pid) => {
+    try {
+      return `\0${readFileSync(`/proc/${pid}/cmdline`, "utf8")}`.includes(row);
+    } catch {
+      return false;
+    }
+  });
+}
+
 export function allProcesses(): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))

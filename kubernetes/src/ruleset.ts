@@ -3,6 +3,17 @@ import type { ClusterAddresses } from "./addresses.ts";
 /** Names of the link inside the cluster's network namespace. */
 export const CLUSTER_LINK = "uplink";
 
+export interface Rate {
+  perSecond: number;
+  burst: number;
+}
+
+/** New TCP connections of one pod, to whatever address. */
+export const POD_CONNECTION_RATE: Rate = { perSecond: 100, burst: 200 };
+
+/** DNS questions of one pod. */
+export const POD_DNS_RATE: Rate = { perSecond: 200, burst: 400 };
+
 /** Addresses of live pods by Kubernetes namespace, sorted. */
 export type PodsByNamespace = ReadonlyMap<string, readonly string[]>;
 
@@ -11,7 +22,8 @@ export type PodsByNamespace = ReadonlyMap<string, readonly string[]>;
  * crosses these inet hooks: a pod reaches the cluster's DNS and the pods of its own namespace. Whatever is not named
  * here is dropped, which covers a pod whose address is not known yet.
  *
- * No rule asks for connection state: without conntrack, a pod that opens connections without end fills no table.
+ * No rule asks for connection state: without conntrack, a pod that opens connections without end fills no table. How
+ * many it may open a second, and ask of the cluster's DNS, is capped: the other pods share processor and DNS with it.
  */
 export function renderRuleset(addresses: ClusterAddresses, pods: PodsByNamespace): string {
   const groups = [...pods.values()].filter((ips) => ips.length > 0);
@@ -22,10 +34,23 @@ table inet dekuper {
 ${groups.map(renderGroup).join("")}  map sender {
     type ipv4_addr : verdict
 ${elements.length > 0 ? `    elements = { ${elements.join(", ")} }\n` : ""}  }
+  set opening {
+    type ipv4_addr
+    flags dynamic
+    size 1024
+  }
+  set asking {
+    type ipv4_addr
+    flags dynamic
+    size 1024
+  }
   chain prerouting {
     type filter hook prerouting priority raw; policy accept;
     meta nfproto ipv6 drop
-    iifname != { "lo", "${CLUSTER_LINK}" } ip saddr != ${addresses.podCidr} drop
+    iifname { "lo", "${CLUSTER_LINK}" } accept
+    ip saddr != ${addresses.podCidr} drop
+    tcp flags & (syn | ack) == syn ${overRate("opening", POD_CONNECTION_RATE)} drop
+    udp dport 53 ${overRate("asking", POD_DNS_RATE)} drop
   }
   chain input {
     type filter hook input priority filter; policy drop;
@@ -45,6 +70,10 @@ ${elements.length > 0 ? `    elements = { ${elements.join(", ")} }\n` : ""}  }
   }
 }
 `;
+}
+
+function overRate(set: string, { perSecond, burst }: Rate): string {
+  return `update @${set} { ip saddr limit rate over ${perSecond}/second burst ${burst} packets }`;
 }
 
 function renderGroup(ips: readonly string[], group: number): string {

@@ -1,8 +1,7 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { chooseSubnet, clusterAddresses } from "./addresses.ts";
 import { ensureBinaries } from "./binaries.ts";
 import { createCgroups } from "./cgroups.ts";
@@ -10,7 +9,7 @@ import { KubernetesError } from "./errors.ts";
 import { acquireLock, lockHolder } from "./file-lock.ts";
 import { ensureImage } from "./images/ensure-image.ts";
 import { ensureImageStore } from "./images/image-store.ts";
-import { type ClusterLayout, clusterLayout } from "./layout.ts";
+import { type ClusterLayout, clusterLayout, supervisorArguments } from "./layout.ts";
 import { registerCluster } from "./machine-registry.ts";
 import { createNetwork, hostRoutes } from "./network.ts";
 import type { Progress } from "./progress.ts";
@@ -55,13 +54,12 @@ export interface RunningCluster {
   stop(): Promise<void>;
 }
 
-const SUPERVISOR = fileURLToPath(new URL("./supervisor-main.ts", import.meta.url));
 const POLL_MS = 25;
 const START_DEADLINE_MS = 150_000;
 
 /**
- * Starts the cluster of a state folder, or answers the one that runs there already. What an earlier, killed one left
- * is removed first. Needs Linux and root.
+ * Starts the cluster of a state folder; refused with `CLUSTER_RUNS` where one runs already. What an earlier, killed one
+ * left is removed first. Needs Linux and root.
  */
 export async function startCluster(options: StartOptions): Promise<RunningCluster> {
   const { cacheDir, onProgress, signal } = options;
@@ -73,32 +71,56 @@ export async function startCluster(options: StartOptions): Promise<RunningCluste
   const images = await Promise.all(names.map((name) => ensureImage(name, { cacheDir, ...progress })));
   const imageStore = await ensureImageStore({ cacheDir, binDir, images, ...progress });
   signal?.throwIfAborted();
-  const lock = await acquireLock(layout.lifecycleLock, { waitMs: 180_000 });
+  const lock = await acquireLock(layout.lifecycleLock, {
+    waitMs: 180_000,
+    onWait: ({ pid }) => onProgress?.(`waiting for pid ${pid}, which starts or stops the same cluster`),
+    ...(signal ? { signal } : {}),
+  });
   try {
-    const running = runningCluster(layout, images);
-    if (running) return running;
-    await sweepCluster(layout);
-    const settings = await makeKernelObjects(layout, options, { images, binDir, imageStore });
-    launchSupervisor(layout, settings);
-    const status = await waitForReady(layout, signal);
-    onProgress?.(`cluster ${settings.name} is ready after ${status.timeline.ready} ms`);
-    return handle(layout, settings.name, images, status);
-  } catch (error) {
-    await stopLocked(layout);
-    throw error;
+    refuseRunning(layout);
+    return await startLocked(layout, options, { images, binDir, imageStore });
   } finally {
     lock.release();
   }
 }
 
-function runningCluster(layout: ClusterLayout, images: ClusterImage[]): RunningCluster | undefined {
-  const status = readJson<SupervisorStatus>(layout.statusFile);
-  const settings = readJson<ClusterSettings>(layout.clusterFile);
-  if (!settings || status?.phase !== "ready" || !lockHolder(layout.supervisorLock)) return undefined;
-  const hasAll = images.every(({ reference }) =>
-    settings.images.some((image) => image.reference === reference),
+function refuseRunning(layout: ClusterLayout): void {
+  const supervisor = lockHolder(layout.supervisorLock);
+  if (!supervisor) return;
+  throw new KubernetesError(
+    "CLUSTER_RUNS",
+    `a cluster runs from ${layout.stateDir} already (supervisor pid ${supervisor.pid})`,
+    {
+      details: { stateDir: layout.stateDir, holder: supervisor, kubeconfig: layout.kubeconfig },
+      hint: `use it by ${layout.kubeconfig}, stop it first, or choose another state folder`,
+    },
   );
-  return hasAll ? handle(layout, settings.name, settings.images, status) : undefined;
+}
+
+/** For who holds the lifecycle lock: a failure takes down again what was started. */
+async function startLocked(
+  layout: ClusterLayout,
+  options: StartOptions,
+  built: Pick<ClusterSettings, "images" | "binDir" | "imageStore">,
+): Promise<RunningCluster> {
+  try {
+    await sweepCluster(layout);
+    const settings = await makeKernelObjects(layout, options, built);
+    const supervisor = launchSupervisor(layout, settings);
+    const status = await waitForReady(layout, supervisor, options.signal);
+    options.onProgress?.(`cluster ${settings.name} is ready after ${status.timeline.ready} ms`);
+    return {
+      name: settings.name,
+      stateDir: layout.stateDir,
+      kubeconfigPath: layout.kubeconfig,
+      images: settings.images,
+      timeline: status.timeline,
+      stop: () => stopCluster(layout.stateDir),
+    };
+  } catch (error) {
+    await stopLocked(layout);
+    throw error;
+  }
 }
 
 async function makeKernelObjects(
@@ -124,7 +146,7 @@ async function makeKernelObjects(
 }
 
 /** The supervisor gets a session and a mount namespace of its own, so it lives on when this process ends. */
-function launchSupervisor(layout: ClusterLayout, settings: ClusterSettings): void {
+function launchSupervisor(layout: ClusterLayout, settings: ClusterSettings): ChildProcess {
   const log = openSync(join(layout.logDir, "supervisor.log"), "a");
   const command = [
     "--mount",
@@ -133,9 +155,7 @@ function launchSupervisor(layout: ClusterLayout, settings: ClusterSettings): voi
     "--",
     process.execPath,
     "--max-old-space-size=128",
-    SUPERVISOR,
-    "--state",
-    layout.stateDir,
+    ...supervisorArguments(layout.stateDir),
   ];
   const child = spawn("unshare", command, {
     detached: true,
@@ -145,21 +165,21 @@ function launchSupervisor(layout: ClusterLayout, settings: ClusterSettings): voi
   });
   closeSync(log);
   child.unref();
+  return child;
 }
 
 async function waitForReady(
   layout: ClusterLayout,
+  supervisor: ChildProcess,
   signal: AbortSignal | undefined,
 ): Promise<SupervisorStatus> {
   const end = Date.now() + START_DEADLINE_MS;
-  let seen = false;
   while (Date.now() < end) {
     signal?.throwIfAborted();
     const status = readJson<SupervisorStatus>(layout.statusFile);
     if (status?.phase === "ready") return status;
-    const alive = lockHolder(layout.supervisorLock) !== undefined;
-    if (status?.phase === "failed" || (seen && !alive)) throw startFailed(layout, status);
-    seen ||= alive;
+    const ended = supervisor.exitCode !== null || supervisor.signalCode !== null;
+    if (status?.phase === "failed" || ended) throw startFailed(layout, status);
     await delay(POLL_MS);
   }
   throw startFailed(layout, readJson(layout.statusFile));
@@ -172,20 +192,4 @@ function startFailed(layout: ClusterLayout, status: SupervisorStatus | undefined
     details: { timeline: status?.timeline, log },
     hint: status?.error?.hint ?? `read the logs in ${layout.logDir}`,
   });
-}
-
-function handle(
-  layout: ClusterLayout,
-  name: string,
-  images: ClusterImage[],
-  status: SupervisorStatus,
-): RunningCluster {
-  return {
-    name,
-    stateDir: layout.stateDir,
-    kubeconfigPath: layout.kubeconfig,
-    images,
-    timeline: status.timeline,
-    stop: () => stopCluster(layout.stateDir),
-  };
 }

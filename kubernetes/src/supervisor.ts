@@ -69,6 +69,7 @@ export class Supervisor {
       this.#adoptImages(),
       createPki(pkiDir, this.#settings.name, this.#settings.addresses),
     ]);
+    mkdirSync(this.#layout.containerdTmpDir);
     this.#writeFiles();
     this.#mark("prepared");
     const components = planComponents(this.#layout, this.#settings);

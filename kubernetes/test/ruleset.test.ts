@@ -71,6 +71,13 @@ describe("the packet filter", () => {
     assert.doesNotMatch(rules, /10\.214\.3\.4 : jump namespace_0/);
   });
 
+  it("caps what one pod may open and ask in a second, whatever the address", () => {
+    const prerouting =
+      renderRuleset(addresses, new Map()).split("chain prerouting")[1]?.split("  }\n")[0] ?? "";
+    assert.match(prerouting, /== syn update @opening \{ ip saddr limit rate over 100\/second/);
+    assert.match(prerouting, /udp dport 53 update @asking \{ ip saddr limit rate over 200\/second/);
+  });
+
   it("replaces the whole table in one transaction", () => {
     assert.match(
       renderRuleset(addresses, new Map()),

@@ -43,9 +43,12 @@ export interface PodStatus {
     phase: string;
     reason?: string;
     podIP?: string;
+    conditions?: { type: string; status: string; reason?: string; message?: string }[];
     containerStatuses?: {
       restartCount: number;
-      state: { terminated?: { exitCode: number; reason: string } };
+      state: {
+        terminated?: { exitCode: number; reason: string; startedAt: string; finishedAt: string };
+      };
     }[];
   };
 }
