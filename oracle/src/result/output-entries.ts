@@ -45,20 +45,32 @@ export async function* readEntries(
       const reason = reasonToSkip(type ?? "unknown-type", path, seen, limits);
       if (reason === undefined) {
         seen.add(path);
-        yield { kind: "file", path, size, bytes: entry as unknown as AsyncIterable<Uint8Array> };
+        yield { kind: "file", path, size, bytes: contentOf(entry as unknown as AsyncIterable<Uint8Array>) };
       } else {
         if (reason !== "folder") yield { kind: "skipped", path, reason };
         entry.resume();
       }
     }
   } catch (error) {
-    if (error instanceof DekuperError || (error as Error).name === "AbortError") throw error;
-    throw new DekuperError("OUTPUT_UNREADABLE", `The output is no whole tar: ${(error as Error).message}.`, {
-      cause: error,
-    });
+    throw unreadable(error);
   } finally {
     source.destroy();
   }
+}
+
+async function* contentOf(entry: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  try {
+    yield* entry;
+  } catch (error) {
+    throw unreadable(error);
+  }
+}
+
+function unreadable(error: unknown): unknown {
+  if (error instanceof DekuperError || (error as Error).name === "AbortError") return error;
+  return new DekuperError("OUTPUT_UNREADABLE", `The output is no whole tar: ${(error as Error).message}.`, {
+    cause: error,
+  });
 }
 
 function reasonToSkip(
