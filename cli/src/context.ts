@@ -3,6 +3,7 @@ import { DekuperError, type Network } from "@dekuper/protocol";
 import type { Address } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { findAccount, type KeyOptions } from "./accounts.ts";
+import { invocationOf } from "./invocation.ts";
 import { type FoundNetwork, findNetwork } from "./network-file.ts";
 import { createProgress, type Progress } from "./output/progress.ts";
 import { confirm } from "./output/prompt.ts";
@@ -32,7 +33,7 @@ export class CommandContext {
 
   constructor(options: GlobalOptions, streams: Streams, env: NodeJS.ProcessEnv, signal: AbortSignal) {
     this.options = options;
-    this.out = new Terminal(streams, options.json === true);
+    this.out = new Terminal(streams, options.json === true, invocationOf(env, options));
     this.progress = createProgress(this.out);
     this.env = env;
     this.signal = signal;
@@ -51,6 +52,14 @@ export class CommandContext {
   async account(role: Role): Promise<PrivateKeyAccount | undefined> {
     const { options, env, out, signal } = this;
     return findAccount({ options, env, ...(await this.findNetwork()), fallback: role, out, signal });
+  }
+
+  /** What a suggested command must say to act for the same account, where another command would act for another. */
+  asRole(role: Role): string {
+    const { options, env } = this;
+    const isNamed = options.keyFile ?? options.keystore ?? options.as;
+    if (isNamed !== undefined || env.DEKUPER_PRIVATE_KEY || env.DEKUPER_KEYSTORE) return "";
+    return ` --as ${role}`;
   }
 
   async requireAccount(role: Role): Promise<PrivateKeyAccount> {

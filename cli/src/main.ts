@@ -1,5 +1,6 @@
 import { DekuperError } from "@dekuper/protocol";
 import { CommanderError } from "commander";
+import { invocationOf } from "./invocation.ts";
 import { exitCodeOf, exitCodes, printError, toDekuperError } from "./output/errors.ts";
 import { Terminal } from "./output/terminal.ts";
 import { buildProgram } from "./program.ts";
@@ -24,14 +25,19 @@ export async function main(argv: readonly string[]): Promise<number> {
     env: process.env,
     signal: interrupt.signal,
     exitCode: 0,
+    help: "",
   };
   try {
     const program = await buildProgram(runtime, argv);
     await program.parseAsync([...argv]);
     return typeof process.exitCode === "number" ? process.exitCode : runtime.exitCode;
   } catch (thrown) {
-    const out = new Terminal(runtime.streams, argv.includes("--json"));
+    const out = new Terminal(runtime.streams, argv.includes("--json"), invocationOf(runtime.env, {}));
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0; // help or version was asked for
+    if (isGroupAlone(thrown) && !out.json) {
+      out.note(runtime.help.trimEnd());
+      return exitCodes.usage;
+    }
     if (interrupt.signal.aborted) {
       out.note("Interrupted.");
       return exitCodes.interrupted;
@@ -46,13 +52,20 @@ export async function main(argv: readonly string[]): Promise<number> {
 }
 
 function usageError(error: CommanderError): DekuperError {
-  const text = error.message.replace(/^error: /, "").replace(/\n/g, " ");
-  const isGroup = error.code === "commander.help";
+  const text = error.message
+    .replace(/^error: /, "")
+    .replace(/\n/g, " ")
+    .replace(/\.$/, "");
   return new DekuperError(
     "USAGE",
-    isGroup ? "A command is missing." : `${text[0]?.toUpperCase()}${text.slice(1)}.`,
+    isGroupAlone(error) ? "A command is missing." : `${text[0]?.toUpperCase()}${text.slice(1)}.`,
     {
       hint: "`dekuper --help` lists the commands, `dekuper <command> --help` explains one.",
     },
   );
+}
+
+/** `dekuper task` and no more. */
+function isGroupAlone(thrown: unknown): boolean {
+  return thrown instanceof CommanderError && thrown.code === "commander.help";
 }

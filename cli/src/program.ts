@@ -34,7 +34,10 @@ export async function buildProgram(runtime: Runtime, argv?: readonly string[]): 
     .exitOverride()
     .configureOutput({
       writeOut: (text) => runtime.streams.stdout.write(text),
-      writeErr: () => undefined, // usage errors are printed like all others
+      // Usage errors are printed like all others; the help of a group is kept for whoever named only the group.
+      writeErr: (text) => {
+        runtime.help = text;
+      },
     });
   registerAccountCommands(program, runtime);
   registerTaskCommands(program, runtime);

@@ -1,4 +1,5 @@
 import type { ClusterCapacity, DoctorReport } from "@dekuper/oracle";
+import { DekuperError, parseImage } from "@dekuper/protocol";
 import type { CommandContext } from "./context.ts";
 
 /** Runs the daemon until it ends by itself or the command is interrupted. Kubernetes' client is loaded only here. */
@@ -35,6 +36,19 @@ export async function measureCluster(
     await driver.stop();
     context.progress.clear();
   }
+}
+
+/** The helper's image: `--helper-image`, else the one that the network knows. */
+export async function helperImageOf(context: CommandContext, named: string | undefined): Promise<string> {
+  if (named !== undefined) {
+    parseImage(named);
+    return named;
+  }
+  const found = (await context.network().catch(() => undefined))?.images.busybox;
+  if (found !== undefined) return found;
+  throw new DekuperError("USAGE", "No helper image is named, and the network knows none.", {
+    hint: "Give --helper-image host/name@sha256:…, a busybox that the cluster can pull.",
+  });
 }
 
 /** A cluster to look at; without a kubeconfig the one whose pod this is. */

@@ -18,6 +18,8 @@ export interface Runtime {
   readonly signal: AbortSignal;
   /** Set by the command that ran. */
   exitCode: number;
+  /** The help of a group that was named without one of its commands. */
+  help: string;
 }
 
 /** A command's work; arguments and its own options come checked for presence by commander. */

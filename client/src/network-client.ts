@@ -53,8 +53,12 @@ export function parseNetwork(content: unknown, name = "network file"): Network {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const key = issue?.path.join(".") || "(whole file)";
-  throw new DekuperError("CONFIG_INVALID", `${name}: ${key}: ${issue?.message ?? "not valid"}.`, {
-    details: { file: name, key },
-    hint: "A network file holds name, local, rpcUrls, deployment and images; `dekuper up` writes one.",
-  });
+  throw new DekuperError(
+    "CONFIG_INVALID",
+    `${name}: ${key}: ${issue?.message.replace(/^Invalid input: /, "") ?? "not valid"}.`,
+    {
+      details: { file: name, key },
+      hint: "A network file holds name, local, rpcUrls, deployment and images; `dekuper up` writes one.",
+    },
+  );
 }

@@ -12,6 +12,7 @@ export const cliPage: GeneratedFile = {
       env: {},
       signal: AbortSignal.abort(),
       exitCode: 0,
+      help: "",
     });
     const commands = leavesOf(program, []);
     return `${pageHeader("The command", "cli/src/program.ts")}

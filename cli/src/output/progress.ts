@@ -27,7 +27,7 @@ export function createProgress(out: Terminal): Progress {
   };
   const draw = () => {
     frame += 1;
-    const room = Math.max(10, (stderr.columns ?? 80) - 4);
+    const room = Math.max(10, (stderr.columns || 80) - 4);
     wipe();
     stderr.write(
       `${out.paintNote("cyan", FRAMES[frame % FRAMES.length] ?? "")} ${(current ?? "").slice(0, room)}`,

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import type { Invocation } from "../invocation.ts";
 
 type Style = Parameters<typeof styleText>[0];
 
@@ -13,10 +14,12 @@ export interface Streams {
 export class Terminal {
   readonly streams: Streams;
   readonly json: boolean;
+  private readonly invocation: Invocation;
 
-  constructor(streams: Streams, json: boolean) {
+  constructor(streams: Streams, json: boolean, invocation: Invocation = { program: "dekuper", options: "" }) {
     this.streams = streams;
     this.json = json;
+    this.invocation = invocation;
   }
 
   /** A line of the result. */
@@ -47,13 +50,19 @@ export class Terminal {
     return this.paint("bold", text);
   }
 
-  /** What to do next, with the real id. */
+  /** What to do next: `dekuper` commands with the real id, printed as they can be typed here. */
   next(...commands: readonly string[]): void {
     if (commands.length === 0) return;
     this.line();
     for (const [index, command] of commands.entries()) {
-      this.line(`${this.dim(index === 0 ? "next:" : "     ")} ${command}`);
+      const typed = this.typed(command) + this.invocation.options;
+      this.line(`${this.dim(index === 0 ? "next:" : "     ")} ${typed}`);
     }
+  }
+
+  /** A text that names commands, with those as they can be typed here. */
+  typed(text: string): string {
+    return text.replace(/(^|`)dekuper /g, `$1${this.invocation.program} `);
   }
 
   /** Whether a person can be asked. */

@@ -62,6 +62,15 @@ const WRONG_STATE = new Set([
   "IsPaused",
 ]);
 
+/** Of these, what is about a node and no task. */
+const NODE_STATE = new Set([
+  "WrongNodeStatus",
+  "AlreadyRegistered",
+  "NothingUnbonded",
+  "StakeNotFree",
+  "CapacityInUse",
+]);
+
 /** A revert as its custom error says it: the code that fits, a sentence, the error's name and values. */
 export function revertError(name: string, values: ErrorDetails, what: string, cause?: unknown): DekuperError {
   const code: ErrorCode = FUNDS.has(name)
@@ -74,6 +83,7 @@ export function revertError(name: string, values: ErrorDetails, what: string, ca
   return new DekuperError(code, `The contract refuses to ${what}: ${sentenceOf(name, values)}.`, {
     details: { error: name, ...values },
     cause,
+    ...(NODE_STATE.has(name) ? { hint: "`dekuper node status` shows the node's state and stake." } : {}),
   });
 }
 

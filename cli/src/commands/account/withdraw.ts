@@ -1,7 +1,22 @@
+import type { TokenInfo } from "@dekuper/client";
+import { DekuperError } from "@dekuper/protocol";
 import type { Command } from "commander";
+import type { Address } from "viem";
 import { readAddress, readAmount } from "../../amounts.ts";
 import { formatAmount, formatCount } from "../../output/format.ts";
 import { type Answer, handle, type Runtime } from "../../run.ts";
+
+function requireFree(account: Address, free: bigint, amount: bigint, token: TokenInfo): void {
+  if (free > 0n && amount <= free) return;
+  throw new DekuperError(
+    "INSUFFICIENT_FUNDS",
+    `${account} has ${formatAmount(free, token)} free in escrow${amount > free ? `; ${formatAmount(amount, token)} are to be withdrawn` : ""}.`,
+    {
+      details: { account, free, needs: amount },
+      hint: "`dekuper account show` says what is free and what live tasks hold.",
+    },
+  );
+}
 
 export function registerAccountWithdraw(parent: Command, runtime: Runtime): void {
   const command = parent
@@ -13,9 +28,9 @@ export function registerAccountWithdraw(parent: Command, runtime: Runtime): void
     const market = await context.requireWallet("consumer");
     const token = await market.token();
     const { free } = await market.account(market.address);
-    const amount =
-      text === "all" && free > 0n ? free : (await readAmount(market, text === "all" ? "0" : text)).amount;
+    const amount = text === "all" ? free : (await readAmount(market, text)).amount;
     const target = to === undefined ? market.address : readAddress(to, "--to");
+    requireFree(market.address, free, amount, token);
     context.progress.step(`withdrawing ${formatAmount(amount, token)}`);
     const sent = await market.withdraw(amount, target);
     context.progress.clear();

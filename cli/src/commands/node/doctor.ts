@@ -2,11 +2,12 @@ import type { DoctorReport } from "@dekuper/oracle";
 import { DekuperError } from "@dekuper/protocol";
 import type { Command } from "commander";
 import type { CommandContext } from "../../context.ts";
+import { quoted } from "../../invocation.ts";
 import { exitCodes } from "../../output/errors.ts";
 import { plural } from "../../output/format.ts";
 import { padEnd, widthOf } from "../../output/table.ts";
 import type { Terminal } from "../../output/terminal.ts";
-import { type ProbedCluster, probeCluster } from "../../provider-tools.ts";
+import { helperImageOf, type ProbedCluster, probeCluster } from "../../provider-tools.ts";
 import { type Answer, handle, type Runtime } from "../../run.ts";
 
 interface DoctorFlags {
@@ -31,7 +32,7 @@ export function registerNodeDoctor(parent: Command, runtime: Runtime): void {
     return {
       json: { ok: isHealthy, ...report },
       exitCode: isHealthy ? 0 : exitCodes.failed,
-      print: (out) => printReport(out, report, flags.config),
+      print: (out) => printReport(out, report, nextStep(flags)),
     };
   });
 }
@@ -47,20 +48,11 @@ async function clusterOf(context: CommandContext, flags: DoctorFlags): Promise<P
       hint: "Give --kubeconfig FILE, or the node's --config FILE.",
     });
   }
-  return { kubeconfig: flags.kubeconfig, helperImage: flags.helperImage ?? (await networkImage(context)) };
-}
-
-/** The small image that the network knows. */
-async function networkImage(context: CommandContext): Promise<string> {
-  const found = (await context.network().catch(() => undefined))?.images.busybox;
-  if (found !== undefined) return found;
-  throw new DekuperError("USAGE", "No image to probe with is named.", {
-    hint: "Give --helper-image host/name@sha256:…, a busybox that the cluster can pull.",
-  });
+  return { kubeconfig: flags.kubeconfig, helperImage: await helperImageOf(context, flags.helperImage) };
 }
 
 /** A line a check, what to do under those that failed, and what the node may claim. */
-export function printReport(out: Terminal, { checks, isolation }: DoctorReport, config?: string): void {
+export function printReport(out: Terminal, { checks, isolation }: DoctorReport, next: string): void {
   const width = Math.max(0, ...checks.map(({ check }) => widthOf(check)));
   for (const { check, ok, detail, hint } of checks) {
     const mark = ok ? out.paint("green", "✓") : out.paint("red", "✗");
@@ -71,6 +63,15 @@ export function printReport(out: Terminal, { checks, isolation }: DoctorReport, 
   out.line();
   out.line(`The node may claim ${out.bold(isolation)} isolation.`);
   if (failed > 0) out.line(out.paint("red", `${plural(failed, "check")} failed.`));
-  else if (config === undefined) out.next("dekuper node init");
-  else out.next(`dekuper node register --config ${config}`);
+  else out.next(next);
+}
+
+/** With the same cluster and image. */
+function nextStep({ config, kubeconfig, helperImage }: DoctorFlags): string {
+  if (config !== undefined) return `dekuper node register --config ${quoted(config)}`;
+  const options = [
+    kubeconfig === undefined ? "" : ` --kubeconfig ${quoted(kubeconfig)}`,
+    helperImage === undefined ? "" : ` --helper-image ${helperImage}`,
+  ];
+  return `dekuper node init${options.join("")}`;
 }

@@ -1,18 +1,21 @@
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { DekuperError } from "@dekuper/protocol";
 import type { Command } from "commander";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import type { CommandContext } from "../../context.ts";
+import { quoted } from "../../invocation.ts";
 import { askPassword } from "../../output/prompt.ts";
 import { printFields } from "../../output/table.ts";
+import { helperImageOf } from "../../provider-tools.ts";
 import { type Answer, handle, type Runtime } from "../../run.ts";
 
 interface InitFlags {
   readonly dir: string;
   readonly kubeconfig?: string;
-  readonly helperImage: string;
+  readonly helperImage?: string;
   readonly passwordFile?: string;
 }
 
@@ -20,9 +23,9 @@ export function registerNodeInit(parent: Command, runtime: Runtime): void {
   const command = parent
     .command("init")
     .description("make an operator key and a configuration with every setting explained")
-    .requiredOption(
+    .option(
       "--helper-image <reference>",
-      "a busybox by digest, host/name@sha256:…, that the cluster can pull",
+      "a busybox by digest, host/name@sha256:…, that the cluster can pull (default: the network's)",
     )
     .option("--dir <folder>", "where to", "dekuper-node")
     .option("--kubeconfig <file>", "of the cluster (default: the pod's own service account)");
@@ -32,30 +35,24 @@ export function registerNodeInit(parent: Command, runtime: Runtime): void {
       import("../../config-text.ts"),
     ]);
     const network = await context.network();
+    const helperImage = await helperImageOf(context, flags.helperImage);
     const dir = resolve(flags.dir);
-    await mkdir(dir, { recursive: true, mode: 0o700 });
     const files = { keystore: join(dir, "operator.json"), config: join(dir, "oracle.yaml") };
+    refuseToOverwrite(Object.values(files));
+    await mkdir(dir, { recursive: true, mode: 0o700 });
     const { password, passwordFile } = await choosePassword(context, flags, dir);
     const key = generatePrivateKey();
     const { address } = privateKeyToAccount(key);
     context.progress.step("encrypting the operator's key");
     const keystore = await encryptKeystore(new Secret(key), new Secret(password));
-    await writeKeystore(files.keystore, keystore).catch((cause: NodeJS.ErrnoException) => {
-      if (cause.code !== "EEXIST") throw cause;
-      throw new DekuperError(
-        "PATH_INVALID",
-        `${files.keystore} exists already; a key is never overwritten.`,
-        {
-          hint: "Give another folder with --dir.",
-        },
-      );
-    });
+    await writeKeystore(files.keystore, keystore);
     const text = configText({
       network,
       stateDir: "state",
       keystore: "operator.json",
-      helperImage: flags.helperImage,
-      ...(passwordFile === undefined ? {} : { passwordFile }),
+      helperImage,
+      // Beside the configuration by name alone, so that the folder can be moved.
+      ...(passwordFile === undefined ? {} : { passwordFile: relativeTo(dir, passwordFile) }),
       ...(flags.kubeconfig === undefined ? {} : { kubeconfig: resolve(flags.kubeconfig) }),
     });
     await writeFile(files.config, text, { mode: 0o600 });
@@ -66,7 +63,7 @@ export function registerNodeInit(parent: Command, runtime: Runtime): void {
         printFields(out, [
           ["node", out.bold(address)],
           ["operator's key", files.keystore],
-          ["password", passwordFile ?? "yours"],
+          ["password", passwordFile ?? "the one you typed"],
           ["configuration", files.config],
         ]);
         out.line(
@@ -75,8 +72,8 @@ export function registerNodeInit(parent: Command, runtime: Runtime): void {
           ),
         );
         out.next(
-          `dekuper node doctor --config ${files.config}`,
-          `dekuper node register --config ${files.config} --cpu-rate "0.05 USDC" --multiaddr /dns4/HOST/tcp/4001 --key-file OWNER`,
+          `dekuper node doctor --config ${quoted(files.config)}`,
+          `dekuper node register --config ${quoted(files.config)} --cpu-rate 0.05 --multiaddr /dns4/HOST/tcp/4001`,
         );
       },
     };
@@ -107,8 +104,22 @@ async function choosePassword(
     return { password, passwordFile: undefined };
   }
   const password = randomBytes(32).toString("base64url");
-  await writeFile(join(dir, "password"), `${password}\n`, { mode: 0o600, flag: "wx" }).catch((cause) => {
-    throw new DekuperError("PATH_INVALID", `${join(dir, "password")} cannot be written.`, { cause });
+  const path = join(dir, "password");
+  refuseToOverwrite([path]);
+  await writeFile(path, `${password}\n`, { mode: 0o600, flag: "wx" });
+  return { password, passwordFile: path };
+}
+
+function relativeTo(dir: string, path: string): string {
+  return dirname(path) === dir ? basename(path) : path;
+}
+
+/** Keys and what belongs to them are written once. */
+function refuseToOverwrite(paths: readonly string[]): void {
+  const found = paths.find((path) => existsSync(path));
+  if (found === undefined) return;
+  throw new DekuperError("PATH_INVALID", `${found} exists already; a key is never overwritten.`, {
+    details: { path: found },
+    hint: "Give another folder with --dir.",
   });
-  return { password, passwordFile: "password" };
 }

@@ -55,7 +55,8 @@ export function registerNodeLifecycle(parent: Command, runtime: Runtime): void {
         print: (out) => {
           out.line(`${out.bold(address)} ${done}`);
           out.line(out.dim(`${sent.hash}  block ${sent.block}  gas ${formatCount(sent.gasUsed)}`));
-          if (name === "drain") out.next("dekuper node status", "dekuper node unstake all");
+          if (name === "drain")
+            out.next(`dekuper node status ${address}`, `dekuper node unstake all ${address}`);
         },
       };
     });

@@ -87,7 +87,7 @@ function registerUnstake(parent: Command, runtime: Runtime): void {
           `${formatAmount(amount, token)} are unbonding, released after ${out.bold(formatTime(after.releasableAt))}.`,
         );
         out.line(out.dim(`${sent.hash}  block ${sent.block}  gas ${formatCount(sent.gasUsed)}`));
-        out.next("dekuper node withdraw");
+        out.next(`dekuper node withdraw ${address}`);
       },
     };
   });
@@ -136,7 +136,7 @@ function registerWithdraw(parent: Command, runtime: Runtime): void {
         for (const sent of transactions) {
           out.line(out.dim(`${sent.hash}  block ${sent.block}  gas ${formatCount(sent.gasUsed)}`));
         }
-        if (released > 0n) out.next("dekuper account withdraw all --as provider1");
+        if (released > 0n) out.next(`dekuper account withdraw all${context.asRole("provider1")}`);
       },
     };
   });

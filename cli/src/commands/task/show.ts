@@ -92,10 +92,10 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
     [
       { title: "TIME" },
       { title: "EVENT" },
+      { title: "" },
       { title: "BLOCK", right: true },
       { title: "GAS", right: true },
       { title: "TRANSACTION" },
-      { title: "" },
     ],
     detail.timeline.map((event, index) => {
       // The gas is the transaction's: it stands once, at its first event.
@@ -103,10 +103,10 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
       return [
         formatTime(event.time),
         event.name,
+        describe(event, amount),
         String(event.block),
         first ? formatCount(event.gasUsed) : "",
         first ? event.hash : out.dim('  "'),
-        describe(event, amount),
       ];
     }),
   );
@@ -115,7 +115,9 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
     ["reserved", amount(money.reserved)],
     [
       "paid",
-      `${amount(money.gross)} for ${formatSeconds(Number(lease.billedSeconds))}, of which ${amount(money.fee)} are fee`,
+      lease.billedSeconds === 0n
+        ? amount(money.gross)
+        : `${amount(money.gross)} for ${formatSeconds(Number(lease.billedSeconds))}, of which ${amount(money.fee)} are fee`,
     ],
     ["returned", amount(money.released)],
   ]);
