@@ -48,6 +48,8 @@ export class Accepter {
   private readonly deps: AccepterDeps;
   private readonly busy = new Set<Hex>();
   private readonly told = new Map<Hex, string>();
+  /** Where the next round begins; undefined: from the oldest. */
+  private lookedAtUpTo: Hex | undefined;
 
   constructor(deps: AccepterDeps) {
     this.deps = deps;
@@ -57,7 +59,9 @@ export class Accepter {
   async consider(state: NodeState, signal: AbortSignal): Promise<void> {
     const { store, reader, node, nodes } = this.deps;
     const now = reader.lastReadable?.head.timestamp ?? 0;
-    const open = store.openTasks(now, BATCH).filter(({ leaseId }) => !this.busy.has(leaseId));
+    const batch = store.openTasks(now, BATCH, this.lookedAtUpTo);
+    this.lookedAtUpTo = batch.length < BATCH ? undefined : batch.at(-1)?.leaseId;
+    const open = batch.filter(({ leaseId }) => !this.busy.has(leaseId));
     if (open.length === 0) return;
     const [entry, hasStake] = await Promise.all([nodes.read(node), this.hasStake()]);
     const facts = this.acceptFacts(state, entry, hasStake);

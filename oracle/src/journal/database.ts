@@ -16,10 +16,17 @@ export class Database {
   constructor(stateDir: string) {
     mkdirSync(stateDir, { recursive: true, mode: 0o700 });
     this.db = new DatabaseSync(join(stateDir, "oracle.sqlite"));
-    this.db.exec(
-      "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;",
-    );
-    this.migrate();
+    try {
+      this.db.exec(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000;",
+      );
+      // Without it a REPLACE would slip past the triggers that keep attestations.
+      this.db.exec("PRAGMA recursive_triggers = ON;");
+      this.migrate();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
   }
 
   run(sql: string, ...values: SQLInputValue[]): number {

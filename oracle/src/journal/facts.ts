@@ -42,14 +42,12 @@ export class FactStore {
   }
 
   cursor(): StoredBlock | undefined {
-    return this.db.get("SELECT number, hash FROM blocks ORDER BY number DESC LIMIT 1") as
-      | StoredBlock
-      | undefined;
+    return this.newestBlocks(1)[0];
   }
 
   /** Newest first. */
   blocks(): StoredBlock[] {
-    return this.db.all("SELECT number, hash FROM blocks ORDER BY number DESC") as unknown as StoredBlock[];
+    return this.newestBlocks(-1);
   }
 
   record(facts: readonly ChainFact[], cursor: StoredBlock): void {
@@ -69,15 +67,21 @@ export class FactStore {
     });
   }
 
-  /** Orders that nobody has taken and that may still be taken at `now` (chain time). */
-  openTasks(now: number, limit: number): OpenTask[] {
+  /**
+   * Orders that nobody has taken and that may still be taken at `now` (chain time), oldest first. `after` goes on behind a
+   * lease, so that orders that fit nobody never hide the ones behind them.
+   */
+  openTasks(now: number, limit: number, after?: Hex): OpenTask[] {
     return this.db
       .all(
         `SELECT task_id, lease_id, consumer, order_json FROM tasks
          WHERE open_until >= ? AND NOT EXISTS (
            SELECT 1 FROM lease_events WHERE lease_events.lease_id = tasks.lease_id)
+         AND (? IS NULL OR (block, lease_id) > (SELECT block, lease_id FROM tasks WHERE lease_id = ?))
          ORDER BY block, lease_id LIMIT ?`,
         now,
+        after ?? null,
+        after ?? null,
         limit,
       )
       .map((row) => ({
@@ -118,6 +122,12 @@ export class FactStore {
 
   setMeta(key: string, value: string): void {
     this.db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", key, value);
+  }
+
+  private newestBlocks(limit: number): StoredBlock[] {
+    return this.db
+      .all("SELECT number, hash FROM blocks ORDER BY number DESC LIMIT ?", limit)
+      .map(({ number, hash }) => ({ number: number as number, hash: hash as Hex }));
   }
 
   private insert(fact: ChainFact): void {

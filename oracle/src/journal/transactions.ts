@@ -115,15 +115,6 @@ export class TransactionJournal {
     return typeof row?.nonce === "number" ? row.nonce : undefined;
   }
 
-  /** How often a purpose was mined successfully. */
-  minedCount(purpose: string): number {
-    const row = this.db.get(
-      "SELECT count(*) AS count FROM transactions WHERE purpose = ? AND state = 'mined'",
-      purpose,
-    );
-    return row?.count as number;
-  }
-
   /** What one budget has cost since then, wei; a pending transaction counts with its most. */
   spentSince(budget: GasBudget, since: number): bigint {
     let total = 0n;
