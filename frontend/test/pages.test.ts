@@ -1,12 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
-import { connectBurner, launchBrowser, scrollsSideways, seriousViolations } from "./browser.ts";
+import { connectBurner, launchBrowser } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
 import { injectedWallet } from "./injected-wallet.ts";
 import { type LocalMarket, startLocalMarket } from "./local-market.ts";
 
-const PATHS = ["/", "/submit", "/tasks", "/account"];
 const UNKNOWN_TASK = `/tasks/0x${"ab".repeat(32)}`;
 
 describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () => {
@@ -131,22 +130,6 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
   it("cannot choose a template whose image the network lacks", async () => {
     assert.equal(await page.getByRole("radio", { name: /PyTorch/ }).isDisabled(), true);
   });
-
-  for (const scheme of ["light", "dark"] as const) {
-    it(`has no serious accessibility violation in ${scheme}, and no sideways scroll on a phone`, async () => {
-      await page.emulateMedia({ colorScheme: scheme, reducedMotion: "reduce" });
-      for (const path of [...PATHS, UNKNOWN_TASK]) {
-        for (const width of [1280, 390]) {
-          await page.setViewportSize({ width, height: 844 });
-          await page.goto(`${dapp.url}${path}`);
-          await page.getByRole("heading", { level: 1 }).waitFor();
-          await page.waitForTimeout(400);
-          assert.equal(await scrollsSideways(page), false, `${path} scrolls sideways at ${width} px`);
-          assert.deepEqual(await seriousViolations(page), [], `${path} at ${width} px in ${scheme}`);
-        }
-      }
-    });
-  }
 
   it("follows the toggle rather than the system once it is used", async () => {
     await page.emulateMedia({ colorScheme: "light" });

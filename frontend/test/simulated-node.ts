@@ -1,35 +1,56 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createMarket, marketDirectory, walletClientOf } from "@dekuper/client";
 import {
-  ChunkTree,
+  createMarket,
+  marketDirectory,
+  type NodeProfile,
+  type TaskFacts,
+  walletClientOf,
+} from "@dekuper/client";
+import {
   decodeSpec,
-  encodeManifest,
   HEARTBEAT_INTERVAL_MS,
   MAX_SPEC_BYTES,
   type OutputAttestation,
+  outcomes,
   outputAttestationTypes,
-  outputDigest,
-  saltedDigest,
-  type TaskSpec,
   taskDomain,
   taskRegistryAbi,
 } from "@dekuper/protocol";
-import { Encrypter } from "age-encryption";
-import { type Hex, parseEther, sha256, stringToBytes } from "viem";
+import { type Address, type Hex, parseEther } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { tar } from "../../client/test/delivery-builder.ts";
 import { createBlobStore } from "../../oracle/src/peer/blob-store.ts";
 import { createLogStore } from "../../oracle/src/peer/log-store.ts";
 import { createPeerNode } from "../../oracle/src/peer/peer-node.ts";
 import type { LocalMarket } from "./local-market.ts";
+import { freePort } from "./processes.ts";
+import { deliveryOf, runSpec } from "./simulated-run.ts";
 
-const LINES = ["Started", "step 1", "step 2", "step 3"];
-const METRICS = '{"steps":3,"accuracy":0.98}\n';
+const POLL_MS = 300;
+/** An estimate of one block may be too little in the next: seconds that are zero now are not then. */
+const CALL_GAS = 1_000_000n;
+const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 
-/** A node with the oracle's real peer and stores, whose cluster is this function: it accepts what comes and "runs" it. */
-export async function startSimulatedNode(market: LocalMarket): Promise<{ stop(): Promise<void> }> {
+export interface SimulatedNode {
+  readonly address: Address;
+  /** The peer goes away without a word, as in a power cut, and comes back with the same key and port. */
+  goAway(): Promise<void>;
+  comeBack(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface SimulatedNodeOptions {
+  readonly profile?: Partial<NodeProfile>;
+  /** Whether it accepts tasks [true]. */
+  readonly accepts?: boolean;
+}
+
+/** A node with the oracle's real peer and stores, whose cluster is child processes: it takes every task of the burner account. */
+export async function startSimulatedNode(
+  market: LocalMarket,
+  { profile = {}, accepts = true }: SimulatedNodeOptions = {},
+): Promise<SimulatedNode> {
   const { network } = market;
   const { deployment } = network;
   const dir = await mkdtemp(join(tmpdir(), "dekuper-node-"));
@@ -42,100 +63,111 @@ export async function startSimulatedNode(market: LocalMarket): Promise<{ stop():
   const logStore = createLogStore({ dir: join(dir, "logs") });
   const consumer = privateKeyToAccount(network.burnerKey).address;
   const outputs = new Map<Hex, { leaseId: Hex; attempt: number }>();
-  const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined };
-  const peer = createPeerNode({
-    operatorPrivateKey: operatorKey,
-    listen: ["/ip4/127.0.0.1/tcp/0/ws"],
-    deployment,
-    directory,
-    blobStore,
-    logStore,
-    log: quiet,
-    readPolicy: {
-      consumerOf: () => consumer,
-      outputOwner: (root) => outputs.get(root),
-      verifySignature: ({ consumer: address, digest, signature }) =>
-        chain.publicClient.verifyHash({ address, hash: digest, signature }),
-    },
-  });
-  await peer.start();
-  await market.addNode({ region: "simulated", multiaddrs: peer.multiaddrs }, operatorKey);
-  await market.giveGas(operator.address, parseEther("10"));
-  directory.set(await chain.nodes());
-
-  const stopped = new AbortController();
-  let seq = 0;
-  const beat = setInterval(async () => {
-    const head = await chain.head().catch(() => undefined);
-    if (head === undefined) return;
-    await peer
-      .publishHeartbeat({
-        version: 1,
-        chainId: deployment.chainId,
-        registry: deployment.nodeRegistry,
-        node: operator.address,
-        instanceId: "0123456789abcdef0123456789abcdef",
-        seq: seq++,
-        blockNumber: Number(head.number),
-        blockHash: head.hash,
-        issuedAt: Date.now(),
-        freeGpus: 0,
-        leases: 0,
-      })
-      .catch(() => undefined);
-  }, HEARTBEAT_INTERVAL_MS);
-
-  const call = async (
-    functionName: "acceptTask" | "startLease" | "completeLease",
-    args: readonly unknown[],
-  ) => {
-    const hash = await wallet.writeContract({
-      address: deployment.taskRegistry,
-      abi: taskRegistryAbi,
-      functionName,
-      args: args as never,
-      chain: wallet.chain ?? null,
+  const port = await freePort();
+  const newPeer = () =>
+    createPeerNode({
+      operatorPrivateKey: operatorKey,
+      listen: [`/ip4/127.0.0.1/tcp/${port}/ws`],
+      deployment,
+      directory,
+      blobStore,
+      logStore,
+      log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
+      readPolicy: {
+        consumerOf: () => consumer,
+        outputOwner: (root) => outputs.get(root),
+        verifySignature: ({ consumer: address, digest, signature }) =>
+          chain.publicClient.verifyHash({ address, hash: digest, signature }),
+      },
     });
-    await chain.publicClient.waitForTransactionReceipt({ hash });
+  let peer = newPeer();
+  await peer.start();
+  await market.addNode({ region: "simulated", ...profile, multiaddrs: peer.multiaddrs }, operatorKey);
+  await market.giveGas(operator.address, parseEther("10"));
+
+  let seq = 0;
+  const publish = async () => {
+    const [head, nodes] = await Promise.all([chain.head(), chain.nodes()]);
+    directory.set(nodes);
+    await peer.publishHeartbeat({
+      version: 1,
+      chainId: deployment.chainId,
+      registry: deployment.nodeRegistry,
+      node: operator.address,
+      instanceId: "0123456789abcdef0123456789abcdef",
+      seq: seq++,
+      blockNumber: Number(head.number),
+      blockHash: head.hash,
+      issuedAt: Date.now(),
+      freeGpus: 0,
+      leases: 0,
+    });
+  };
+  // A beat that fails is missed, as a daemon's would be.
+  const beat = setInterval(() => void publish().catch(() => undefined), HEARTBEAT_INTERVAL_MS);
+
+  let sent: Promise<unknown> = Promise.resolve();
+  /** One transaction at a time: they share the operator's nonce. */
+  const call = (functionName: "acceptTask" | "startLease" | "completeLease", args: readonly unknown[]) => {
+    const next = sent.then(async () => {
+      const hash = await wallet.writeContract({
+        address: deployment.taskRegistry,
+        abi: taskRegistryAbi,
+        functionName,
+        args: args as never,
+        chain: wallet.chain ?? null,
+        gas: CALL_GAS,
+      });
+      const { status } = await chain.publicClient.waitForTransactionReceipt({ hash });
+      if (status === "reverted") throw new Error(`${functionName} reverted`);
+    });
+    sent = next.catch(() => undefined);
+    return next;
   };
 
-  async function run(taskId: Hex): Promise<void> {
-    const { task, lease } = await chain.task(taskId);
-    const { leaseId } = lease;
-    const bytes = await blobStore.readAll({ kind: "spec", digest: task.specDigest }, MAX_SPEC_BYTES);
-    const spec = decodeSpec(bytes, task.specDigest);
+  async function run(task: TaskFacts, leaseId: Hex): Promise<void> {
+    const { taskId, specDigest } = task;
+    const spec = decodeSpec(
+      await blobStore.readAll({ kind: "spec", digest: specDigest }, MAX_SPEC_BYTES),
+      specDigest,
+    );
     await call("acceptTask", [taskId]);
     await call("startLease", [leaseId, 1]);
-    const log: Uint8Array[] = [];
-    for (const line of LINES) {
-      log.push(stringToBytes(`${line}\n`));
-      await logStore.append(leaseId, 1, stringToBytes(`${line}\n`));
-      await new Promise((resolve) => setTimeout(resolve, 700));
-    }
+    const started = (await chain.head()).timestamp;
+    const cancelled = new AbortController();
+    const look = async () => {
+      if (stopped.signal.aborted || (await chain.task(taskId)).lease.status === "Stopping") cancelled.abort();
+    };
+    const watch = setInterval(() => void look().catch(() => undefined), POLL_MS);
+    const end = await runSpec(spec, {
+      input: (digest) => blobStore.readAll({ kind: "input", digest }, MAX_INPUT_BYTES),
+      onLog: (bytes) => logStore.append(leaseId, 1, bytes),
+      cancelled: cancelled.signal,
+    }).finally(() => clearInterval(watch));
     await logStore.end(leaseId, 1);
-    const delivery = await deliver(spec, Buffer.concat(log));
+    const delivery = await deliveryOf(spec, end);
     outputs.set(delivery.root, { leaseId, attempt: 1 });
     const writer = await blobStore.create();
     await writer.write(delivery.ciphertext);
     await writer.commit({ kind: "output", digest: delivery.root });
-    const { timestamp } = await chain.head();
+    const ended = (await chain.head()).timestamp;
     const attestation: OutputAttestation = {
       taskId,
       leaseId,
       attempt: 1,
-      specDigest: task.specDigest,
+      specDigest,
       outputDigest: delivery.outputDigest,
       logDigest: delivery.logDigest,
       ciphertextRoot: delivery.root,
       ciphertextSize: BigInt(delivery.ciphertext.length),
       imageDigest: `0x${"1".repeat(64)}`,
-      outcome: 0,
-      exitCode: 0,
-      started: timestamp - 3n,
-      ended: timestamp,
-      cpuSeconds: 3n,
+      outcome: outcomes.indexOf(end.outcome),
+      exitCode: end.exitCode,
+      started,
+      ended,
+      cpuSeconds: ended - started,
       gpuSeconds: 0n,
-      retainUntil: timestamp + 86_400n,
+      retainUntil: ended + 8n * 86_400n,
     };
     await blobStore.retain({ kind: "output", digest: delivery.root }, Number(attestation.retainUntil));
     const signature = await operator.signTypedData({
@@ -147,47 +179,37 @@ export async function startSimulatedNode(market: LocalMarket): Promise<{ stop():
     await call("completeLease", [attestation, signature]);
   }
 
+  const stopped = new AbortController();
+  const running: Promise<void>[] = [];
+  const seen = new Set<Hex>();
   const working = (async () => {
-    const seen = new Set<Hex>();
-    while (!stopped.signal.aborted) {
-      for (const { task } of await chain.tasks(consumer)) {
-        if (seen.has(task.taskId)) continue;
+    while (accepts && !stopped.signal.aborted) {
+      for (const { task, lease } of await chain.tasks(consumer)) {
+        if (seen.has(task.taskId) || lease.status !== "Open") continue;
         seen.add(task.taskId);
-        await run(task.taskId);
+        running.push(
+          run(task, lease.leaseId).catch((error) => console.error("The simulated run failed.", error)),
+        );
       }
-      await new Promise((resolve) => setTimeout(resolve, 300));
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   })().catch((error: unknown) => console.error("The simulated node failed.", error));
 
   return {
+    address: operator.address,
+    goAway: () => peer.stop(),
+    comeBack: async () => {
+      peer = newPeer();
+      await peer.start();
+    },
     stop: async () => {
       stopped.abort();
       clearInterval(beat);
       await working;
+      await Promise.all(running);
       await peer.stop();
       blobStore.close();
       await rm(dir, { recursive: true, force: true });
     },
-  };
-}
-
-async function deliver(spec: TaskSpec, log: Uint8Array) {
-  const metrics = stringToBytes(METRICS);
-  const manifest = encodeManifest([{ path: "metrics.json", size: metrics.length, digest: sha256(metrics) }]);
-  const plaintext = tar([
-    { path: "manifest", bytes: manifest },
-    { path: "log", bytes: log },
-    { path: "output/metrics.json", bytes: metrics },
-  ]);
-  const encrypter = new Encrypter();
-  encrypter.addRecipient(spec.output.recipient);
-  const ciphertext = await encrypter.encrypt(plaintext);
-  const tree = new ChunkTree();
-  tree.update(ciphertext);
-  return {
-    ciphertext,
-    root: tree.root(),
-    outputDigest: outputDigest(spec.salt, manifest),
-    logDigest: saltedDigest(spec.salt, log),
   };
 }

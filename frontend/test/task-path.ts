@@ -1,18 +1,26 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { connectBurner, launchBrowser, scrollsSideways, seriousViolations } from "./browser.ts";
+import { connectBurner, launchBrowser, scrollsSideways, violations } from "./browser.ts";
 
 export interface TaskPathOptions {
   /** Where the dApp is served, with a network file that holds a burner key. */
   readonly url: string;
   /** Shell script of the batch template; the default prints three steps and writes metrics.json. */
   readonly script?: string | undefined;
+  /** Input files of the task, by name. */
+  readonly inputs?: readonly InputFile[] | undefined;
   /** Longest wait for each state of the task, milliseconds [180000]. */
   readonly timeoutMs?: number | undefined;
   /** Folder for pictures on the way; none without. */
   readonly screenshots?: string | undefined;
   readonly onStep?: ((step: string) => void) | undefined;
+}
+
+export interface InputFile {
+  readonly name: string;
+  readonly mimeType: string;
+  readonly buffer: Buffer;
 }
 
 export interface TaskPathResult {
@@ -54,22 +62,16 @@ export async function runTaskInBrowser(options: TaskPathOptions): Promise<TaskPa
     await page.getByText("Online", { exact: true }).first().waitFor();
     await picture("1-network");
     await connectBurner(page);
-    await fund(page, url);
+    await deposit(page, url, "100");
     await picture("2-account");
-    const taskId = await order(page, url, options.script, picture);
-    const status = page.locator("[data-status]");
+    const taskId = await orderTask(page, url, {
+      ...(options.script === undefined ? {} : { script: options.script }),
+      files: options.inputs ?? [],
+      onFilled: () => picture("3-order"),
+    });
     const states: string[] = [];
-    const reach = async (wanted: readonly string[]) => {
-      const end = Date.now() + timeoutMs;
-      while (Date.now() < end) {
-        const now = (await status.getAttribute("data-status")) ?? "";
-        if (now !== states.at(-1)) states.push(now);
-        if (wanted.includes(now)) return;
-        if (["Cancelled", "Failed", "Expired"].includes(now)) throw new Error(`the task ended ${now}`);
-        await page.waitForTimeout(200);
-      }
-      throw new Error(`the task is ${states.at(-1)}, awaited ${wanted.join(" or ")}`);
-    };
+    const onState = (state: string) => state !== states.at(-1) && states.push(state);
+    const reach = (wanted: readonly string[]) => reachState(page, wanted, { timeoutMs, onState });
     await reach(["Assigned", "Running", "Completed"]);
     await page.getByRole("button", { name: "Follow logs" }).click();
     await reach(["Completed"]);
@@ -86,9 +88,16 @@ export async function runTaskInBrowser(options: TaskPathOptions): Promise<TaskPa
     await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
     await page.setViewportSize({ width: 390, height: 844 });
     await picture("7-phone");
-    const violations = await seriousViolations(page);
-    const sideways = await scrollsSideways(page);
-    return { taskId, states, log, files, timeline, violations, scrollsSideways: sideways, pageErrors };
+    return {
+      taskId,
+      states,
+      log,
+      files,
+      timeline,
+      violations: await violations(page),
+      scrollsSideways: await scrollsSideways(page),
+      pageErrors,
+    };
   } catch (error) {
     const shown = await page
       .locator("main")
@@ -103,26 +112,35 @@ export async function runTaskInBrowser(options: TaskPathOptions): Promise<TaskPa
   }
 }
 
-async function fund(page: Page, url: string): Promise<void> {
+/** Takes demo tokens and deposits some of them. */
+export async function deposit(page: Page, url: string, amount: string): Promise<void> {
   await page.goto(`${url}/account`);
   await page.getByRole("button", { name: /^Get 1,000/ }).click();
   await page.getByText(/^In your wallet: [1-9]/).waitFor();
-  await page.getByLabel("Amount to deposit").fill("100");
+  await page.getByLabel("Amount to deposit").fill(amount);
   await page.getByRole("button", { name: "Deposit", exact: true }).click();
   await page.getByText("Deposited. Gas used:").waitFor();
 }
 
-async function order(
+/** Fills in the batch template and creates the task; resolves with its id on its page. Throws what the page says instead. */
+export async function orderTask(
   page: Page,
   url: string,
-  script: string | undefined,
-  picture: (name: string) => Promise<void>,
+  task: {
+    name?: string;
+    script?: string;
+    files?: readonly InputFile[];
+    /** Called before the button is pressed. */
+    onFilled?: () => Promise<void>;
+  } = {},
 ): Promise<string> {
   await page.goto(`${url}/submit`);
-  if (script !== undefined) await page.getByLabel("Script (sh)").fill(script);
+  if (task.name !== undefined) await page.getByLabel("Name").fill(task.name);
+  if (task.script !== undefined) await page.getByLabel("Script (sh)").fill(task.script);
+  if (task.files !== undefined) await page.getByLabel("Input files").setInputFiles([...task.files]);
   await page.getByText("Fits", { exact: true }).first().waitFor();
   await page.getByRole("checkbox").check();
-  await picture("3-order");
+  await task.onFilled?.();
   await page.getByRole("button", { name: "Create task" }).click();
   const failure = page
     .locator("main")
@@ -135,6 +153,26 @@ async function order(
     }),
   ]);
   return page.url().split("/").at(-1) ?? "";
+}
+
+/** Waits on a task's page until it shows one of these states. */
+export async function reachState(
+  page: Page,
+  wanted: readonly string[],
+  options: { timeoutMs?: number; onState?: (state: string) => unknown } = {},
+): Promise<void> {
+  const { timeoutMs = 60_000, onState } = options;
+  const end = Date.now() + timeoutMs;
+  let shown = "";
+  while (Date.now() < end) {
+    const now = (await page.locator("[data-status]").getAttribute("data-status")) ?? "";
+    if (now !== shown) onState?.(now);
+    shown = now;
+    if (wanted.includes(now)) return;
+    if (["Cancelled", "Failed", "Expired"].includes(now)) throw new Error(`the task ended ${now}`);
+    await page.waitForTimeout(200);
+  }
+  throw new Error(`the task is ${shown}, awaited ${wanted.join(" or ")}`);
 }
 
 async function openOutput(page: Page): Promise<Map<string, Uint8Array>> {
