@@ -64,8 +64,12 @@ export async function* exec(
     } else if (data[0] === STDERR) {
       stderr = (stderr + payload.toString("utf8")).slice(-MAX_STDERR);
     } else if (data[0] === STATUS) {
-      status = JSON.parse(payload.toString("utf8")) as ApiStatus;
-      socket.close();
+      try {
+        status = JSON.parse(payload.toString("utf8")) as ApiStatus;
+        socket.close();
+      } catch (error) {
+        fail(error);
+      }
     }
     wake();
   });
@@ -77,6 +81,7 @@ export async function* exec(
   const pings = keepAlive(socket, fail);
   signal.addEventListener("abort", abort, { once: true });
   if (options.stdin !== undefined) void send(socket, options.stdin).catch(fail);
+  socket.resume();
   try {
     for (;;) {
       const next = received.shift();
@@ -152,6 +157,8 @@ async function connect(
     });
   });
   refused.catch(() => undefined);
+  // Frames may come in one piece with the handshake: they wait until somebody listens.
+  socket.once("open", () => socket.pause());
   try {
     await Promise.race([once(socket, "open", { signal }), refused]);
     return socket;
