@@ -1,6 +1,6 @@
 import { DekuperError, type Deployment } from "@dekuper/protocol";
-import type { PublicClient } from "viem";
-import { blockOf, type ChainReader, isAnswer } from "./reader.ts";
+import { BlockNotFoundError, type PublicClient } from "viem";
+import type { ChainReader } from "./reader.ts";
 
 /** Chain ids of dev chains: their heads move only when asked to, and 3 blocks count as final. */
 export const LOCAL_CHAIN_IDS: ReadonlySet<number> = new Set([31337, 1337]);
@@ -43,20 +43,25 @@ async function checkRpc(url: string, client: PublicClient, deployment: Deploymen
   }
 }
 
-/** The deployment block's hash names the chain's history: another one there is another chain. */
+/**
+ * The deployment block's hash names the chain's history: another one there is another chain. None there is one on a dev chain
+ * that was started anew; elsewhere the RPC only has not got so far (`RPC_UNAVAILABLE`).
+ */
 export async function checkDeploymentBlock(client: PublicClient, deployment: Deployment): Promise<void> {
-  const { deploymentBlock, deploymentBlockHash } = deployment;
-  let hash: string | undefined;
-  try {
-    hash = (await blockOf(client, { blockNumber: BigInt(deploymentBlock) })).hash;
-  } catch (error) {
-    if (!isAnswer(error)) throw error;
-  }
-  if (hash !== deploymentBlockHash)
+  const { chainId, deploymentBlock, deploymentBlockHash } = deployment;
+  const block = await client.getBlock({ blockNumber: BigInt(deploymentBlock) }).catch((error: unknown) => {
+    if (error instanceof BlockNotFoundError) return undefined;
+    throw error;
+  });
+  if (block === undefined && !LOCAL_CHAIN_IDS.has(chainId))
+    throw new DekuperError("RPC_UNAVAILABLE", `The RPC has no block ${deploymentBlock} yet.`, {
+      details: { block: deploymentBlock },
+    });
+  if (block?.hash !== deploymentBlockHash)
     throw new DekuperError(
       "CHAIN_CHANGED",
-      `Block ${deploymentBlock} has ${hash === undefined ? "vanished" : "another hash"}: this is not the chain of the deployment.`,
-      { details: { block: deploymentBlock, got: hash, expected: deploymentBlockHash } },
+      `Block ${deploymentBlock} has ${block === undefined ? "vanished" : "another hash"}: this is not the chain of the deployment.`,
+      { details: { block: deploymentBlock, got: block?.hash, expected: deploymentBlockHash } },
     );
 }
 

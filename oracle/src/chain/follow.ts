@@ -2,7 +2,7 @@ import { type Deployment, nodeRegistryAbi, taskRegistryAbi } from "@dekuper/prot
 import { getAddress, type Log, parseEventLogs } from "viem";
 import type { ChainFact, FactStore, StoredBlock } from "../journal/facts.ts";
 import { checkDeploymentBlock } from "./checks.ts";
-import { blockOf, type ChainReader, isAnswer } from "./reader.ts";
+import { blockOf, type ChainReader } from "./reader.ts";
 
 /** What the follower found: facts up to a block, or that the chain took back everything above one. */
 export type FollowItem =
@@ -39,7 +39,9 @@ export async function* followLogs(options: FollowOptions): AsyncGenerator<Follow
   }
   let from = (store.cursor()?.number ?? deployment.deploymentBlock - 1) + 1;
   while (from <= head && !signal.aborted) {
-    const to = Math.min(head, from + range - 1);
+    // Stopping at the final block leaves one in the store that no reorg takes back.
+    const limit = from <= view.final.number ? view.final.number : head;
+    const to = Math.min(limit, from + range - 1);
     const item = await readRange(options, from, to);
     yield item;
     from = to + 1;
@@ -49,14 +51,8 @@ export async function* followLogs(options: FollowOptions): AsyncGenerator<Follow
 /** The newest stored block that is still on the chain, or the one before the deployment. */
 async function commonBlock({ reader, store, deployment }: FollowOptions): Promise<number> {
   for (const stored of store.blocks()) {
-    const hash = await reader.read(async (client) => {
-      try {
-        return (await blockOf(client, { blockNumber: BigInt(stored.number) })).hash;
-      } catch (error) {
-        if (isAnswer(error)) return undefined;
-        throw error;
-      }
-    });
+    // Below the head there is a block; an RPC that finds none does not know, which is no sign of a reorg.
+    const { hash } = await reader.read((client) => blockOf(client, { blockNumber: BigInt(stored.number) }));
     if (hash === stored.hash) return stored.number;
   }
   await reader.read((client) => checkDeploymentBlock(client, deployment));

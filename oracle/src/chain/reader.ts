@@ -1,5 +1,12 @@
-import { DekuperError, type Deployment } from "@dekuper/protocol";
-import { createPublicClient, http, type PublicClient } from "viem";
+import { DekuperError, type Deployment, isDekuperError } from "@dekuper/protocol";
+import {
+  ContractFunctionRevertedError,
+  createPublicClient,
+  http,
+  isHex,
+  type PublicClient,
+  RpcRequestError,
+} from "viem";
 import type { Clock } from "./clock.ts";
 import { type BlockRef, type ChainView, FALLBACK_FINALITY_DEPTH, type Finality } from "./view.ts";
 
@@ -33,7 +40,8 @@ export class ChainReader {
   private answers: readonly Answer[] = [];
   private current: ChainView = { evidence: "unreadable", reason: "not-read-yet" };
   private last: Extract<ChainView, { evidence: "readable" }> | undefined;
-  private noFinalizedTag = false;
+  /** RPCs that have shown a `finalized` block: from them nothing less is taken any more. */
+  private readonly servesFinalized = new Set<string>();
 
   constructor(options: ChainReaderOptions) {
     this.options = options;
@@ -71,14 +79,15 @@ export class ChainReader {
       .map((result) => result.value)
       .sort((a, b) => b.head.number - a.head.number);
     const best = this.answers[0];
+    const final = best && (await this.agreedFinal());
     if (best === undefined) this.current = { evidence: "unreadable", reason: "no-rpc-answers" };
-    else if (!(await this.agree())) this.current = { evidence: "unreadable", reason: "rpcs-disagree" };
+    else if (final === undefined) this.current = { evidence: "unreadable", reason: "rpcs-disagree" };
     else {
       const sameHead = this.last?.head.hash === best.head.hash;
       this.current = {
         evidence: "readable",
         head: best.head,
-        final: best.final,
+        final,
         confirmed: Math.max(0, best.head.number - (this.options.minConfirmations - 1)),
         headSeenAt: sameHead && this.last !== undefined ? this.last.headSeenAt : this.options.clock.now(),
       };
@@ -87,18 +96,24 @@ export class ChainReader {
     return this.current;
   }
 
-  /** Asks the best RPC, then the others. `RPC_UNAVAILABLE` when none answers; a contract's revert is an answer. */
+  /**
+   * Asks the best RPC, then the others. `RPC_UNAVAILABLE` when none answers; a contract's revert is an answer. What `work`
+   * itself concludes (`NOT_FOUND`, `CHAIN_CHANGED`) stands when no other RPC says better.
+   */
   async read<T>(work: (client: PublicClient) => Promise<T>): Promise<T> {
     const order = this.answers.length > 0 ? this.healthy : this.rpcs;
     let cause: unknown;
+    let conclusion: DekuperError | undefined;
     for (const rpc of order) {
       try {
         return await work(rpc.client);
       } catch (error) {
         if (isAnswer(error)) throw error;
+        if (isDekuperError(error) && !error.retryable) conclusion ??= error;
         cause = error;
       }
     }
+    if (conclusion !== undefined) throw conclusion;
     throw new DekuperError("RPC_UNAVAILABLE", `None of ${order.length} RPCs answers.`, { cause });
   }
 
@@ -125,12 +140,13 @@ export class ChainReader {
 
   private async finalBlock(rpc: Rpc, head: BlockRef): Promise<BlockRef> {
     const { finality } = this.options;
-    if (finality.kind === "tag" && !this.noFinalizedTag) {
+    if (finality.kind === "tag") {
       try {
-        return await blockOf(rpc.client, { blockTag: "finalized" });
+        const block = await blockOf(rpc.client, { blockTag: "finalized" });
+        this.servesFinalized.add(rpc.url);
+        return block;
       } catch (error) {
-        if (!isAnswer(error)) throw error;
-        this.noFinalizedTag = true;
+        if (this.servesFinalized.has(rpc.url) || !lacksTag(error)) throw error;
       }
     }
     const depth = finality.kind === "depth" ? finality.depth : FALLBACK_FINALITY_DEPTH;
@@ -138,21 +154,21 @@ export class ChainReader {
     return number === head.number ? head : blockOf(rpc.client, { blockNumber: BigInt(number) });
   }
 
-  /** RPCs may lag, but at the lowest of their final blocks they must have the same hash. */
-  private async agree(): Promise<boolean> {
-    if (this.answers.length < 2) return true;
-    const lowest = Math.min(...this.answers.map(({ final }) => final.number));
+  /** RPCs may lag, but at the lowest of their final blocks they must have the same hash: that block is final for all of them. */
+  private async agreedFinal(): Promise<BlockRef | undefined> {
+    const finals = this.answers.map(({ final }) => final);
+    const lowest = finals.reduce((a, b) => (b.number < a.number ? b : a));
     try {
       const hashes = await Promise.all(
         this.answers.map(async ({ rpc, final }) =>
-          final.number === lowest
+          final.number === lowest.number
             ? final.hash
-            : (await blockOf(rpc.client, { blockNumber: BigInt(lowest) })).hash,
+            : (await blockOf(rpc.client, { blockNumber: BigInt(lowest.number) })).hash,
         ),
       );
-      return new Set(hashes).size === 1;
+      return new Set(hashes).size === 1 ? lowest : undefined;
     } catch {
-      return false; // An RPC that cannot show a block that it calls final says nothing that can be relied on.
+      return undefined; // An RPC that cannot show a block below one that it calls final says nothing that can be relied on.
     }
   }
 }
@@ -173,24 +189,46 @@ export async function blockOf(
   };
 }
 
-const ANSWERS = new Set([
-  "ContractFunctionRevertedError",
-  "ContractFunctionZeroDataError",
-  "ExecutionRevertedError",
+/**
+ * Whether an error is the chain's answer, the same from every RPC, rather than one RPC's failure to give it. viem calls any
+ * internal error of an RPC a revert of the contract; only what the RPC itself calls one, or gives data with, is.
+ */
+export function isAnswer(error: unknown): boolean {
+  return causesOf(error).some(
+    (item) =>
+      item.name === "InsufficientFundsError" ||
+      item.name === "ExecutionRevertedError" ||
+      (item instanceof ContractFunctionRevertedError && hasRevertData(item.raw)) ||
+      (item instanceof RpcRequestError &&
+        (item.code === 3 || /revert/i.test(item.details) || hasRevertData(item.data))),
+  );
+}
+
+function hasRevertData(data: unknown): boolean {
+  if (typeof data === "object" && data !== null && "data" in data) return hasRevertData(data.data);
+  return isHex(data) && data.length > 2;
+}
+
+const LACKS_TAG = new Set([
+  "BlockNotFoundError",
   "InvalidParamsRpcError",
   "InvalidInputRpcError",
+  "ResourceNotFoundRpcError",
   "MethodNotFoundRpcError",
   "MethodNotSupportedRpcError",
-  "BlockNotFoundError",
-  "InsufficientFundsError",
 ]);
+/** Geth's code for a tag that it has no block for (execution-apis, engine/common). */
+const UNKNOWN_BLOCK = -39001;
 
-/** Whether an error is the chain's answer rather than a failure to reach it. */
-export function isAnswer(error: unknown): boolean {
-  let current: unknown = error;
-  for (let depth = 0; depth < 10 && current instanceof Error; depth++) {
-    if (ANSWERS.has(current.name)) return true;
-    current = current.cause;
-  }
-  return false;
+/** The RPC has answered, and has no block of that tag. */
+function lacksTag(error: unknown): boolean {
+  return causesOf(error).some(
+    (item) => LACKS_TAG.has(item.name) || (item instanceof RpcRequestError && item.code === UNKNOWN_BLOCK),
+  );
+}
+
+function causesOf(error: unknown): Error[] {
+  const causes: Error[] = [];
+  for (let item = error; item instanceof Error && causes.length < 10; item = item.cause) causes.push(item);
+  return causes;
 }

@@ -14,7 +14,8 @@ export class StandstillWatch {
   private readonly reader: ChainReader;
   private readonly clock: Clock;
   private readonly chainId: number;
-  private asked = false;
+  /** When the chain was asked to mine, Unix milliseconds. */
+  private askedAt: number | undefined;
 
   constructor(reader: ChainReader, chainId: number, clock: Clock) {
     this.reader = reader;
@@ -27,15 +28,19 @@ export class StandstillWatch {
     const { view } = this.reader;
     if (view.evidence === "unreadable") return undefined;
     const isLocal = LOCAL_CHAIN_IDS.has(this.chainId);
-    const stood = this.clock.now() - view.headSeenAt;
-    if (stood < (isLocal ? STANDSTILL_MS.local : STANDSTILL_MS.other)) {
-      this.asked = false;
+    const limit = isLocal ? STANDSTILL_MS.local : STANDSTILL_MS.other;
+    const now = this.clock.now();
+    const stood = now - view.headSeenAt;
+    if (stood < limit) {
+      this.askedAt = undefined;
       return undefined;
     }
-    if (isLocal && !this.asked) {
-      this.asked = true;
+    if (isLocal && this.askedAt === undefined) {
+      this.askedAt = now;
       if (await this.askForMining()) return undefined;
+      this.askedAt = Number.NEGATIVE_INFINITY; // Not served: asking again would change nothing.
     }
+    if (this.askedAt !== undefined && now - this.askedAt < limit) return undefined;
     return new DekuperError(
       "CHAIN_STANDS_STILL",
       `The chain's head has been block ${view.head.number} for ${Math.round(stood / 1000)} s.`,

@@ -115,6 +115,10 @@ export class TransactionQueue {
     const joined = journal.pending().find((transaction) => transaction.purpose === purpose);
     if (joined !== undefined) return joined.id;
     if (this.frozen !== undefined) throw this.frozen;
+    if (reader.view.evidence === "unreadable")
+      throw new DekuperError("RPC_UNAVAILABLE", `The chain cannot be read, so ${call.name} is not sent.`, {
+        details: { reason: reader.view.reason },
+      });
     const until = this.backoff.waitingUntil(purpose, clock.now());
     if (until !== undefined)
       throw new DekuperError("TRANSACTION_REVERTED", `${call.name} was refused and waits for its next try.`, {
@@ -176,8 +180,7 @@ export class TransactionQueue {
     const { reader, account, journal, settings, clock } = this.options;
     const balance = await reader.read((client) => client.getBalance({ address: account.address }));
     const isCapped = budgetOf(call) === "capped";
-    const leases = isCapped ? this.options.liveLeases() + (call.name === "acceptTask" ? 1 : 0) : 0;
-    const reserve = BigInt(leases) * RESERVED_GAS_PER_LEASE * maxFee;
+    const reserve = isCapped ? this.reserve(call, maxFee) : 0n;
     if (balance < cost + reserve)
       throw new DekuperError("INSUFFICIENT_GAS", `${account.address} has too little coin for ${call.name}.`, {
         details: { address: account.address, balance, cost, reserve },
@@ -188,6 +191,15 @@ export class TransactionQueue {
       throw new DekuperError("GAS_CAP_REACHED", `${call.name} would exceed the day's gas budget.`, {
         details: { spent, cost, dailyCap: settings.dailyCap },
       });
+  }
+
+  /** What must be left: the ends of the live leases and of those being accepted, and what is sent but not yet paid. */
+  private reserve(call: Call, maxFee: bigint): bigint {
+    const pending = this.options.journal.pending();
+    const accepts = pending.filter(({ purpose }) => purpose.startsWith("acceptTask:")).length;
+    const leases = this.options.liveLeases() + accepts + (call.name === "acceptTask" ? 1 : 0);
+    const unpaid = pending.reduce((sum, { gas, sends }) => sum + gas * (sends.at(-1)?.maxFee ?? 0n), 0n);
+    return BigInt(leases) * RESERVED_GAS_PER_LEASE * maxFee + unpaid;
   }
 
   private async sign(from: {
@@ -261,7 +273,7 @@ export class TransactionQueue {
       return;
     }
     const newest = transaction.sends.at(-1);
-    if (newest === undefined) return;
+    if (newest === undefined || this.frozen !== undefined) return;
     const isMine = this.sentHere.has(transaction.id);
     if (isMine && clock.now() - newest.sentAt < settings.replaceAfterMs) return;
     this.sentHere.add(transaction.id);
@@ -271,7 +283,7 @@ export class TransactionQueue {
 
   private async replace(transaction: JournalledTransaction): Promise<void> {
     const before = transaction.sends.at(-1);
-    if (before === undefined || this.frozen !== undefined) return;
+    if (before === undefined) return;
     const { settings, journal } = this.options;
     const current = await this.currentFees().catch(() => undefined);
     const fees = current === undefined ? undefined : bumpedFees(before, current, settings.maxFeePerGas);

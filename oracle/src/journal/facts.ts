@@ -30,7 +30,7 @@ export type ChainFact = { readonly block: number; readonly logIndex: number } & 
   | { readonly kind: "node"; readonly node: Address }
 );
 
-/** Block hashes kept behind the cursor: a reorg deeper than this is another chain. */
+/** Block hashes kept behind the cursor, and the one below them: a reorg deeper than this has everything read again. */
 const KEPT_BLOCKS = 512;
 
 /** What the log follower has read, with its cursor: both change in one transaction. */
@@ -54,7 +54,10 @@ export class FactStore {
     this.db.transaction(() => {
       for (const fact of facts) this.insert(fact);
       this.db.run("INSERT OR REPLACE INTO blocks (number, hash) VALUES (?, ?)", cursor.number, cursor.hash);
-      this.db.run("DELETE FROM blocks WHERE number < ?", cursor.number - KEPT_BLOCKS);
+      this.db.run(
+        "DELETE FROM blocks WHERE number < (SELECT max(number) FROM blocks WHERE number <= ?)",
+        cursor.number - KEPT_BLOCKS,
+      );
     });
   }
 
