@@ -44,21 +44,22 @@ export async function followPods({
 }: PodPolicyOptions): Promise<void> {
   const inForce = new RulesetApplier(apply, onError);
   while (!signal.aborted) {
+    const endOfRound = AbortSignal.timeout(relistMs);
     try {
       const list = await api.call<PodList>(PODS, { signal });
       const pods = new Map(list.items.map((pod) => [pod.metadata.uid, pod]));
       inForce.want(pods);
-      const round = AbortSignal.any([signal, AbortSignal.timeout(relistMs)]);
+      const round = AbortSignal.any([signal, endOfRound]);
       await api.watch(watchPath(list.metadata.resourceVersion, relistMs), round, (event) => {
         record(pods, event as PodEvent);
         inForce.want(pods);
       });
     } catch (error) {
       if (signal.aborted) return;
-      if (!isEndOfRound(error)) {
-        onError(error);
-        await delay(500, undefined, { signal }).catch(() => undefined);
-      }
+      // A watch says in several ways that it was ended.
+      if (endOfRound.aborted) continue;
+      onError(error);
+      await delay(500, undefined, { signal }).catch(() => undefined);
     }
   }
 }
@@ -71,10 +72,6 @@ function record(pods: Map<string, PodObject>, { type, object }: PodEvent): void 
   if (type === "ERROR") throw new Error(`watch ended: ${JSON.stringify(object)}`);
   if (type === "DELETED") pods.delete(object.metadata.uid);
   else if (type !== "BOOKMARK") pods.set(object.metadata.uid, object);
-}
-
-function isEndOfRound(error: unknown): boolean {
-  return error instanceof Error && (error.name === "TimeoutError" || error.name === "AbortError");
 }
 
 function factsOf({ metadata, spec, status }: PodObject): PodFacts {

@@ -53,6 +53,15 @@ export interface PodStatus {
   };
 }
 
+export interface NodeStatus {
+  metadata: { name: string; labels: Record<string, string> };
+  status: { allocatable: Record<string, string>; conditions: { type: string; status: string }[] };
+}
+
+export function getNode(cluster: RunningCluster): Promise<NodeStatus> {
+  return getJson<NodeStatus>(cluster, "node", cluster.name);
+}
+
 export function getPod(cluster: RunningCluster, namespace: string, name: string): Promise<PodStatus> {
   return getJson<PodStatus>(cluster, "pod", "-n", namespace, name);
 }
@@ -88,12 +97,21 @@ export interface PodOptions {
   script: string;
   /** Limits of its one container. Default: a tenth of a CPU at most half, and 64 MiB. */
   limits?: Record<string, string>;
+  /** Of its writable `/tmp`. Default: what the pod may have of the disk. */
+  volumeSize?: string;
   /** Becomes `spec.schedulingGroup`. */
   podGroup?: string;
 }
 
 /** A pod as the oracle makes them: restricted, in a user namespace of its own, without an account's token. */
-export function podObject({ namespace, name, script, limits = {}, podGroup }: PodOptions): unknown {
+export function podObject({
+  namespace,
+  name,
+  script,
+  limits = {},
+  volumeSize,
+  podGroup,
+}: PodOptions): unknown {
   const gpus = limits["nvidia.com/gpu"];
   return {
     apiVersion: "v1",
@@ -108,7 +126,7 @@ export function podObject({ namespace, name, script, limits = {}, podGroup }: Po
       terminationGracePeriodSeconds: 1,
       ...(podGroup ? { schedulingGroup: { podGroupName: podGroup } } : {}),
       securityContext: { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: "RuntimeDefault" } },
-      volumes: [{ name: "tmp", emptyDir: {} }],
+      volumes: [{ name: "tmp", emptyDir: volumeSize ? { sizeLimit: volumeSize } : {} }],
       containers: [
         {
           name: "main",

@@ -4,6 +4,7 @@ import {
   apply,
   eventually,
   getJson,
+  getNode,
   kubectl,
   namespaceObject,
   type PodStatus,
@@ -14,19 +15,14 @@ import type { ClusterPair } from "./cluster-pair.ts";
 const NAMESPACE = "gpus";
 const ONE_GPU = { "nvidia.com/gpu": "1" };
 
-interface Node {
-  metadata: { labels: Record<string, string> };
-  status: { allocatable: Record<string, string> };
-}
-
 /** The node has no GPU; whoever schedules by them cannot tell. */
 export function describeGpus(pair: ClusterPair): void {
   describe("simulated GPUs", () => {
     before(() => apply(pair.second, namespaceObject(NAMESPACE)));
-    after(() => kubectl(pair.second, ["delete", "namespace", "--wait=false", NAMESPACE]));
+    after(() => kubectl(pair.second, ["delete", "pods", "-n", NAMESPACE, "--all"]));
 
     it("are advertised as NVIDIA's device plugin and feature discovery do", async () => {
-      const { metadata, status } = await getJson<Node>(pair.second, "node", pair.second.name);
+      const { metadata, status } = await getNode(pair.second);
       assert.equal(status.allocatable["nvidia.com/gpu"], "8");
       assert.equal(metadata.labels["nvidia.com/gpu.product"], "NVIDIA-H100-80GB-HBM3");
       assert.equal(metadata.labels["nvidia.com/gpu.memory"], "81559");

@@ -4,21 +4,10 @@ import { runCommand } from "../../src/command.ts";
 import type { RunningCluster } from "../../src/index.ts";
 import { clusterLayout } from "../../src/layout.ts";
 import { inNetworkNamespace } from "../../src/network.ts";
-import {
-  apply,
-  eventually,
-  execute,
-  getPod,
-  headlessService,
-  namespaceObject,
-  podObject,
-  waitForPods,
-} from "./cluster-fixture.ts";
+import { eventually, execute } from "./cluster-fixture.ts";
 import { addressesOf, type ClusterPair } from "./cluster-pair.ts";
 import { type Answer, HostListener, probe, sendPackets, type Target } from "./probe.ts";
-
-const PORT = 7000;
-const LISTENER = `exec nc -ll -p ${PORT} -e true`;
+import { startTenants, TENANT_PORT, tenantAt } from "./tenants.ts";
 
 /** One address of each range that has been forgotten before, given to the host's end of the first cluster's link. */
 const STAND_INS = [
@@ -27,29 +16,6 @@ const STAND_INS = [
   { what: "private range", host: "192.168.254.253" },
   { what: "carriers' range", host: "100.127.254.253" },
 ];
-
-const listener = (namespace: string, name: string): unknown =>
-  podObject({ namespace, name, script: LISTENER });
-
-async function ipOf(cluster: RunningCluster, namespace: string, name: string): Promise<string> {
-  return (await getPod(cluster, namespace, name)).status.podIP ?? "";
-}
-
-/** Pods that answer: two tenants in the first cluster, and in the second a namespace of the same name as the first's. */
-async function startListeners({ first, second }: ClusterPair): Promise<void> {
-  await apply(
-    first,
-    ...["tenant-a", "tenant-b"].flatMap((name) => [namespaceObject(name), headlessService(name)]),
-    ...["a-1", "a-2"].map((name) => listener("tenant-a", name)),
-    ...["b-1", "b-2"].map((name) => listener("tenant-b", name)),
-  );
-  await apply(second, namespaceObject("tenant-a"), listener("tenant-a", "c-1"));
-  await Promise.all([
-    waitForPods(first, "tenant-a"),
-    waitForPods(first, "tenant-b"),
-    waitForPods(second, "tenant-a"),
-  ]);
-}
 
 /**
  * Opens every way that the packet filter closes: the cluster gets a default route, the host one back to the pods and
@@ -110,7 +76,7 @@ export function describeIsolation(pair: ClusterPair): void {
     const host = new HostListener();
     let closeRoutes: (() => Promise<void>) | undefined;
     before(async () => {
-      await startListeners(pair);
+      await startTenants(pair);
       closeRoutes = await openRoutes(pair.first);
       await host.start();
     });
@@ -121,11 +87,6 @@ export function describeIsolation(pair: ClusterPair): void {
 
     const fromTenantA = (targets: Target[]): Promise<Record<string, Answer>> =>
       probe(pair.first, "tenant-a", "a-1", targets);
-    const tenant = async (cluster: RunningCluster, namespace: string, name: string): Promise<Target> => ({
-      what: `${namespace}/${name}`,
-      host: await ipOf(cluster, namespace, name),
-      port: PORT,
-    });
     /** The host's end of the first cluster's link, and the addresses of other ranges that it was given. */
     const linkTargets = (): Target[] => {
       const link = { what: "host's end", host: hostEnd(pair.first) };
@@ -134,7 +95,7 @@ export function describeIsolation(pair: ClusterPair): void {
 
     it("reaches the pods of its own namespace and the cluster's DNS", async () => {
       const dns = { what: "DNS", host: addressesOf(pair.first).node, port: 53 };
-      const targets = [await tenant(pair.first, "tenant-a", "a-2"), dns];
+      const targets = [await tenantAt(pair.first, "tenant-a", "a-2"), dns];
       // The filter learns of an address a moment after the kubelet tells it.
       await eventually("the way within a namespace", 10, async () => {
         return Object.values(await fromTenantA(targets)).every((answer) => answer === "open");
@@ -143,13 +104,13 @@ export function describeIsolation(pair: ClusterPair): void {
 
     it("reaches no pod of another namespace, nor is it reached from there", async () => {
       const strangers = [
-        await tenant(pair.first, "tenant-b", "b-1"),
-        await tenant(pair.first, "tenant-b", "b-2"),
+        await tenantAt(pair.first, "tenant-b", "b-1"),
+        await tenantAt(pair.first, "tenant-b", "b-2"),
       ];
       assert.deepEqual(answered(await fromTenantA(strangers)), []);
       const backwards = [
-        await tenant(pair.first, "tenant-a", "a-1"),
-        await tenant(pair.first, "tenant-a", "a-2"),
+        await tenantAt(pair.first, "tenant-a", "a-1"),
+        await tenantAt(pair.first, "tenant-a", "a-2"),
       ];
       assert.deepEqual(answered(await probe(pair.first, "tenant-b", "b-1", backwards)), []);
     });
@@ -171,11 +132,11 @@ export function describeIsolation(pair: ClusterPair): void {
         const text = await execute(pair.first, namespace, pod, "ip -6 addr show dev eth0");
         return text.match(/fe80::[0-9a-f:]+/)?.[0] ?? "";
       };
-      const own = { what: "itself", host: `${await linkLocal("tenant-a", "a-1")}%eth0`, port: PORT };
+      const own = { what: "itself", host: `${await linkLocal("tenant-a", "a-1")}%eth0`, port: TENANT_PORT };
       const others = [
-        { what: "own namespace", host: `${await linkLocal("tenant-a", "a-2")}%eth0`, port: PORT },
-        { what: "stranger", host: `${await linkLocal("tenant-b", "b-1")}%eth0`, port: PORT },
-        { what: "all nodes", host: "ff02::1%eth0", port: PORT },
+        { what: "own namespace", host: `${await linkLocal("tenant-a", "a-2")}%eth0`, port: TENANT_PORT },
+        { what: "stranger", host: `${await linkLocal("tenant-b", "b-1")}%eth0`, port: TENANT_PORT },
+        { what: "all nodes", host: "ff02::1%eth0", port: TENANT_PORT },
         { what: "metadata", host: "fd00:ec2::254", port: 80 },
       ];
       assert.deepEqual(Object.values(await fromTenantA([own])), ["open"]);
@@ -183,17 +144,17 @@ export function describeIsolation(pair: ClusterPair): void {
     });
 
     it("reaches nothing of another cluster, not even a namespace of the same name", async () => {
-      const stranger = await tenant(pair.second, "tenant-a", "c-1");
+      const stranger = await tenantAt(pair.second, "tenant-a", "c-1");
       const other = [stranger, ...controlPlane(pair.second, "other")];
       assert.deepEqual(answered(await fromTenantA(other)), []);
-      const first = [await tenant(pair.first, "tenant-a", "a-1"), ...controlPlane(pair.first, "first")];
+      const first = [await tenantAt(pair.first, "tenant-a", "a-1"), ...controlPlane(pair.first, "first")];
       assert.deepEqual(answered(await probe(pair.second, "tenant-a", "c-1", first)), []);
     });
 
     it("would reach all of them were it not for the filter", async () => {
       const { node } = addressesOf(pair.first);
       const targets = [
-        await tenant(pair.first, "tenant-b", "b-1"),
+        await tenantAt(pair.first, "tenant-b", "b-1"),
         { what: "API server", host: node, port: 6443 },
         { what: "kubelet", host: node, port: 10_250 },
         ...linkTargets(),
