@@ -1,0 +1,62 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { attestationOf, retainUntil } from "../../src/daemon/attestation.ts";
+import { outcomeOf } from "../../src/daemon/lease-actions.ts";
+import type { RunRecord } from "../../src/journal/attempts.ts";
+import { aRecord, hex, leaseId, run, sealed, terms } from "./builders.ts";
+
+/** An attestation by a chain whose time is the cluster's plus `offset`. */
+function attested(change: Partial<RunRecord> = {}, { now = 6_000, offset = 0 } = {}) {
+  const record = { ...aRecord(), run: { ...run, ...change }, sealed };
+  return attestationOf(record, terms, { now, toChainTime: (seconds) => seconds + offset });
+}
+
+describe("an end-of-run attestation", () => {
+  it("says what ran, for whom, when and with what result", () => {
+    const attestation = attested();
+    assert.equal(attestation.leaseId, leaseId);
+    assert.equal(attestation.attempt, 1);
+    assert.equal(attestation.ciphertextSize, 1_234n);
+    assert.equal(attestation.imageDigest, hex("ef"));
+    assert.equal(attestation.outcome, 0);
+    assert.equal(attestation.started, 5_000n);
+    assert.equal(attestation.ended, 5_060n);
+    assert.equal(attestation.cpuSeconds, 55n);
+    assert.equal(attestation.gpuSeconds, 120n, "two GPUs for a minute");
+  });
+
+  it("speaks in the chain's time, not in the cluster's", () => {
+    const { started, ended } = attested({}, { offset: 100 });
+    assert.deepEqual([started, ended], [5_100n, 5_160n]);
+  });
+
+  it("never ends in the chain's future, and never starts after it ended", () => {
+    const late = attested({}, { now: 5_030 });
+    assert.deepEqual([late.started, late.ended], [5_000n, 5_030n]);
+    const ahead = attested({}, { now: 4_000 });
+    assert.deepEqual([ahead.started, ahead.ended], [4_000n, 4_000n]);
+    const backwards = attested({ startedAt: 5_100, finishedAt: 5_060 });
+    assert.deepEqual([backwards.started, backwards.ended, backwards.gpuSeconds], [5_060n, 5_060n, 0n]);
+  });
+
+  it("counts no GPU second outside of its own times", () => {
+    assert.equal(attested({}, { now: 5_030 }).gpuSeconds, 60n);
+  });
+
+  it("keeps the delivery through every window and the retention that the order asks for", () => {
+    const until = retainUntil(terms, 6_000);
+    assert.ok(until >= 6_000 + terms.challengeWindow + terms.outageGrace + terms.minRetention);
+    assert.equal(attested().retainUntil, BigInt(until));
+  });
+});
+
+describe("how a run is said to have ended", () => {
+  it("is by the strongest fact: cancelled, then time, then memory, then the exit code", () => {
+    const all = { ...run, exitCode: 137, outOfMemory: true, timeLimit: true };
+    assert.equal(outcomeOf(all, true), "Cancelled");
+    assert.equal(outcomeOf(all, false), "TimeLimit");
+    assert.equal(outcomeOf({ ...all, timeLimit: false }, false), "OutOfMemory");
+    assert.equal(outcomeOf({ ...run, exitCode: 3 }, false), "NonZeroExit");
+    assert.equal(outcomeOf(run, false), "Success");
+  });
+});

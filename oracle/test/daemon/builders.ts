@@ -1,0 +1,115 @@
+import { encodeSpec, type Order, specDigest, type TaskSpec } from "@dekuper/protocol";
+import type { TaskTerms } from "../../src/chain/contracts.ts";
+import type { AttemptRecord, RunRecord } from "../../src/journal/attempts.ts";
+import type { SealedResult } from "../../src/result/result.ts";
+
+export const hex = (byte: string, bytes = 32) => `0x${byte.repeat(bytes)}` as const;
+export const leaseId = hex("22");
+export const node = "0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC" as const;
+export const deployment = {
+  chainId: 31337,
+  nodeRegistry: hex("a1", 20),
+  taskRegistry: hex("a2", 20),
+  paymentEscrow: hex("a3", 20),
+  token: hex("a4", 20),
+  deploymentBlock: 1,
+  deploymentBlockHash: hex("a5"),
+} as const;
+
+export function aSpec(change: Partial<TaskSpec> = {}): TaskSpec {
+  return {
+    version: 1,
+    salt: hex("5a"),
+    public: true,
+    name: "task",
+    image: `ghcr.io/org/image@sha256:${"ef".repeat(32)}`,
+    command: ["true"],
+    env: {},
+    resources: {
+      gpus: 2,
+      gpuModel: "",
+      vCpus: 2,
+      memoryMiB: 512,
+      storageMiB: 1024,
+      isolation: "container",
+      maxDuration: 7200,
+    },
+    inputs: [],
+    output: { maxBytes: 1000, recipient: `age1${"q".repeat(58)}` },
+    verification: "signed",
+    ...change,
+  };
+}
+
+/** The order that goes with a spec, before what a test changes in it. */
+export function orderOf(spec: TaskSpec, change: Partial<Order> = {}): Order {
+  const { gpus, gpuModel, vCpus, memoryMiB, storageMiB, maxDuration } = spec.resources;
+  return {
+    specDigest: specDigest(spec),
+    gpus,
+    gpuModel,
+    vCpus,
+    memoryMiB: BigInt(memoryMiB),
+    storageMiB: BigInt(storageMiB),
+    isolation: 0,
+    maxDuration,
+    ratePerHour: 1_000_000n,
+    startWindow: 120,
+    openUntil: 2_000_000_000n,
+    verification: 0,
+    ...change,
+  };
+}
+
+export const specName = (spec: TaskSpec) => ({ kind: "spec", digest: specDigest(spec) }) as const;
+export const specBytes = encodeSpec;
+
+export const terms: TaskTerms = {
+  consumer: hex("c0", 20),
+  createdAt: 1_000,
+  specDigest: hex("0d"),
+  maxDuration: 7200,
+  challengeWindow: 20,
+  completionGrace: 30,
+  outageGrace: 5,
+  drift: 60,
+  minCheckpointInterval: 1,
+  minRetention: 604_800,
+};
+
+export const run: RunRecord = {
+  exitCode: 0,
+  outOfMemory: false,
+  timeLimit: false,
+  imageDigest: hex("ef"),
+  startedAt: 5_000,
+  finishedAt: 5_060,
+  cpuSeconds: 55,
+};
+
+export const sealed: SealedResult = {
+  outcome: "Success",
+  exitCode: 0,
+  outputDigest: hex("01"),
+  logDigest: hex("02"),
+  ciphertextRoot: hex("03"),
+  ciphertextSize: 1_234,
+  skipped: [],
+};
+
+export function aRecord(change: Partial<AttemptRecord> = {}): AttemptRecord {
+  return {
+    leaseId,
+    attempt: 1,
+    taskId: hex("33"),
+    consumer: terms.consumer,
+    order: orderOf(aSpec()),
+    adopted: false,
+    steps: new Set(),
+    ...change,
+  };
+}
+
+export async function* streamOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,0 +1,192 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { DekuperError, type LeaseStatus, leaseStatuses } from "@dekuper/protocol";
+import type { ChainReader } from "../../src/chain/reader.ts";
+import type { AttemptObservation } from "../../src/cluster/driver.ts";
+import { clusterFacts, journalFacts, LeaseFactReader } from "../../src/daemon/lease-facts.ts";
+import { aRecord, deployment, hex, leaseId, node, run, sealed, terms } from "./builders.ts";
+
+interface AtBlock {
+  status: LeaseStatus;
+  node?: string;
+  attempt?: number;
+}
+
+/** A chain whose lease looks like this at each block; two RPCs that agree unless told otherwise. */
+class Chain {
+  head = 100;
+  confirmed = 99;
+  final = 97;
+  readable = true;
+  agreed = true;
+  failure: DekuperError | undefined;
+  at: (block: number) => AtBlock | undefined = () => ({ status: "Running" });
+
+  get view() {
+    const block = (number: number) => ({ number, hash: hex("0b"), timestamp: number * 10, baseFee: 0n });
+    return this.readable
+      ? { evidence: "readable", head: block(this.head), final: block(this.final), confirmed: this.confirmed }
+      : { evidence: "unreadable", reason: "rpcs-disagree" };
+  }
+
+  read<T>(work: (client: never) => Promise<T>): Promise<T> {
+    if (this.failure !== undefined) throw this.failure;
+    return work(this.client as never);
+  }
+
+  async readAgreed<T>(work: (client: never) => Promise<T>): Promise<T | undefined> {
+    return this.agreed ? work(this.client as never) : undefined;
+  }
+
+  private readonly client = {
+    readContract: async ({ functionName, blockNumber }: { functionName: string; blockNumber?: bigint }) => {
+      if (functionName === "getTask") return { ...terms, createdAt: BigInt(terms.createdAt), terms };
+      const found = this.at(Number(blockNumber)) ?? { status: "None" as const };
+      return {
+        taskId: hex("33"),
+        attempt: found.attempt ?? 1,
+        status: leaseStatuses.indexOf(found.status),
+        node: found.node ?? node,
+        acceptedAt: 10n,
+        startDeadline: 20n,
+        startedAt: 30n,
+        lastClaimAt: 40n,
+        lastStep: 2n,
+        stoppedAt: 0n,
+        endedAt: 0n,
+        challengeEndsAt: 0n,
+      };
+    },
+  };
+}
+
+const readerOf = (chain: Chain) => new LeaseFactReader(chain as unknown as ChainReader, deployment, node);
+async function factsOf(chain: Chain, record = aRecord()) {
+  const view = await readerOf(chain).read(record);
+  assert.ok(view !== undefined);
+  return view.facts;
+}
+const other = hex("77", 20);
+
+describe("a lease as the chain shows it", () => {
+  it("carries the lease's times and the terms that its task was created under", async () => {
+    const facts = await factsOf(new Chain());
+    assert.deepEqual(
+      [
+        facts.status,
+        facts.acceptedAt,
+        facts.startDeadline,
+        facts.startedAt,
+        facts.lastClaimAt,
+        facts.lastStep,
+      ],
+      ["Running", 10, 20, 30, 40, 2],
+    );
+    assert.deepEqual([facts.maxDuration, facts.completionGrace, facts.outageGrace], [7200, 30, 5]);
+    assert.deepEqual([facts.evidence, facts.isMine, facts.isFinallyOver], ["readable", true, false]);
+  });
+
+  it("is mine only with this node and this attempt", async () => {
+    const chain = new Chain();
+    chain.at = () => ({ status: "Running", node: other });
+    assert.equal((await factsOf(chain)).isMine, false);
+    chain.at = () => ({ status: "Running", attempt: 2 });
+    assert.equal((await factsOf(chain)).isMine, false);
+  });
+
+  it("is confirmed once it was mine minConfirmations ago", async () => {
+    const chain = new Chain();
+    chain.at = (block) => (block >= 100 ? { status: "Assigned" } : { status: "Open", node: hex("00", 20) });
+    assert.equal((await factsOf(chain)).isConfirmed, false);
+    chain.at = (block) => (block >= 100 ? { status: "Assigned" } : undefined);
+    assert.equal((await factsOf(chain)).isConfirmed, false, "it was not even there");
+    chain.at = (block) => (block >= 99 ? { status: "Assigned" } : { status: "Open" });
+    assert.equal((await factsOf(chain)).isConfirmed, true);
+    assert.equal((await factsOf(chain, aRecord({ steps: new Set(["ensured"]) }))).isConfirmed, true);
+  });
+
+  const over: LeaseStatus[] = ["Completed", "Settled", "Cancelled", "Failed", "Expired"];
+  it("is finally over only at a final block, and only when the RPCs agree", async () => {
+    for (const status of over) {
+      const chain = new Chain();
+      chain.at = (block) => ({ status: block > 97 ? status : "Running" });
+      assert.equal((await factsOf(chain)).isFinallyOver, false, `${status}, not final yet`);
+      chain.at = () => ({ status });
+      assert.equal((await factsOf(chain)).isFinallyOver, true, status);
+      chain.agreed = false;
+      assert.equal((await factsOf(chain)).isFinallyOver, false, `${status}, one RPC alone`);
+    }
+  });
+
+  it("is over for this node when another node has it for good", async () => {
+    const chain = new Chain();
+    chain.at = () => ({ status: "Running", node: other, attempt: 2 });
+    assert.equal((await factsOf(chain)).isFinallyOver, true);
+    chain.at = (block) => (block > 97 ? { status: "Running", node: other } : { status: "Open", node: other });
+    assert.equal((await factsOf(chain)).isFinallyOver, false, "a reorg may still give it to this node");
+  });
+
+  it("is the last that could be read, and marked so, while the chain cannot be read", async () => {
+    const chain = new Chain();
+    const reader = readerOf(chain);
+    await reader.read(aRecord());
+    chain.at = () => ({ status: "Expired" });
+    chain.readable = false;
+    const blind = (await reader.read(aRecord()))?.facts;
+    assert.deepEqual([blind?.evidence, blind?.status, blind?.isMine], ["unreadable", "Running", true]);
+    chain.readable = true;
+    for (const code of ["RPC_UNAVAILABLE", "NOT_FOUND"] as const) {
+      chain.failure = new DekuperError(code, "no answer");
+      assert.equal((await reader.read(aRecord()))?.facts.evidence, "unreadable", code);
+    }
+  });
+
+  it("is nothing where it was never readable, nor after it was forgotten", async () => {
+    const chain = new Chain();
+    chain.readable = false;
+    assert.equal(await readerOf(chain).read(aRecord()), undefined);
+    chain.readable = true;
+    const reader = readerOf(chain);
+    await reader.read(aRecord());
+    reader.forget(aRecord());
+    chain.readable = false;
+    assert.equal(await reader.read(aRecord()), undefined);
+  });
+});
+
+describe("what the planner is told besides", () => {
+  it("is each journalled step", () => {
+    const none = journalFacts(aRecord());
+    assert.ok(Object.values(none).every((fact) => fact === false));
+    const all = journalFacts(
+      aRecord({
+        steps: new Set(["pod_seen", "inputs_sent", "stop_asked", "released", "torn_down"]),
+        run,
+        sealed,
+        attestation: {} as never,
+        signature: "0x00",
+        ended: "Settled",
+      }),
+    );
+    assert.ok(Object.values(all).every((fact) => fact === true));
+  });
+
+  it("is where the pod stands, and for how long there has been none", () => {
+    const observation: AttemptObservation = {
+      chainId: 31337,
+      registry: deployment.taskRegistry,
+      leaseId,
+      attempt: 1,
+      namespace: "dkp",
+      stage: "exited",
+      createdAt: 1,
+      terminating: true,
+    };
+    assert.deepEqual(clusterFacts(observation, undefined, 50), {
+      isReachable: true,
+      missingFor: 0,
+      pod: { stage: "exited", isTerminating: true },
+    });
+    assert.deepEqual(clusterFacts(undefined, 20, 50), { isReachable: true, missingFor: 30, pod: undefined });
+  });
+});
