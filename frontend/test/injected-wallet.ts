@@ -1,4 +1,4 @@
-/** Runs in the page before it loads: a wallet on chain 1 that answers what connecting and switching ask. */
+/** Runs in the page before it loads: a wallet on chain 1 that connects and switches, and whose owner declines to sign. */
 export const injectedWallet = `(() => {
   let chainId = "0x1";
   const listeners = new Map();
@@ -15,6 +15,8 @@ export const injectedWallet = `(() => {
         return ["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"];
       if (method === "wallet_requestPermissions" || method === "wallet_revokePermissions") return [];
       if (method === "wallet_switchEthereumChain") { moveTo(params[0].chainId); return null; }
+      if (method === "eth_sendTransaction" || method === "eth_signTypedData_v4")
+        throw Object.assign(new Error("User rejected the request."), { code: 4001 });
       throw Object.assign(new Error(method + " is not served"), { code: 4200 });
     },
   };

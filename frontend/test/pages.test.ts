@@ -43,12 +43,16 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
       vCpus: 128,
       memoryMiB: 1_048_576n,
     });
-    await market.addNode({ region: "us-west", isolation: "container" });
+    await market.addNode({
+      region: "us-west",
+      isolation: "container",
+      multiaddrs: ["/ip4/203.0.113.7/tcp/4001"],
+    });
     await page.getByRole("heading", { name: "eu-north" }).waitFor();
     const card = page.getByRole("article").filter({ hasText: "eu-north" });
     assert.match(await card.innerText(), /8 of 8 GPUs free/);
     assert.match(await card.innerText(), /NVIDIA-H100-80GB-HBM3/);
-    assert.match(await card.innerText(), /2\.00 a GPU hour/);
+    assert.match(await card.innerText(), /GPU hour\s+2\.00 dUSD/);
     assert.match(
       await page.getByRole("article").filter({ hasText: "us-west" }).innerText(),
       /16 of 16 vCPUs free/,
@@ -57,6 +61,12 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
 
   it("calls no node online that sent no heartbeat", async () => {
     assert.equal(await page.getByText("Online", { exact: true }).count(), 0);
+  });
+
+  it("names the node that no browser can reach", async () => {
+    const reason = page.getByText("No WebSocket address: a browser cannot reach the node.");
+    assert.equal(await reason.count(), 1);
+    assert.equal(await page.getByRole("article").filter({ has: reason, hasText: "us-west" }).count(), 1);
   });
 
   it("shows empty pages that say what to do, without a wallet", async () => {
@@ -99,6 +109,20 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
     await page.getByText("Free: 200.00 dUSD").waitFor();
     const statement = page.getByRole("listitem").filter({ hasText: "Deposited" });
     assert.match(await statement.innerText(), /\+250\.50 dUSD/);
+  });
+
+  it("says that script, environment and inputs are public, and asks for consent", async () => {
+    await page.goto(`${dapp.url}/submit`);
+    await page.getByRole("checkbox", { name: "Script, environment and inputs are public" }).waitFor();
+    await page.getByText("Every registered node can read them, whether it runs the task or not.").waitFor();
+    await page.getByText("Scripts and inputs are public to all nodes.").waitFor();
+  });
+
+  it("asks for an image where the template brings none", async () => {
+    await page.getByRole("radio", { name: /Container/ }).check();
+    await page.getByRole("textbox", { name: "Image" }).waitFor();
+    await page.getByRole("button", { name: "Create task" }).click();
+    await page.getByText("Name an image by digest, or one that this network knows.").waitFor();
   });
 
   it("names each wrong field of a task and keeps the order back", async () => {
@@ -144,7 +168,7 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
     assert.equal(await background(), "rgb(13, 14, 16)");
   });
 
-  it("connects an injected wallet, and offers to switch it back from another chain", async () => {
+  it("connects an injected wallet, offers to switch it back from another chain, and takes no for an answer", async () => {
     const other = await browser.newContext();
     await other.addInitScript(injectedWallet);
     const visitor = await other.newPage();
@@ -161,6 +185,26 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
     await warning.waitFor();
     await visitor.getByRole("button", { name: "Switch to local" }).click();
     await warning.waitFor({ state: "detached" });
+    await visitor.getByRole("link", { name: "Account" }).click();
+    await visitor.getByRole("button", { name: /^Get 1,000/ }).click();
+    await visitor.getByText("You declined in your wallet. Nothing was changed.").waitFor();
+    await other.close();
+  });
+
+  it("offers no burner account on a network that is not local, whatever its file holds", async () => {
+    const other = await browser.newContext();
+    const visitor = await other.newPage();
+    visitor.setDefaultTimeout(20_000);
+    await visitor.route("**/network.json", (route) =>
+      route.fulfill({ json: { ...market.network, local: false } }),
+    );
+    await visitor.goto(dapp.url);
+    await visitor
+      .getByRole("banner")
+      .getByRole("button", { name: /^connect/i })
+      .click();
+    await visitor.getByText("No wallet was found in this browser.").waitFor();
+    assert.equal(await visitor.getByRole("button", { name: "Local test account" }).count(), 0);
     await other.close();
   });
 

@@ -1,14 +1,22 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
+import { launchBrowser } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
+import { injectedWallet } from "./injected-wallet.ts";
 import { type LocalMarket, startLocalMarket } from "./local-market.ts";
-import { startSimulatedNode } from "./simulated-node.ts";
+import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 import { runTaskInBrowser } from "./task-path.ts";
 
-describe("a task in the browser, against a node's real peer", { timeout: 600_000 }, () => {
+const SCRIPT = `echo "read $(cat /input/words.txt)"
+for step in 1 2 3; do echo "step $step"; sleep 1; done
+echo '{"steps": 3, "accuracy": 0.98}' > /output/metrics.json
+`;
+
+describe("a task in the browser, against a node's real peer", { timeout: 400_000 }, () => {
   let market: LocalMarket;
-  let node: { stop(): Promise<void> };
+  let node: SimulatedNode;
   let dapp: { url: string; stop(): Promise<void> };
+  let taskId = "";
 
   before(async () => {
     market = await startLocalMarket();
@@ -22,20 +30,64 @@ describe("a task in the browser, against a node's real peer", { timeout: 600_000
     await market?.stop();
   });
 
-  it("orders, follows the log, opens the output and pays", async () => {
+  it("sends inputs, orders, follows the log, opens the output and pays", async () => {
     const result = await runTaskInBrowser({
       url: dapp.url,
+      script: SCRIPT,
+      inputs: [{ name: "words.txt", mimeType: "text/plain", buffer: Buffer.from("forty-two words") }],
       timeoutMs: 60_000,
       screenshots: process.env.DEKUPER_SCREENSHOTS,
     });
+    taskId = result.taskId;
     assert.equal(result.states.at(-1), "Settled");
     assert.ok(result.states.includes("Completed"));
-    assert.match(result.log, /Started\nstep 1\nstep 2\nstep 3/);
+    assert.match(result.log, /read forty-two words\nstep 1\nstep 2\nstep 3/);
     const metrics = result.files.get("metrics.json");
     assert.deepEqual(JSON.parse(Buffer.from(metrics ?? []).toString()), { steps: 3, accuracy: 0.98 });
-    assert.ok(result.timeline.includes("Ordered") && result.timeline.includes("Paid"));
+    assert.match(Buffer.from(result.files.get("log.txt") ?? []).toString(), /step 3\n$/);
+    for (const step of ["Ordered", "Accepted by a node", "Started", "Run ended, result signed", "Paid"])
+      assert.ok(result.timeline.includes(step), step);
     assert.deepEqual(result.violations, []);
     assert.equal(result.scrollsSideways, false);
     assert.deepEqual(result.pageErrors, []);
+  });
+
+  it("shows a task to anybody, but opens neither output nor cancels for another wallet", async () => {
+    const browser = await launchBrowser();
+    try {
+      const context = await browser.newContext();
+      await context.addInitScript(injectedWallet);
+      const page = await context.newPage();
+      await page.goto(`${dapp.url}/tasks/${taskId}`);
+      await page
+        .getByRole("banner")
+        .getByRole("button", { name: /^connect/i })
+        .click();
+      await page.getByRole("dialog").getByRole("button", { name: "Browser wallet" }).click();
+      await page.getByRole("button", { name: /^wallet 0x7099/i }).waitFor();
+      await page.getByText("Only the wallet that paid for the task can open it.").waitFor();
+      await page.getByRole("heading", { name: "Paid", exact: true }).waitFor();
+      assert.equal(await page.getByRole("button", { name: "Decrypt output" }).count(), 0);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  it("sees a node go silent and come back", async () => {
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(60_000);
+      await page.goto(dapp.url);
+      await page.getByText("Online", { exact: true }).waitFor();
+      await page.getByText("Connected to 1 of 1").waitFor();
+      await node.goAway();
+      await page.getByText("Offline", { exact: true }).waitFor();
+      await page.getByText("Connected to 0 of 1").waitFor();
+      await node.comeBack();
+      await page.getByText("Online", { exact: true }).waitFor();
+    } finally {
+      await browser.close();
+    }
   });
 });

@@ -115,11 +115,13 @@ async function asConsumer(context: BrowserContext, url: string, visit: Visit): P
   await visit("task-settled", page);
   await orderTask(page, url, { name: "missing-file", script: "cat /input/absent.csv\n" });
   await reachState(page, ["Completed"]);
+  await page.getByRole("heading", { name: "Ended with exit code 1" }).first().waitFor();
   await visit("task-failed", page);
   await orderTask(page, url, { name: "too-slow", script: "sleep 600\n" });
   await reachState(page, ["Running"]);
   await page.getByRole("button", { name: "Cancel task" }).click();
-  await reachState(page, ["Completed", "Settled", "Cancelled"]);
+  await reachState(page, ["Completed"]);
+  await page.getByRole("heading", { name: "Cancelled by you" }).first().waitFor();
   await visit("task-cancelled", page);
   await page.goto(`${url}/tasks`);
   await page.getByText("too-slow").waitFor();
@@ -157,6 +159,15 @@ async function withTrouble(browser: Browser, url: string, rpcUrl: string, visit:
   await other.goto(url);
   await other.getByText("RPC_UNAVAILABLE").first().waitFor();
   await visit("rpc-down", other);
+  await other.unroute(`${rpcUrl}/`);
+  await other.route("**/network.json", async (route) => {
+    const network = await (await route.fetch()).json();
+    network.deployment.deploymentBlockHash = `0x${"d".repeat(64)}`;
+    await route.fulfill({ json: network });
+  });
+  await other.goto(url);
+  await other.getByText("CHAIN_CHANGED").waitFor();
+  await visit("chain-changed", other);
   await other.route("**/network.json", (route) => route.fulfill({ status: 404, json: {} }));
   await other.goto(url);
   await other.getByText("NETWORK_UNKNOWN").waitFor();

@@ -14,8 +14,15 @@ export function isRejectedByUser(error: unknown): boolean {
   return cause instanceof BaseError && cause.walk((e) => e instanceof UserRejectedRequestError) !== null;
 }
 
-/** The SDK's hints speak to the command line; these say what to do on this page. */
+/** Some of the SDK's hints speak to the command line or to operators; these say what to do on this page. */
 const PAGE_HINTS: Partial<Record<ErrorCode, string>> = {
+  RPC_UNAVAILABLE: "Nothing is lost. This page goes on by itself as soon as the chain answers.",
+  NETWORK_MISMATCH:
+    "This site's network file and its RPC do not belong together. Nothing here should be signed.",
+  CONTRACT_MISSING:
+    "This site's network file is older than the chain, or wrong. Nothing here should be signed.",
+  CHAIN_CHANGED:
+    "This site's network file was written for another history of the chain. Nothing here should be signed.",
   NO_NODE_FITS: "Ask for less, pay more, or wait: the plan says what each node lacks.",
   INSUFFICIENT_FUNDS: "Deposit more under Account.",
   NOT_ALLOWED: "Connect the wallet that owns the task, on this market's chain.",
@@ -29,6 +36,5 @@ const PAGE_HINTS: Partial<Record<ErrorCode, string>> = {
 /** Anything thrown as sentence, hint and code. `what` completes "Could not ...". */
 export function describeError(error: unknown, what = "do this"): DescribedError {
   const { message, hint, code } = chainError(error, what);
-  const isForTerminal = /dekuper [a-z]|--[a-z]/.test(hint);
-  return { message, hint: isForTerminal ? (PAGE_HINTS[code] ?? hint) : hint, code };
+  return { message, hint: PAGE_HINTS[code] ?? hint, code };
 }

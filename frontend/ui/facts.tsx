@@ -17,10 +17,10 @@ export function Facts({ facts }: { facts: readonly Fact[] }) {
   );
 }
 
-/** Few large figures side by side. */
-export function Figures({ facts }: { facts: readonly Fact[] }) {
+/** Few large figures side by side. `long` ones stand in lines of their own on a phone. */
+export function Figures({ facts, long = false }: { facts: readonly Fact[]; long?: boolean }) {
   return (
-    <dl className={styles.figures}>
+    <dl className={styles.figures} data-long={long}>
       {facts.map(([label, value]) => (
         <div key={label} className={styles.figure}>
           <dt>{label}</dt>

@@ -242,7 +242,9 @@ class DekuperClientPeer implements ClientPeer {
     const topic = heartbeatTopic(deployment.chainId, deployment.nodeRegistry);
     const libp2p = await createClientLibp2p(this.options.transports ?? [webSockets()], topic);
     const connect = (node: Address) => this.connect(node, this.until());
-    this.running = { libp2p, heartbeats: new HeartbeatListener({ libp2p, deployment, directory, connect }) };
+    const connected = () => this.connectedNodes();
+    const heartbeats = new HeartbeatListener({ libp2p, deployment, directory, connect, connected });
+    this.running = { libp2p, heartbeats };
   }
 
   private demand(): { libp2p: ClientLibp2p; heartbeats: HeartbeatListener } {

@@ -21,6 +21,7 @@ export class HeartbeatListener {
   private readonly libp2p: ClientLibp2p;
   private readonly directory: PeerDirectory;
   private readonly connect: (node: Address) => Promise<unknown>;
+  private readonly connected: () => readonly Address[];
   private readonly topic: string;
   private readonly book: HeartbeatBook;
   private readonly listeners = new Set<Listen>();
@@ -31,10 +32,13 @@ export class HeartbeatListener {
     deployment: Deployment;
     directory: PeerDirectory;
     connect: (node: Address) => Promise<unknown>;
+    /** Nodes with an open connection. */
+    connected: () => readonly Address[];
   }) {
     this.libp2p = options.libp2p;
     this.directory = options.directory;
     this.connect = options.connect;
+    this.connected = options.connected;
     this.topic = heartbeatTopic(options.deployment.chainId, options.deployment.nodeRegistry);
     this.book = new HeartbeatBook(options.deployment, options.directory);
   }
@@ -83,12 +87,14 @@ export class HeartbeatListener {
 
   /** Random nodes, so that no node carries all the light subscribers. */
   private async keepConnected(): Promise<void> {
-    const missing = CONNECTIONS - this.libp2p.getPeers().length;
+    const connected = new Set(this.connected());
+    const missing = Math.max(0, CONNECTIONS - connected.size);
     const nodes = this.directory
       .all()
-      .map((node) => ({ node, order: Math.random() }))
+      .filter(({ node }) => !connected.has(node))
+      .map(({ node }) => ({ node, order: Math.random() }))
       .sort((left, right) => left.order - right.order);
     // A node that is away is tried again at the next turn.
-    await Promise.allSettled(nodes.slice(0, Math.max(0, missing)).map(({ node }) => this.connect(node.node)));
+    await Promise.allSettled(nodes.slice(0, missing).map(({ node }) => this.connect(node)));
   }
 }

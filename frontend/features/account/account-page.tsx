@@ -45,6 +45,7 @@ function Balances({ address }: { address: `0x${string}` }) {
       {error !== null && <ErrorNotice error={error} onRetry={() => void refetch()} />}
       <Card className={styles.balances}>
         <Figures
+          long
           facts={[
             ["Free", <Money key="free" amount={account?.free} token={token} />],
             ["Reserved for live tasks", <Money key="reserved" amount={account?.reserved} token={token} />],

@@ -43,7 +43,8 @@ export function Statement(props: { query: UseQueryResult<Movement[]>; token: Tok
             {formatMoney(amount, token)}
           </span>
           <span className={styles.where}>
-            block {block.toLocaleString("en-US")} <HexText value={hash} label="transaction hash" />
+            <span>block {block.toLocaleString("en-US")}</span>
+            <HexText value={hash} label="transaction hash" />
           </span>
         </li>
       ))}

@@ -5,7 +5,8 @@ import Link from "next/link";
 import button from "../../ui/button.module.css";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
 import { Figures } from "../../ui/facts.tsx";
-import { formatNumber } from "../../ui/money.ts";
+import { InlineCode } from "../../ui/inline-code.tsx";
+import { formatNumber, type Token } from "../../ui/money.ts";
 import { Card, Empty, Section, Skeleton } from "../../ui/page.tsx";
 import { useNow } from "../../ui/use-now.ts";
 import { useNodes, useToken } from "../market/market-queries.ts";
@@ -52,25 +53,23 @@ export function NetworkMap() {
               "vCPUs free",
               <Of key="cpus" part={sum(nodes, "vCpus", "available")} all={sum(nodes, "vCpus", "profile")} />,
             ],
-            [
-              "Lowest posted rate",
-              <LowestRate
-                key="rate"
-                nodes={nodes}
-                format={token && ((amount) => formatNumber(amount, token))}
-              />,
-            ],
+            ["Lowest posted rate", <LowestRate key="rate" nodes={nodes} token={token} />],
           ]}
         />
       </Card>
-      <Section title="Nodes" aside={<p className={styles.aside}>Capacity is what each node declares.</p>}>
+      <Section
+        title="Nodes"
+        aside={<p className={styles.aside}>Capacity and rates are what each node declares.</p>}
+      >
         {error !== null && <ErrorNotice error={error} onRetry={() => void refetch()} />}
         {nodes === undefined && error === null && <Skeleton height="14rem" />}
         {nodes?.length === 0 && (
           <Empty title="No node has registered yet">
-            {network.local
-              ? "The local network registers its nodes while it starts. This page follows by itself."
-              : "Providers register with `dekuper node init`. This page follows by itself."}
+            {network.local ? (
+              "The local network registers its nodes while it starts. This page follows by itself."
+            ) : (
+              <InlineCode text="Providers register with `dekuper node init`. This page follows by itself." />
+            )}
           </Empty>
         )}
         <div className={styles.grid}>
@@ -99,11 +98,8 @@ function Of({ part, all }: { part: number | undefined; all: number | undefined }
   );
 }
 
-function LowestRate(props: {
-  nodes: readonly MarketNode[] | undefined;
-  format: ((amount: bigint) => string) | undefined;
-}) {
-  if (props.nodes === undefined || props.format === undefined) return <Skeleton width="4rem" />;
+function LowestRate(props: { nodes: readonly MarketNode[] | undefined; token: Token | undefined }) {
+  if (props.nodes === undefined || props.token === undefined) return <Skeleton width="4rem" />;
   const active = props.nodes.filter((node) => node.status === "Active");
   const withGpus = active.filter((node) => node.profile.gpus > 0);
   const rates =
@@ -117,7 +113,10 @@ function LowestRate(props: {
   if (lowest === undefined) return "None";
   return (
     <>
-      {props.format(lowest)} <small>{withGpus.length > 0 ? "a GPU hour" : "a vCPU hour"}</small>
+      {formatNumber(lowest, props.token)}{" "}
+      <small>
+        {props.token.symbol} {withGpus.length > 0 ? "a GPU hour" : "a vCPU hour"}
+      </small>
     </>
   );
 }

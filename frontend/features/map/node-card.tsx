@@ -4,7 +4,8 @@ import type { MarketNode } from "@dekuper/client";
 import { formatMiB, type Presence } from "@dekuper/protocol";
 import { HexText } from "../../ui/address.tsx";
 import { Badge } from "../../ui/badge.tsx";
-import { formatNumber, type Token } from "../../ui/money.ts";
+import { formatMoney, type Token } from "../../ui/money.ts";
+import { isDialable } from "../peers/dialable.ts";
 import { isOnline } from "../peers/presence.ts";
 import styles from "./node-card.module.css";
 
@@ -30,7 +31,8 @@ export function NodeCard(props: {
     profile.gpus > 0
       ? { free: available.gpus, all: profile.gpus, unit: "GPUs" }
       : { free: available.vCpus, all: profile.vCpus, unit: "vCPUs" };
-  const money = (amount: bigint) => (token === undefined ? "…" : formatNumber(amount, token));
+  const isSecurePage = location.protocol === "https:";
+  const money = (amount: bigint) => (token === undefined ? "…" : formatMoney(amount, token));
   return (
     <article className={styles.card} aria-label={`Node ${node.address}`}>
       <header className={styles.head}>
@@ -87,17 +89,25 @@ export function NodeCard(props: {
           </dd>
         </div>
       </dl>
-      <footer className={styles.rates}>
-        <span>Posted rates</span>
-        <span>
-          {profile.gpus > 0 && (
-            <>
-              <strong>{money(profile.posted.perGpuHour)}</strong> a GPU hour ·{" "}
-            </>
-          )}
-          <strong>{money(profile.posted.perVCpuHour)}</strong> a vCPU hour
-        </span>
-      </footer>
+      {!isDialable(profile.multiaddrs, isSecurePage) && (
+        <p className={styles.unreachable}>
+          {isSecurePage
+            ? "No wss:// address: this page is served over https and cannot reach the node."
+            : "No WebSocket address: a browser cannot reach the node."}
+        </p>
+      )}
+      <dl className={`${styles.facts} ${styles.rates}`}>
+        {profile.gpus > 0 && (
+          <div>
+            <dt>GPU hour</dt>
+            <dd>{money(profile.posted.perGpuHour)}</dd>
+          </div>
+        )}
+        <div>
+          <dt>vCPU hour</dt>
+          <dd>{money(profile.posted.perVCpuHour)}</dd>
+        </div>
+      </dl>
     </article>
   );
 }

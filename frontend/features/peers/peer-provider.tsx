@@ -2,7 +2,7 @@
 
 import { marketDirectory } from "@dekuper/client";
 import type { ClientPeer } from "@dekuper/client/peer";
-import { DekuperError, HEARTBEAT_INTERVAL_MS, type Presence } from "@dekuper/protocol";
+import { HEARTBEAT_INTERVAL_MS, type Presence } from "@dekuper/protocol";
 import { createContext, type ReactNode, use, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import type { Address } from "viem";
 import { useNodes } from "../market/market-queries.ts";
@@ -15,7 +15,7 @@ const REFRESH_MS = 500;
 const LISTEN_MS = 3 * HEARTBEAT_INTERVAL_MS;
 
 interface Peers extends PeerView {
-  /** This browser's peer once it has started. */
+  /** This browser's peer; waits until it has started, throws why it could not. */
   peer(): Promise<ClientPeer>;
 }
 
@@ -33,7 +33,7 @@ export function PeerProvider({ children }: { children: ReactNode }) {
   const { data: nodes } = useNodes();
   const [directory] = useState(() => marketDirectory());
   const [view, setView] = useState<PeerView>(STARTING);
-  const started = useRef<Promise<ClientPeer>>(undefined);
+  const started = useRef<PromiseWithResolvers<ClientPeer>>(undefined);
   const known = nodes !== undefined;
 
   useEffect(() => {
@@ -47,16 +47,18 @@ export function PeerProvider({ children }: { children: ReactNode }) {
       await peer.start();
       return peer;
     });
-    started.current = starting;
+    started.current ??= Promise.withResolvers();
+    started.current.resolve(starting);
+    started.current.promise.catch(() => undefined); // reported below, and to whoever waits
     const presence = new Map<Address, Presence>();
-    const since = Date.now();
     let isOver = false;
     let timer: ReturnType<typeof setInterval> | undefined;
     starting
       .then((peer) => {
         if (isOver) return;
+        const since = Date.now();
         peer.subscribeHeartbeats((heartbeat, receivedAt) =>
-          presence.set(heartbeat.node, { heartbeat, receivedAt: receivedAt ?? Date.now() }),
+          presence.set(heartbeat.node, { heartbeat, receivedAt }),
         );
         timer = setInterval(() => {
           const heardAll = directory.all().every(({ node }) => presence.has(node));
@@ -70,16 +72,16 @@ export function PeerProvider({ children }: { children: ReactNode }) {
       });
     return () => {
       isOver = true;
+      started.current = undefined;
       clearInterval(timer);
       void starting.then((peer) => peer.stop()).catch(() => undefined);
     };
   }, [deployment, directory, known]);
 
-  const peer = useCallback((): Promise<ClientPeer> => {
-    if (started.current !== undefined) return started.current;
-    throw new DekuperError("PEER_UNREACHABLE", "This browser's peer has not started yet.", {
-      retryable: true,
-    });
+  const peer = useCallback(() => {
+    // Who asks before the registry has been read waits for the start.
+    started.current ??= Promise.withResolvers();
+    return started.current.promise;
   }, []);
   const value = useMemo(() => ({ ...view, peer }), [view, peer]);
   return <PeerContext value={value}>{children}</PeerContext>;

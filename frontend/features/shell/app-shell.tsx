@@ -5,6 +5,7 @@ import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
 import { Logo } from "../../ui/logo.tsx";
 import { ChainStatus } from "../network/chain-status.tsx";
+import { NetworkCheck } from "../network/network-check.tsx";
 import { WrongNetworkBanner } from "../network/wrong-network-banner.tsx";
 import { WalletButton } from "../wallet/wallet-button.tsx";
 import styles from "./app-shell.module.css";
@@ -52,6 +53,7 @@ export function AppShell({ children }: { children: ReactNode }) {
         </div>
       </header>
       <WrongNetworkBanner />
+      <NetworkCheck />
       <main id="content" className={styles.main} tabIndex={-1}>
         {children}
       </main>

@@ -24,34 +24,36 @@ export function PlanPanel(props: { live: LivePlan; token: Token | undefined; fre
       </div>
     );
   }
-  const money = (amount: bigint | undefined) => (amount === undefined ? "—" : formatMoney(amount, token));
+  const money = (amount: bigint) => formatMoney(amount, token);
   const short = plan.atMost !== undefined && free !== undefined && free < plan.atMost;
   return (
     <div className={styles.panel}>
       <div className={styles.headline} role="status">
         <p className={styles.cost}>{plan.atMost === undefined ? "No node fits" : money(plan.atMost)}</p>
-        <p className={styles.costText}>
-          {plan.atMost === undefined
-            ? "The list says why, node by node."
-            : `at most, for ${formatSeconds(plan.maxDuration)}. Only seconds that run are paid.`}
-        </p>
+        {plan.atMost !== undefined && (
+          <p className={styles.costText}>
+            at most, for {formatSeconds(plan.maxDuration)}. Only seconds that run are paid.
+          </p>
+        )}
       </div>
       <Facts
         facts={[
-          ["Rate an hour", money(plan.ratePerHour)],
+          ...(plan.ratePerHour === undefined ? [] : ([["Rate an hour", money(plan.ratePerHour)]] as const)),
           ...(plan.budget === undefined ? [] : ([["Your budget", money(plan.budget)]] as const)),
           ...(free === undefined ? [] : ([["Free in your account", money(free)]] as const)),
           ...(short ? ([["To be deposited", money((plan.atMost ?? 0n) - free)]] as const) : []),
         ]}
       />
-      <div className={styles.nodes}>
-        <h3>{fitting(plan)}</h3>
-        <ul>
-          {plan.nodes.map((node) => (
-            <PlannedNodeRow key={node.node} node={node} money={money} />
-          ))}
-        </ul>
-      </div>
+      {plan.nodes.length > 0 && (
+        <div className={styles.nodes}>
+          <h3>{fitting(plan)}</h3>
+          <ul>
+            {plan.nodes.map((node) => (
+              <PlannedNodeRow key={node.node} node={node} money={money} />
+            ))}
+          </ul>
+        </div>
+      )}
       {plan.problem !== undefined && <ErrorNotice error={plan.problem} />}
     </div>
   );
@@ -75,7 +77,6 @@ function PlannedNodeRow({ node, money }: { node: PlannedNode; money: (amount: bi
 
 function fitting(plan: TaskPlan): string {
   const all = plan.nodes.length;
-  if (all === 0) return "No node is registered";
   return `${plan.fitting.length} of ${all} ${all === 1 ? "node fits" : "nodes fit"}`;
 }
 

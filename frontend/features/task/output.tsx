@@ -9,7 +9,7 @@ import { Notice } from "../../ui/notice.tsx";
 import { Empty } from "../../ui/page.tsx";
 import { OutputFile } from "./output-file.tsx";
 import styles from "./task.module.css";
-import { useOutput } from "./use-output.ts";
+import { MAX_BROWSER_OUTPUT_BYTES, useOutput } from "./use-output.ts";
 
 /** The result: opened in this browser, checked against what the node signed, shown and saved. */
 export function Output({ detail }: { detail: TaskDetail }) {
@@ -42,25 +42,30 @@ export function Output({ detail }: { detail: TaskDetail }) {
       </div>
     );
   }
+  const size = `${formatBytes(attestation.ciphertextSize)}, encrypted to you`;
+  if (address !== detail.task.consumer) {
+    return <Empty title={size}>Only the wallet that paid for the task can open it.</Empty>;
+  }
+  if (attestation.ciphertextSize > MAX_BROWSER_OUTPUT_BYTES) {
+    return (
+      <Empty title={size}>
+        That is too much for a browser tab. <code>dekuper task fetch {detail.task.taskId}</code> brings it to
+        your disk.
+      </Empty>
+    );
+  }
   return (
     <div className={styles.output}>
       <Empty
-        title={`${formatBytes(attestation.ciphertextSize)}, encrypted to you`}
+        title={size}
         action={
-          address === detail.task.consumer ? (
-            <Button
-              variant="primary"
-              busy={output.isPending}
-              onClick={() => output.mutate(attestation.ciphertextSize)}
-            >
-              Decrypt output
-            </Button>
-          ) : undefined
+          <Button variant="primary" busy={output.isPending} onClick={() => output.mutate()}>
+            Decrypt output
+          </Button>
         }
       >
-        {address === detail.task.consumer
-          ? `The node keeps it until ${new Date(Number(attestation.retainUntil) * 1000).toLocaleString()}. Your wallet's signature makes the key; no transaction.`
-          : "Only the wallet that paid for the task can open it."}
+        The node keeps it until {new Date(Number(attestation.retainUntil) * 1000).toLocaleString()}. Your
+        wallet's signature makes the key; no transaction.
       </Empty>
       <p className={styles.muted} role="status">
         {output.isPending && output.progress}

@@ -1,5 +1,5 @@
-import type { LeaseFacts, TaskFacts } from "@dekuper/client";
-import type { LeaseStatus } from "@dekuper/protocol";
+import type { LeaseFacts, TaskDetail, TaskFacts } from "@dekuper/client";
+import { type LeaseStatus, type Outcome, outcomes } from "@dekuper/protocol";
 import type { Tone } from "../../ui/notice.tsx";
 
 interface StateWords {
@@ -28,7 +28,7 @@ export const stateWords: Readonly<Record<LeaseStatus, StateWords>> = {
     text: "You cancelled. The clock stands still; the node's last claim is awaited.",
   },
   Completed: {
-    tone: "good",
+    tone: "info",
     title: "Completed",
     text: "The run has ended and the node has signed its result. Look at the output; approving pays the node at once, else it is paid when the window ends.",
   },
@@ -53,6 +53,37 @@ export const stateWords: Readonly<Record<LeaseStatus, StateWords>> = {
     text: "A deadline passed. What was not used is back in your account.",
   },
 };
+
+/** How a run ended, where it did not end well. */
+const endings: Readonly<Record<Exclude<Outcome, "Success">, string>> = {
+  NonZeroExit: "Ended with exit code",
+  OutOfMemory: "Ran out of memory",
+  TimeLimit: "Stopped at its time limit",
+  OutputTooLarge: "Wrote too much output",
+  Cancelled: "Cancelled by you",
+};
+
+/** The state in words, with how the run ended once the node has signed it. */
+export function wordsOf({ lease, attestation }: TaskDetail): StateWords {
+  const words = stateWords[lease.status];
+  if (attestation === undefined) return words;
+  const outcome = outcomes[attestation.attestation.outcome] ?? "NonZeroExit";
+  if (outcome === "Success") return lease.status === "Completed" ? { ...words, tone: "good" } : words;
+  const { exitCode } = attestation.attestation;
+  const title = outcome === "NonZeroExit" ? `${endings[outcome]} ${exitCode}` : endings[outcome];
+  return lease.status === "Completed"
+    ? {
+        tone: "warning",
+        title,
+        text: "Every ending is paid alike, for the seconds that ran. Log and output are here; approving pays the node at once, else it is paid when the window ends.",
+      }
+    : { ...words, title: `${title}, ${words.title.toLowerCase()}` };
+}
+
+/** Whether the container has run and its time is known. */
+export function hasRun(status: LeaseStatus): boolean {
+  return status === "Completed" || status === "Settled";
+}
 
 /** Live states hold money; the others are final. */
 export function isLive(status: LeaseStatus): boolean {

@@ -13,7 +13,7 @@ import { Empty, PageHeader, Skeleton } from "../../ui/page.tsx";
 import { useTasks, useToken } from "../market/market-queries.ts";
 import { ConnectPrompt } from "../wallet/connect-prompt.tsx";
 import { keptSpec } from "./spec-store.ts";
-import { stateWords } from "./states.ts";
+import { hasRun, stateWords } from "./states.ts";
 import styles from "./task-list.module.css";
 
 /** My tasks, newest first. */
@@ -77,7 +77,7 @@ function TaskRow({ summary, token }: { summary: TaskSummary; token: Token }) {
       </span>
       <span className={styles.when}>{new Date(Number(task.createdAt) * 1000).toLocaleString()}</span>
       <span className={styles.money}>
-        {lease.billedSeconds > 0n
+        {hasRun(lease.status)
           ? `Ran ${formatSeconds(Number(lease.billedSeconds))}`
           : `At most ${formatMoney(lease.reserved, token)}`}
       </span>

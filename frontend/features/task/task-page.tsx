@@ -1,9 +1,10 @@
 "use client";
 
+import Link from "next/link";
 import { useParams } from "next/navigation";
 import { isHex } from "viem";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
-import { PageHeader, Skeleton } from "../../ui/page.tsx";
+import { Empty, PageHeader, Skeleton } from "../../ui/page.tsx";
 import { useTask, useToken } from "../market/market-queries.ts";
 import { TaskView } from "./task-view.tsx";
 
@@ -12,10 +13,12 @@ export function TaskPage() {
   const { id } = useParams<{ id: string }>();
   if (!isHex(id) || id.length !== 66) {
     return (
-      <PageHeader
-        title="Not a task"
-        lead="A task's id has 0x and 64 hex digits. Find yours under My tasks."
-      />
+      <>
+        <PageHeader title="Task" />
+        <Empty title="Not a task" action={<Link href="/tasks">My tasks</Link>}>
+          A task's id has 0x and 64 hex digits.
+        </Empty>
+      </>
     );
   }
   return <KnownTask id={id} />;

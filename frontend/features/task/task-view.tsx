@@ -3,7 +3,6 @@
 import type { TaskDetail } from "@dekuper/client";
 import { formatMiB, formatSeconds, outcomes } from "@dekuper/protocol";
 import { HexText } from "../../ui/address.tsx";
-import { Badge } from "../../ui/badge.tsx";
 import { type Fact, Facts } from "../../ui/facts.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { Card, PageHeader, Section } from "../../ui/page.tsx";
@@ -11,7 +10,7 @@ import { useChainTime } from "../market/market-queries.ts";
 import { Logs } from "./logs.tsx";
 import { Output } from "./output.tsx";
 import { keptSpec } from "./spec-store.ts";
-import { deadlineOf, stateWords } from "./states.ts";
+import { deadlineOf, wordsOf } from "./states.ts";
 import styles from "./task.module.css";
 import { TaskActions } from "./task-actions.tsx";
 import { Timeline } from "./timeline.tsx";
@@ -21,24 +20,18 @@ import { spaced } from "./timeline-words.ts";
 export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }) {
   const { task, lease } = detail;
   const now = useChainTime();
-  const words = stateWords[lease.status];
+  const words = wordsOf(detail);
   const name = keptSpec(task.specDigest)?.name;
   return (
     <>
-      <PageHeader
-        title={name ?? "Task"}
-        lead={<HexText value={task.taskId} label="task id" />}
-        action={
-          <Badge tone={words.tone} pulse={lease.status === "Running"}>
-            {words.title}
-          </Badge>
-        }
-      />
+      <PageHeader title={name ?? "Task"} lead={<HexText value={task.taskId} label="task id" />} />
       <div className={styles.layout}>
         <div>
           <Card className={styles.state}>
             <div role="status" data-status={lease.status}>
-              <h2>{words.title}</h2>
+              <h2 className={styles.stateTitle} data-tone={words.tone} data-live={lease.status === "Running"}>
+                {words.title}
+              </h2>
               <p>{words.text}</p>
             </div>
             <DeadlineLine detail={detail} now={now} />
@@ -51,17 +44,15 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
             <Logs id={task.taskId} hasNode={lease.node !== undefined} />
           </Section>
         </div>
-        <aside className={styles.side}>
-          <Section title="Timeline">
-            <Card>
-              <Timeline detail={detail} token={token} />
-            </Card>
-          </Section>
-          <Section title="Details">
-            <Card>
-              <Facts facts={factsOf(detail, token)} />
-            </Card>
-          </Section>
+        <aside className={styles.side} aria-label="Timeline and details">
+          <Card>
+            <h2>Timeline</h2>
+            <Timeline detail={detail} token={token} />
+          </Card>
+          <Card>
+            <h2>Details</h2>
+            <Facts facts={factsOf(detail, token)} />
+          </Card>
         </aside>
       </div>
     </>
@@ -91,7 +82,10 @@ function factsOf(detail: TaskDetail, token: Token): Fact[] {
     facts.push(["Paid", formatMoney(money.gross, token)], ["Returned", formatMoney(money.released, token)]);
   }
   facts.push(
-    ["Resources", `${count(gpus, "GPU")}, ${count(vCpus, "vCPU")}, ${formatMiB(memoryMiB)}`],
+    [
+      "Resources",
+      `${gpus > 0 ? `${count(gpus, "GPU")}, ` : ""}${count(vCpus, "vCPU")}, ${formatMiB(memoryMiB)}`,
+    ],
     ["Longest run", formatSeconds(task.maxDuration)],
   );
   if (lease.node !== undefined)

@@ -3,7 +3,7 @@
 import type { TaskDetail } from "@dekuper/client";
 import { HexText } from "../../ui/address.tsx";
 import type { Token } from "../../ui/money.ts";
-import { isLive, stateWords } from "./states.ts";
+import { isLive, wordsOf } from "./states.ts";
 import styles from "./timeline.module.css";
 import { stepsOf } from "./timeline-words.ts";
 
@@ -33,7 +33,7 @@ export function Timeline({ detail, token }: { detail: TaskDetail; token: Token }
       {isLive(status) && (
         <li className={styles.step} data-now="true">
           <div className={styles.head}>
-            <h3>{stateWords[status].title}</h3>
+            <h3>{wordsOf(detail).title}</h3>
             <span>Now</span>
           </div>
         </li>

@@ -25,16 +25,7 @@ export function useOutput(id: Hex, specDigest: Hex) {
   const market = useMarket();
   const { peer } = usePeers();
   const [progress, setProgress] = useState("");
-  const action = useAction(async (size: bigint): Promise<OpenedOutput> => {
-    if (size > MAX_BROWSER_OUTPUT_BYTES) {
-      throw new DekuperError(
-        "NOT_ALLOWED",
-        `The output has ${formatBytes(size)}: too much for a browser tab.`,
-        {
-          hint: `Run \`dekuper task fetch ${id}\` with the same wallet.`,
-        },
-      );
-    }
+  const action = useAction(async (): Promise<OpenedOutput> => {
     if (market.wallet === undefined) throw new DekuperError("NOT_ALLOWED", "Connect the wallet that paid.");
     const signer = signerOf(market.wallet);
     setProgress("Your wallet signs: once for the key, once to read");
