@@ -28,26 +28,34 @@ export async function main(argv: readonly string[]): Promise<number> {
     help: "",
   };
   try {
+    const code = await runCommandLine(argv, runtime);
+    return typeof process.exitCode === "number" ? process.exitCode : code;
+  } finally {
+    process.off("SIGINT", onSignal);
+    process.off("SIGTERM", onSignal);
+  }
+}
+
+/** Runs one command line in a runtime; errors are printed, and become the exit code. */
+export async function runCommandLine(argv: readonly string[], runtime: Runtime): Promise<number> {
+  try {
     const program = await buildProgram(runtime, argv);
     await program.parseAsync([...argv]);
-    return typeof process.exitCode === "number" ? process.exitCode : runtime.exitCode;
+    return runtime.exitCode;
   } catch (thrown) {
-    const out = new Terminal(runtime.streams, argv.includes("--json"), invocationOf(runtime.env, {}));
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0; // help or version was asked for
+    const out = new Terminal(runtime.streams, argv.includes("--json"), invocationOf(runtime.env, {}));
     if (isGroupAlone(thrown) && !out.json) {
       out.note(runtime.help.trimEnd());
       return exitCodes.usage;
     }
-    if (interrupt.signal.aborted) {
+    if (runtime.signal.aborted) {
       out.note("Interrupted.");
       return exitCodes.interrupted;
     }
     const error = thrown instanceof CommanderError ? usageError(thrown) : toDekuperError(thrown);
-    printError(out, error, process.env.DEKUPER_DEBUG === "1");
+    printError(out, error, runtime.env.DEKUPER_DEBUG === "1");
     return exitCodeOf(error);
-  } finally {
-    process.off("SIGINT", onSignal);
-    process.off("SIGTERM", onSignal);
   }
 }
 

@@ -17,7 +17,7 @@ export interface FoundNetwork {
  */
 export async function findNetwork(named: string | undefined, env: NodeJS.ProcessEnv): Promise<FoundNetwork> {
   const wanted = named ?? (env.DEKUPER_NETWORK || undefined);
-  const stateDir = defaultStateDir();
+  const stateDir = defaultStateDir(env);
   const path =
     wanted === undefined || wanted === "local"
       ? join(stateDir, "network.json")

@@ -1,5 +1,6 @@
 import { encodeManifest, outputDigest, saltedDigest } from "@dekuper/protocol";
 import { sha256 } from "@noble/hashes/sha2.js";
+import { Encrypter } from "age-encryption";
 import { bytesToHex, type Hex, stringToBytes } from "viem";
 
 export const salt: Hex = `0x${"5a".repeat(32)}`;
@@ -57,7 +58,7 @@ export function tar(parts: readonly Part[]): Uint8Array {
 }
 
 /** A delivery as an honest node makes it, with the attestation's digests. */
-export function aDelivery(files: Readonly<Record<string, string>>, log = "epoch 1\n") {
+export function aDelivery(files: Readonly<Record<string, string>>, log = "epoch 1\n", taskSalt: Hex = salt) {
   const entries = Object.entries(files).map(([path, text]) => {
     const bytes = stringToBytes(text);
     return { path, bytes, digest: bytesToHex(sha256(bytes)) };
@@ -71,8 +72,18 @@ export function aDelivery(files: Readonly<Record<string, string>>, log = "epoch 
     { path: "log", bytes: logBytes },
     ...entries.map(({ path, bytes }) => ({ path: `output/${path}`, bytes })),
   ];
-  const attestation = { outputDigest: outputDigest(salt, manifest), logDigest: saltedDigest(salt, logBytes) };
+  const attestation = {
+    outputDigest: outputDigest(taskSalt, manifest),
+    logDigest: saltedDigest(taskSalt, logBytes),
+  };
   return { parts, attestation };
+}
+
+/** A delivery's bytes as they travel: a tar, encrypted to the consumer. */
+export async function sealed(parts: readonly Part[], recipient: string): Promise<Uint8Array> {
+  const encrypter = new Encrypter();
+  encrypter.addRecipient(recipient);
+  return encrypter.encrypt(tar(parts));
 }
 
 /** In pieces that respect no boundary. */

@@ -6,9 +6,9 @@ import { DekuperError, type Network } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 
 /** Where the local network keeps everything; `DEKUPER_STATE` moves it, so that several can live side by side. */
-export function defaultStateDir(): string {
-  const base = process.env.XDG_STATE_HOME || join(homedir(), ".local", "state");
-  return process.env.DEKUPER_STATE || join(base, "dekuper");
+export function defaultStateDir(env: NodeJS.ProcessEnv = process.env): string {
+  const base = env.XDG_STATE_HOME || join(homedir(), ".local", "state");
+  return env.DEKUPER_STATE || join(base, "dekuper");
 }
 
 /** A dev account of the local network; its key lies in the state folder, readable by this user only. */

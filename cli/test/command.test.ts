@@ -1,0 +1,32 @@
+/** The command as people run it: each line a process of its own, against one real chain and one real libp2p node. */
+import { after, before, describe } from "node:test";
+import { account } from "./command/account.ts";
+import { badNetworks } from "./command/bad-networks.ts";
+import { badTaskFiles } from "./command/bad-task-files.ts";
+import { node } from "./command/node.ts";
+import { nodeSetUp } from "./command/node-set-up.ts";
+import { task } from "./command/task.ts";
+import { taskResult } from "./command/task-result.ts";
+import { terminal } from "./command/terminal.ts";
+import { usage } from "./command/usage.ts";
+import { type MarketFixture, startMarket } from "./market-fixture.ts";
+
+describe("dekuper", () => {
+  let market: MarketFixture;
+  before(async () => {
+    market = await startMarket();
+  });
+  after(async () => {
+    await market?.stop();
+  });
+  const get = () => market;
+  usage(get);
+  badNetworks(get);
+  badTaskFiles(get);
+  account(get);
+  task(get);
+  taskResult(get);
+  terminal(get);
+  node(get);
+  nodeSetUp(get);
+});

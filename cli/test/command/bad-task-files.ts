@@ -1,0 +1,99 @@
+import { describe, it } from "node:test";
+import type { MarketFixture } from "../market-fixture.ts";
+import { expectError } from "./expect-error.ts";
+
+const GOOD = `name: hello
+public: true
+template: batch
+command: echo hello
+resources: { cpu: 1, memory: 64Mi, storage: 64Mi, duration: 1m }
+`;
+
+/** What is wrong with a task file is said before anything else happens. */
+export function badTaskFiles(get: () => MarketFixture): void {
+  const cases: readonly {
+    what: string;
+    text: string;
+    code:
+      | "TASK_FILE_INVALID"
+      | "PRIVATE_SPEC_UNSUPPORTED"
+      | "ENV_RESERVED"
+      | "INPUT_MISSING"
+      | "IMAGE_INVALID";
+    message: RegExp;
+  }[] = [
+    {
+      what: "a size in a unit that does not exist",
+      text: GOOD.replace("memory: 64Mi", "memory: 64GB"),
+      code: "TASK_FILE_INVALID",
+      message: /^task\.yaml:5: resources\.memory: got "64GB", expected memory such as 64Gi$/,
+    },
+    {
+      what: "a field that does not exist",
+      text: `${GOOD}buget: 5\n`,
+      code: "TASK_FILE_INVALID",
+      message: /^task\.yaml:6: buget: got 5, expected no such field$/,
+    },
+    {
+      what: "two mistakes at once",
+      text: GOOD.replace("hello\n", "Hello!\n").replace("cpu: 1", "cpu: none"),
+      code: "TASK_FILE_INVALID",
+      message:
+        /^task\.yaml:1: name: got "Hello!", expected .*\ntask\.yaml:5: resources\.cpu: got "none", expected/,
+    },
+    {
+      what: "no YAML",
+      text: "name: [hello\n",
+      code: "TASK_FILE_INVALID",
+      message: /^task\.yaml:2: \(YAML\): got .*, expected valid YAML$/,
+    },
+    {
+      what: "no word about being public",
+      text: GOOD.replace("public: true\n", ""),
+      code: "PRIVATE_SPEC_UNSUPPORTED",
+      message: /public: got nothing, expected true \(every registered node can read spec and inputs\)/,
+    },
+    {
+      what: "a bare variable name, which would be a secret",
+      text: `${GOOD}env: [TOKEN]\n`,
+      code: "PRIVATE_SPEC_UNSUPPORTED",
+      message: /^task\.yaml:6: env\.TOKEN: got a bare name, expected NAME=value/,
+    },
+    {
+      what: "a variable that Dekuper sets",
+      text: `${GOOD}env: { NODE_RANK: 0 }\n`,
+      code: "ENV_RESERVED",
+      message: /^task\.yaml:6: env\.NODE_RANK: Dekuper sets this variable itself/,
+    },
+    {
+      what: "an input that is not there",
+      text: `${GOOD}inputs: [{ from: data.csv }]\n`,
+      code: "INPUT_MISSING",
+      message: /data\.csv/,
+    },
+    {
+      what: "an image that the network does not know",
+      text: `${GOOD}image: pytorch\n`,
+      code: "IMAGE_INVALID",
+      message: /pytorch/,
+    },
+  ];
+
+  describe("a task file with", () => {
+    for (const { what, text, code, message } of cases) {
+      it(`${what} is ${code}`, async () => {
+        const path = await get().write("task.yaml", text);
+        await expectError(get(), ["task", "plan", path], { code, message });
+      });
+    }
+
+    it("nothing there is TASK_FILE_MISSING, also without a network", async () => {
+      await expectError(
+        get(),
+        ["task", "submit", "nothing.yaml"],
+        { code: "TASK_FILE_MISSING", message: /There is no task file nothing\.yaml/ },
+        { env: { DEKUPER_NETWORK: "/nonexistent.json" } },
+      );
+    });
+  });
+}

@@ -1,0 +1,2 @@
+import type { MarketFixture } from "../market-fixture.ts";
+export function node(_: () => MarketFixture): void {}
