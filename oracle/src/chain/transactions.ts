@@ -155,7 +155,7 @@ export class TransactionQueue {
           abi: taskRegistryAbi,
           functionName: call.name,
           args: call.args,
-          account,
+          account: account.address, // by its address alone viem asks for the estimate and for nothing else
         } as Parameters<typeof client.estimateContractGas>[0]),
       );
       return (gas * 5n) / 4n;

@@ -69,9 +69,11 @@ export class TransactionJournal {
     });
   }
 
+  /** The same bytes again, once a refusal has freed their nonce, are the later transaction's. */
   addSend(id: number, send: Omit<JournalledSend, "sentAt">): void {
     this.db.run(
-      "INSERT OR IGNORE INTO sends (hash, transaction_id, raw, max_fee, tip, sent_at) VALUES (?, ?, ?, ?, ?, ?)",
+      `INSERT INTO sends (hash, transaction_id, raw, max_fee, tip, sent_at) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (hash) DO UPDATE SET transaction_id = excluded.transaction_id, sent_at = excluded.sent_at`,
       send.hash,
       id,
       send.raw,

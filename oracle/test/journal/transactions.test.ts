@@ -100,6 +100,18 @@ describe("the transaction journal", () => {
     assert.equal(journal.highestNonce(), 0);
   });
 
+  it("gives the same bytes to the later transaction when a refusal had freed their nonce", (t) => {
+    const { journal, afterCrash } = openJournal(t);
+    journal.finish(journal.prepare(call(0), send(1)), "refused");
+    const again = journal.prepare(call(0), send(1));
+    assert.deepEqual(
+      afterCrash()
+        .get(again)
+        ?.sends.map(({ hash }) => hash),
+      [bytes32(1)],
+    );
+  });
+
   it("counts what a budget has cost: what was paid, and the most of what is pending", (t) => {
     const { journal, clock } = openJournal(t);
     journal.finish(journal.prepare(call(0), send(1)), "mined", { block: 1, cost: 300n });
