@@ -51,7 +51,15 @@ export const suites: readonly Suite[] = [
   ]),
   nodeTests("units", "command", ["cli/test/*.test.ts"]),
   integration("embedded Kubernetes", "kubernetes/test/integration/*.test.ts", 900),
-  integration("cluster driver", "oracle/test/integration/*.test.ts", 900),
+  // In one process, so that all its files share one cluster.
+  {
+    ...nodeTests("integration", "cluster driver", [
+      "--test-isolation=none",
+      "--test-concurrency=1",
+      "oracle/test/integration/*.test.ts",
+    ]),
+    timeout: 900,
+  },
   integration("a task's life and its failures", "test/integration/*.test.ts", 1800),
   nodeTests("end-to-end", "demo and command", ["--test-concurrency=1", "test/end-to-end/*.test.ts"], 1800),
   nodeTests("browser", "dApp", ["--test-concurrency=1", "frontend/test/*.test.ts"], 900),

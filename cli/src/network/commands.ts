@@ -93,7 +93,8 @@ export function registerNetworkCommands(program: Command): void {
       const { state, options } = upOptions({ ...flags, state: ownState }, flags.sample === "train", progress);
       const result = await interruptible(
         async (signal) => {
-          const { record } = await startNetwork({ ...options, signal });
+          const keepFinishedPods = flags.keep === true;
+          const { record } = await startNetwork({ ...options, keepFinishedPods, signal });
           return runDemo(record, { sample: flags.sample, taskFile: flags.task, progress, signal });
         },
         state,

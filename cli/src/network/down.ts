@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { stopCluster } from "@dekuper/kubernetes";
+import { clearCluster } from "./external-cluster.ts";
 import type { Progress } from "./output.ts";
 import { stopProcess } from "./processes.ts";
 import type { NetworkState } from "./state.ts";
@@ -16,6 +17,11 @@ export async function stopNetwork(state: NetworkState, progress: Progress): Prom
     record.processes.filter(({ name }) => !isChain(name)).map((process) => stopProcess(process)),
   );
   progress.detail("oracles stopped");
+  for (const provider of record.providers.filter(({ clusterDir }) => clusterDir === undefined)) {
+    await clearCluster(provider).catch((error: unknown) =>
+      progress.detail(`${provider.name}: leases' namespaces are left on its cluster: ${String(error)}`),
+    );
+  }
   await Promise.all(
     record.clusterDirs.filter((dir) => existsSync(dir)).map((stateDir) => stopCluster(stateDir)),
   );

@@ -11,7 +11,7 @@ import {
   Secret,
   writeKeystore,
 } from "@dekuper/oracle";
-import type { Network } from "@dekuper/protocol";
+import { type Network, parseImage } from "@dekuper/protocol";
 import { bytesToHex, type Hex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import type { ClusterSource } from "./clusters.ts";
@@ -33,6 +33,7 @@ export async function startProvider(options: {
   cluster: ClusterSource;
   owner: LocalAccount;
   operator: LocalAccount;
+  keepFinishedPods: boolean;
   signal?: AbortSignal | undefined;
 }): Promise<void> {
   const { state, progress, network, cluster, owner, operator, signal } = options;
@@ -60,7 +61,12 @@ export async function startProvider(options: {
     statusUrl: `http://127.0.0.1:${http}`,
     ...(cluster.clusterDir === undefined ? {} : { clusterDir: cluster.clusterDir }),
   };
-  await writeOracleConfig(state, provider, cluster, { http, listen });
+  await writeOracleConfig(state, provider, cluster, {
+    listen,
+    httpPort: http,
+    keepFinishedPods: options.keepFinishedPods,
+    imageHosts: hostsOf([...Object.values(network.images), cluster.helperImage]),
+  });
   state.update((record) => ({ ...record, providers: [...record.providers, provider] }));
   await startOracle(state, provider, signal);
   progress.done(`${cluster.provider}: oracle ready`);
@@ -99,7 +105,7 @@ async function writeOracleConfig(
   state: NetworkState,
   { oracleDir, kubeconfig, operator }: LocalProvider,
   { helperImage }: ClusterSource,
-  { http, listen }: { http: number; listen: readonly string[] },
+  settings: Pick<OracleConfigInput, "listen" | "httpPort" | "keepFinishedPods" | "imageHosts">,
 ): Promise<void> {
   const password = bytesToHex(crypto.getRandomValues(new Uint8Array(16)));
   writeWhole(join(oracleDir, "password"), password);
@@ -114,12 +120,16 @@ async function writeOracleConfig(
     helperImage,
     // Two clusters share this machine's cores: limits stay, requests shrink.
     cpuRequestShare: 0.1,
-    listen: [...listen],
-    httpPort: http,
+    ...settings,
     pollInterval: 250,
     logLevel: process.env.DEKUPER_LOG_LEVEL === "debug" ? "debug" : "info",
   };
   writeWhole(join(oracleDir, "oracle.json"), `${JSON.stringify(config, null, 2)}\n`);
+}
+
+/** The registries that these images come from: the only ones whose images tasks may use here. */
+function hostsOf(images: readonly string[]): string[] {
+  return [...new Set(images.map((image) => parseImage(image).host))];
 }
 
 /** What the cluster shows, asked with the driver that the oracle will use. */

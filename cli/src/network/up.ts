@@ -29,6 +29,8 @@ export interface UpOptions {
   /** With `kubeconfigs`: images by digest that those clusters can pull. */
   readonly helperImage?: string | undefined;
   readonly imageNames?: Readonly<Record<string, string>>;
+  /** Namespaces with finished pods stay until `down`, for a look. */
+  readonly keepFinishedPods?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,7 +62,7 @@ export async function startNetwork(options: UpOptions): Promise<UpResult> {
 }
 
 async function start(options: UpOptions): Promise<UpResult> {
-  const { state, progress, signal } = options;
+  const { state, progress, signal, keepFinishedPods = false } = options;
   mkdirSync(state.dir, { recursive: true, mode: 0o700 });
   const deployer = options.deployerKey
     ? { privateKey: options.deployerKey, address: privateKeyToAccount(options.deployerKey).address }
@@ -98,7 +100,7 @@ async function start(options: UpOptions): Promise<UpResult> {
   await Promise.all(
     clusters.map((cluster, index) => {
       const keys = owners[index] ?? { owner: freshAccount(), operator: freshAccount() };
-      return startProvider({ state, progress, network, cluster, ...keys, signal });
+      return startProvider({ state, progress, network, cluster, ...keys, keepFinishedPods, signal });
     }),
   );
   if (options.rpcUrl === undefined) await mineEverySecond(chain.rpcUrl);

@@ -1,4 +1,6 @@
 import {
+  DekuperError,
+  type LeaseStatus,
   type Network,
   nodeRegistryAbi,
   type OutputAttestation,
@@ -68,8 +70,34 @@ const abis = {
 /** Farther back than this many blocks, the task's first block is searched by time instead of scanned for. */
 const SCAN_BLOCKS = 10_000n;
 
+/** The event that leads into each state: state and logs are of one moment only if it is there. */
+const LEADS_TO: Readonly<Record<LeaseStatus, string>> = {
+  None: "TaskCreated",
+  Open: "TaskCreated",
+  Assigned: "LeaseAssigned",
+  Running: "LeaseStarted",
+  Stopping: "LeaseStopping",
+  Completed: "LeaseCompleted",
+  Settled: "LeaseSettled",
+  Cancelled: "LeaseCancelled",
+  Failed: "LeaseFailed",
+  Expired: "LeaseExpired",
+};
+
+/** An RPC may answer from nodes of different heights, or amid a block: how often and how far apart it is asked again. */
+const CONSISTENT = { tries: 20, pauseMs: 150 } as const;
+
 /** A task by its id or its lease's with its whole timeline: every event that names the lease, with block time and gas. */
 export async function readTaskDetail(client: PublicClient, network: Network, id: Hex): Promise<TaskDetail> {
+  for (let left = CONSISTENT.tries; left > 0; left--) {
+    const detail = await readOnce(client, network, id);
+    if (detail.timeline.some(({ name }) => name === LEADS_TO[detail.lease.status])) return detail;
+    await new Promise((resolve) => setTimeout(resolve, CONSISTENT.pauseMs));
+  }
+  throw new DekuperError("RPC_UNAVAILABLE", "The RPC's logs lag behind its state.", { details: { id } });
+}
+
+async function readOnce(client: PublicClient, network: Network, id: Hex): Promise<TaskDetail> {
   const summary = await readTask(client, network, id);
   const { leaseId } = summary.lease;
   const { deployment } = network;

@@ -23,7 +23,11 @@ export function crashes(get: () => NetworkFixture): void {
       it(`after "${step}": one pod, one payment, the same output`, async () => {
         const network = get();
         const { taskId, leaseId, reserved } = await network.submit(
-          taskFile({ name: `kill-${step}`, command: ["sh", "-c", "echo $RANDOM > /output/x; sleep 2"] }),
+          taskFile({
+            name: `kill-${step.replace("_", "-")}`,
+            inputs: { "seed.txt": "17\n" },
+            command: ["sh", "-c", "cat /input/seed.txt; echo $RANDOM > /output/x; sleep 2"],
+          }),
         );
         const provider = await untilStep(network, leaseId, step);
         const pods = await podUids(network, leaseId);

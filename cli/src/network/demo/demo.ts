@@ -8,7 +8,7 @@ import type { LocalNetwork } from "../state.ts";
 import { fetchJson } from "../status.ts";
 import { demoResult, providerOf } from "./result.ts";
 import { runTask } from "./run-task.ts";
-import { openSession } from "./session.ts";
+import { type ConsumerSession, openSession } from "./session.ts";
 
 export type DemoResult = ReturnType<typeof demoResult>;
 
@@ -38,6 +38,7 @@ export async function runDemo(
     const finished = await runTask({
       session,
       taskFile: options.taskFile ?? join(repositoryRoot, "examples", samples[options.sample], "task.yaml"),
+      withoutGpus: options.taskFile === undefined && !(await hasGpus(session)),
       to,
       kubeconfigOf: (node) => providerOf(record, node)?.kubeconfig,
       onEvent: (event, values = {}) => progress.done([event, ...Object.values(values)].join("  ")),
@@ -58,6 +59,11 @@ export async function runDemo(
   } finally {
     await session.peer.stop();
   }
+}
+
+/** Where no node has a GPU, the sample asks for none. */
+async function hasGpus({ market }: ConsumerSession): Promise<boolean> {
+  return (await market.nodes()).some(({ profile }) => profile.gpus > 0);
 }
 
 /** What the node that ran the task has heard of others. */

@@ -8,7 +8,7 @@ import {
   type SubmittedTask,
   submitTask,
 } from "@dekuper/client";
-import { createDeliveryFolder, fileCiphertext, loadTask } from "@dekuper/client/node";
+import { createDeliveryFolder, fileCiphertext, loadTask, readTaskFile } from "@dekuper/client/node";
 import { DekuperError, type LeaseStatus } from "@dekuper/protocol";
 import type { ConsumerSession } from "./session.ts";
 import { type ClusterWatch, watchAttempt } from "./watch-attempt.ts";
@@ -34,6 +34,8 @@ export interface FinishedTask {
 export interface RunTaskOptions {
   readonly session: ConsumerSession;
   readonly taskFile: string;
+  /** Asks for no GPU, whatever the file says. */
+  readonly withoutGpus?: boolean;
   /** The folder for the decrypted delivery; must not exist. */
   readonly to: string;
   /** The kubeconfig of the node that took the task. */
@@ -58,8 +60,10 @@ export async function runTask(options: RunTaskOptions): Promise<FinishedTask> {
     market.nodes(),
     market.head(),
   ]);
+  const file = await readTaskFile(options.taskFile);
   const task = await loadTask({
     path: options.taskFile,
+    file: options.withoutGpus ? { ...file, resources: { ...file.resources, gpu: 0 } } : file,
     network: market.network,
     token,
     recipient: key.recipient,
