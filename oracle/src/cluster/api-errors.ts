@@ -40,13 +40,16 @@ export function apiError(status: number, body: string): ApiError {
   }
 }
 
+/** Time-out, a list whose snapshot is too old to go on with, too many requests: the same call may succeed later. */
+const PASSING: ReadonlySet<number> = new Set([408, 410, 429]);
+
 /**
- * What a call's failure means. The API server's busy answers (429, 5xx) and everything below HTTP are
+ * What a call's failure means. The API server's passing answers (5xx too) and everything below HTTP are
  * `CLUSTER_UNREACHABLE`: nothing is known, so nothing may be concluded. A clear no is `CLUSTER_REFUSED`.
  */
 export function asDekuperError(error: unknown, doing: string, details: ErrorDetails = {}): DekuperError {
   if (error instanceof DekuperError) return error;
-  if (error instanceof ApiError && error.status < 500 && error.status !== 429 && error.status !== 408) {
+  if (error instanceof ApiError && error.status < 500 && !PASSING.has(error.status)) {
     return new DekuperError("CLUSTER_REFUSED", `The cluster refused to ${doing}: ${error.message}`, {
       details: { ...details, status: error.status, reason: error.reason },
       cause: error,

@@ -88,7 +88,7 @@ function renderPod(order: AttemptOrder, resources: AttemptResources, options: Po
 }
 
 /** Pod security `restricted`, container's part, and a root file system that nobody can change. */
-const locked: V1SecurityContext = {
+export const locked: V1SecurityContext = {
   allowPrivilegeEscalation: false,
   privileged: false,
   readOnlyRootFilesystem: true,

@@ -2,20 +2,24 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { KubernetesApi } from "./kubernetes-api.ts";
 
 const RETRY_MS = 1_000;
-/** The server ends the watch after it; one that was cut silently ends here too. Seconds. */
 const WATCH_SECONDS = 240;
+/** What the server may take to end a watch whose time is over. */
+const GRACE_SECONDS = 10;
 
 /** Wakes whoever listens when one of our pods may have changed. Only a hint: it may miss anything, and a timer relists. */
 export class HintWatch {
   private readonly api: KubernetesApi;
   private readonly labelSelector: string;
+  private readonly watchSeconds: number;
   private readonly listeners = new Set<() => void>();
   private readonly ended = new AbortController();
   private running: Promise<void> | undefined;
 
-  constructor(api: KubernetesApi, labelSelector: string) {
+  /** The server ends a watch after `watchSeconds`; one that was cut silently is given up soon after. */
+  constructor(api: KubernetesApi, labelSelector: string, watchSeconds = WATCH_SECONDS) {
     this.api = api;
     this.labelSelector = labelSelector;
+    this.watchSeconds = watchSeconds;
   }
 
   add(listener: () => void): () => void {
@@ -36,8 +40,11 @@ export class HintWatch {
     const { signal } = this.ended;
     while (!signal.aborted) {
       try {
-        const until = AbortSignal.any([signal, AbortSignal.timeout((WATCH_SECONDS + 10) * 1000)]);
-        const query = { watch: true, labelSelector: this.labelSelector, timeoutSeconds: WATCH_SECONDS };
+        const until = AbortSignal.any([
+          signal,
+          AbortSignal.timeout((this.watchSeconds + GRACE_SECONDS) * 1000),
+        ]);
+        const query = { watch: true, labelSelector: this.labelSelector, timeoutSeconds: this.watchSeconds };
         for await (const _ of this.api.stream("/api/v1/pods", query, until))
           for (const listener of this.listeners) listener();
       } catch {

@@ -3,37 +3,38 @@ import { pack } from "tar-stream";
 import type { Hex } from "viem";
 
 const BLOCK = 512;
-const END_BYTES = 2 * BLOCK;
+/** What the size field of a plain tar header holds. */
+const MAX_INPUT_BYTES = 8 * 1024 ** 3 - 1;
 
 /**
  * The inputs as one stream for `receiveScript`: first the list of digests that the pod checks, then a tar of plain files.
- * The pod must know both lengths before the first byte, so the tar's is computed: header, content in whole blocks, two empty
- * blocks at the end. Long paths take a pax header of their own; such a tar is built once to be measured.
+ * The pod must know both lengths before the first byte: the tar's is that of one with empty files, which is written once to
+ * be measured (long paths take a pax header of their own), and of the contents in whole blocks.
  */
-export function inputTar(
-  spec: TaskSpec,
+export async function inputTar(
+  spec: Pick<TaskSpec, "inputs">,
   read: (digest: Hex) => AsyncIterable<Uint8Array>,
-): { list: number; tarBytes: number; stdin: AsyncIterable<Uint8Array> } {
+): Promise<{ list: number; tarBytes: number; stdin: AsyncIterable<Uint8Array> }> {
+  const tooLarge = spec.inputs.find(({ size }) => size > MAX_INPUT_BYTES);
+  if (tooLarge !== undefined) {
+    const { path, size } = tooLarge;
+    throw new DekuperError("TASK_FILE_INVALID", `Input ${path} is larger than 8 GiB.`, {
+      details: { path, size },
+    });
+  }
   const list = Buffer.from(spec.inputs.map(({ digest, path }) => `${digest.slice(2)}  ${path}\n`).join(""));
-  const headers = headerBytes(spec);
   const content = spec.inputs.reduce((sum, { size }) => sum + Math.ceil(size / BLOCK) * BLOCK, 0);
-  return { list: list.length, tarBytes: headers + content + END_BYTES, stdin: stream(spec, list, read) };
+  const tarBytes = (await emptyTarBytes(spec)) + content;
+  return { list: list.length, tarBytes, stdin: stream(spec, list, read) };
 }
 
-/** Bytes of all headers, by writing each for an empty file. */
-function headerBytes(spec: TaskSpec): number {
+/** Bytes of all headers and of the end. */
+async function emptyTarBytes({ inputs }: Pick<TaskSpec, "inputs">): Promise<number> {
+  const tar = pack();
+  for (const { path } of inputs) tar.entry({ ...header(path), size: 0 }).end(undefined);
+  tar.finalize();
   let total = 0;
-  for (const { path, size } of spec.inputs) {
-    const tar = pack();
-    tar.entry({ ...header(path), size: 0 });
-    const written = tar.read() as Buffer | null;
-    total += written?.length ?? 0;
-    if (size > 8 * 1024 ** 3)
-      throw new DekuperError("TASK_FILE_INVALID", `Input ${path} is larger than 8 GiB.`, {
-        details: { path, size },
-      });
-    tar.destroy();
-  }
+  for await (const bytes of tar as AsyncIterable<Uint8Array>) total += bytes.length;
   return total;
 }
 
@@ -42,7 +43,7 @@ function header(path: string) {
 }
 
 async function* stream(
-  spec: TaskSpec,
+  spec: Pick<TaskSpec, "inputs">,
   list: Buffer,
   read: (digest: Hex) => AsyncIterable<Uint8Array>,
 ): AsyncGenerator<Uint8Array> {
@@ -56,7 +57,7 @@ async function* stream(
 
 async function fill(
   tar: ReturnType<typeof pack>,
-  spec: TaskSpec,
+  spec: Pick<TaskSpec, "inputs">,
   read: (digest: Hex) => AsyncIterable<Uint8Array>,
 ): Promise<void> {
   for (const { path, digest, size } of spec.inputs) {

@@ -1,6 +1,10 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   DekuperError,
   encodeManifest,
+  type Isolation,
+  isDekuperError,
+  isolationClasses,
   type ManifestEntry,
   pathProblem,
   type TaskSpec,
@@ -8,7 +12,7 @@ import {
 import { KubeConfig } from "@kubernetes/client-node";
 import type { Hex } from "viem";
 import { ApiError, asDekuperError, isConflict, isNotFound } from "./api-errors.ts";
-import { renderJob } from "./attempt-job.ts";
+import { locked, renderJob } from "./attempt-job.ts";
 import { renderFences, renderNamespace } from "./attempt-objects.ts";
 import { clusterCapacity } from "./capacity.ts";
 import type {
@@ -41,11 +45,17 @@ export interface KubernetesDriverOptions {
   readonly userNamespaces?: boolean;
   /** Share of a lease's vCPUs that its pod requests [1]; limits stay. */
   readonly cpuRequestShare?: number;
+  /** Seconds after which the watch for hints is made anew, so that one that was cut silently costs no more [240]. */
+  readonly watchSeconds?: number;
   /** Called for each request to the API. */
   readonly onRequest?: (verb: string) => void;
 }
 
 const POLL_MS = 100;
+/** How long a tear-down waits for the pods before it deletes their namespace. */
+const PODS_GO_MS = 5_000;
+/** How long after a container's end the API server may not know of it. */
+const STATUS_DELAY_MS = 3_000;
 const MAX_CHECKPOINT_BYTES = 8 * 1024 * 1024;
 
 /** The oracle's hands in a Kubernetes cluster. Nothing is done before `start`. */
@@ -81,7 +91,7 @@ class KubernetesDriver implements ClusterDriver {
     this.api = api;
     this.options = options;
     this.userNamespaces = options.userNamespaces ?? true;
-    this.hints = new HintWatch(api, ownSelector(options.node));
+    this.hints = new HintWatch(api, ownSelector(options.node), options.watchSeconds);
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -98,8 +108,9 @@ class KubernetesDriver implements ClusterDriver {
   observe(signal: AbortSignal): Promise<readonly AttemptObservation[]> {
     return this.guard("list leases", async () => {
       const labelSelector = ownSelector(this.options.node);
-      const [namespaces, jobs, pods] = await Promise.all([
-        this.api.list<WireNamespace>("/api/v1/namespaces", { labelSelector }, signal),
+      // Namespaces first: one that names its Job here has it in the later list too, unless the Job has been deleted.
+      const namespaces = await this.api.list<WireNamespace>("/api/v1/namespaces", { labelSelector }, signal);
+      const [jobs, pods] = await Promise.all([
         this.api.list<WireJob>("/apis/batch/v1/jobs", { labelSelector }, signal),
         this.api.list<WirePod>("/api/v1/pods", { labelSelector }, signal),
       ]);
@@ -117,6 +128,7 @@ class KubernetesDriver implements ClusterDriver {
 
   async ensureAttempt(order: AttemptOrder, signal: AbortSignal): Promise<void> {
     const { node, helperImage, cpuRequestShare } = this.options;
+    this.requireIsolation(order);
     const resources = attemptResources(order.spec, cpuRequestShare);
     const podOptions = {
       helperImage,
@@ -126,7 +138,8 @@ class KubernetesDriver implements ClusterDriver {
     await this.guard("make the lease's pod", async () => {
       const known = await this.find<WireNamespace>(namespacePath(order), signal);
       const jobUid = known?.metadata?.annotations?.[annotations.jobUid];
-      const namespace = known ?? (await this.api.apply(renderNamespace(node, order), signal));
+      // Created, not applied: one that somebody else makes meanwhile is a conflict, and does not become ours.
+      const namespace = known ?? (await this.api.create(renderNamespace(node, order), signal));
       this.requireOwn(namespace, order);
       await Promise.all(renderFences(node, order, resources).map((fence) => this.api.apply(fence, signal)));
       const job = await this.find<WireJob>(jobPath(order), signal);
@@ -148,22 +161,13 @@ class KubernetesDriver implements ClusterDriver {
     read: (digest: Hex) => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { list, tarBytes, stdin } = inputTar(spec, read);
-    const end = await this.exec(
-      ref,
-      names.inputs,
-      ["/bin/busybox", "sh", "-c", receiveScript, "receive", String(list), String(tarBytes)],
-      stdin,
-      signal,
-    );
-    if (end.exitCode === 0) return;
-    throw new DekuperError(
-      end.exitCode === 4 ? "BLOB_CORRUPT" : "CLUSTER_UNREACHABLE",
-      `The inputs did not arrive: ${end.stderr.trim() || `exit ${end.exitCode}`}.`,
-      {
-        retryable: true,
-      },
-    );
+    try {
+      await this.streamInputs(ref, spec, read, signal);
+    } catch (error) {
+      if (signal.aborted || isDekuperError(error, "BLOB_CORRUPT")) throw error;
+      // The container ends when it has everything, sometimes ahead of the command in it that says so.
+      if (!(await this.hasInputs(ref, signal))) throw error;
+    }
   }
 
   async stopMain(ref: AttemptRef, signal: AbortSignal): Promise<void> {
@@ -243,8 +247,7 @@ class KubernetesDriver implements ClusterDriver {
           await this.deletePods(ref, signal);
           await this.api.delete(namespacePath(ref), namespace.metadata?.uid ?? "", signal).catch(unlessGone);
         }
-        await new Promise((resolve) => setTimeout(resolve, POLL_MS));
-        signal.throwIfAborted();
+        await sleep(POLL_MS, signal);
       }
     });
   }
@@ -257,12 +260,50 @@ class KubernetesDriver implements ClusterDriver {
     return this.guard("take the leader lock", () => acquireLeaderLock(this.api, lock, signal));
   }
 
-  /** The inputs and helper have nothing to lose: the pods go at once, the namespace after them. */
+  /**
+   * The inputs and helper have nothing to lose: the pods go at once, the namespace after them. A namespace whose pods are
+   * still there is looked at again only after some seconds; a kubelet that does not answer is not waited for longer.
+   */
   private async deletePods(ref: AttemptRef, signal: AbortSignal): Promise<void> {
-    const pods = await this.podsOf(ref, signal);
-    for (const { metadata } of pods) {
-      const path = `/api/v1/namespaces/${metadata?.namespace}/pods/${metadata?.name}`;
-      await this.api.delete(path, metadata?.uid ?? "", signal, 1).catch(unlessGone);
+    const end = Date.now() + PODS_GO_MS;
+    for (;;) {
+      const pods = await this.podsOf(ref, signal);
+      for (const { metadata } of pods) {
+        if (metadata?.deletionTimestamp !== undefined) continue;
+        const path = `/api/v1/namespaces/${metadata?.namespace}/pods/${metadata?.name}`;
+        await this.api.delete(path, metadata?.uid ?? "", signal, 1).catch(unlessGone);
+      }
+      if (pods.length === 0 || Date.now() > end) return;
+      await sleep(POLL_MS, signal);
+    }
+  }
+
+  private async streamInputs(
+    ref: AttemptRef,
+    spec: TaskSpec,
+    read: (digest: Hex) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { list, tarBytes, stdin } = await inputTar(spec, read);
+    const command = ["/bin/busybox", "sh", "-c", receiveScript, "receive", String(list), String(tarBytes)];
+    const end = await this.exec(ref, names.inputs, command, stdin, signal);
+    if (end.exitCode === 0) return;
+    throw new DekuperError(
+      end.exitCode === 4 ? "BLOB_CORRUPT" : "CLUSTER_UNREACHABLE",
+      `The inputs did not arrive: ${end.stderr.trim() || `exit ${end.exitCode}`}.`,
+      { retryable: true },
+    );
+  }
+
+  /** Whether the container that waits for inputs has ended well; the kubelet takes a moment to tell. */
+  private async hasInputs(ref: AttemptRef, signal: AbortSignal): Promise<boolean> {
+    const end = Date.now() + STATUS_DELAY_MS;
+    for (;;) {
+      const pod = await this.podOf(ref, signal).catch(() => undefined);
+      const inputs = pod?.status?.initContainerStatuses?.find(({ name }) => name === names.inputs);
+      if (inputs?.state?.terminated !== undefined) return inputs.state.terminated.exitCode === 0;
+      if (Date.now() > end) return false;
+      await sleep(POLL_MS, signal);
     }
   }
 
@@ -333,7 +374,7 @@ class KubernetesDriver implements ClusterDriver {
       spec: {
         hostUsers: false,
         automountServiceAccountToken: false,
-        containers: [{ name: "probe", image: this.options.helperImage }],
+        containers: [{ name: "probe", image: this.options.helperImage, securityContext: locked }],
       },
     };
     try {
@@ -354,6 +395,20 @@ class KubernetesDriver implements ClusterDriver {
       if (isNotFound(error)) return undefined;
       throw error;
     }
+  }
+
+  /** What was ordered is what runs, or nothing. */
+  private requireIsolation({ spec }: AttemptOrder): void {
+    const { isolation } = spec.resources;
+    const has: Isolation = this.userNamespaces ? "user-namespace" : "container";
+    if (isolationClasses.indexOf(isolation) <= isolationClasses.indexOf(has)) return;
+    throw new DekuperError(
+      "CLUSTER_REFUSED",
+      `The lease wants ${isolation} isolation; the cluster has ${has}.`,
+      {
+        details: { isolation, has },
+      },
+    );
   }
 
   /** A namespace of that name that somebody else made is never touched. */
@@ -389,6 +444,10 @@ function jobPath(ref: AttemptRef): string {
 
 function unlessGone(error: unknown): void {
   if (!isNotFound(error) && !isConflict(error)) throw error;
+}
+
+function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return delay(milliseconds, undefined, { signal });
 }
 
 function messageOf(error: unknown): string {

@@ -10,6 +10,7 @@ import { labels, MANAGED_BY } from "./names.ts";
 export const SYSTEM_NAMESPACE = "dekuper-system";
 const LEASE_SECONDS = 30;
 const RENEW_MS = 10_000;
+const MAX_WRITES = 4;
 
 /**
  * Takes the `leaderLock`, a `coordination.k8s.io` Lease named after the node (rule 32). The same instance id takes it
@@ -79,25 +80,35 @@ class HeldLock implements LeaderLock {
     }
   }
 
+  /**
+   * A write that conflicts is looked at again: an earlier one of ours, given up for slow, may have arrived after all. Only
+   * another holder is a reason to stop.
+   */
   private async write(signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.writeOnce(signal);
+      } catch (error) {
+        if (!isConflict(error)) throw error;
+        if (attempt === MAX_WRITES) throw this.held("somebody who was quicker");
+      }
+    }
+  }
+
+  private async writeOnce(signal: AbortSignal): Promise<void> {
     const now = new Date(await this.api.clock(signal)).toISOString().replace("Z", "000Z");
     const current = await this.read(signal);
     const spec = { holderIdentity: this.instanceId, leaseDurationSeconds: LEASE_SECONDS, renewTime: now };
-    try {
-      if (current === undefined) {
-        await this.api.create(
-          { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: this.metadata(), spec },
-          signal,
-        );
-      } else {
-        this.requireFree(current, Date.parse(now));
-        await this.api.replace({ ...current, spec: { ...current.spec, ...spec } }, signal);
-      }
-      this.renewedAt = Date.now();
-    } catch (error) {
-      if (isConflict(error)) throw this.held("somebody who was quicker");
-      throw error;
+    if (current === undefined) {
+      await this.api.create(
+        { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata: this.metadata(), spec },
+        signal,
+      );
+    } else {
+      this.requireFree(current, Date.parse(now));
+      await this.api.replace({ ...current, spec: { ...current.spec, ...spec } }, signal);
     }
+    this.renewedAt = Date.now();
   }
 
   private requireFree(lease: Wire<V1Lease>, now: number): void {

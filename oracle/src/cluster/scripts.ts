@@ -21,6 +21,9 @@ export const MESSAGE_TAG = "dekuper/1";
  */
 const waitTick = "read -r -t 1 _ <&3";
 
+/** Ends `$old` and what it started: the runtime gives each exec a session of its own. */
+const endGroup = 'kill -KILL "-$old" "$old" 2>/dev/null || :';
+
 /** Init container: hands out busybox, makes the pipe, and waits for the inputs. Arguments: seconds to wait, `1` if none will come. */
 export const prepareScript = `set -eu
 umask 022
@@ -38,12 +41,14 @@ done
 `;
 
 /**
- * Runs by exec in the waiting init container. Argument: bytes of the list of digests that comes first on stdin; the tar
- * follows. Repeats harmlessly; marks the inputs ready only after every file has the digest that the order names.
+ * Runs by exec in the waiting init container. Arguments: bytes of the list of digests that comes first on stdin, and of the
+ * tar that follows. Repeats harmlessly, also while an earlier one still waits for bytes of a connection that broke; marks the inputs ready only after every file has the digest that the order names.
  */
 export const receiveScript = `set -eu
 cd ${CONTROL}
-[ -e ready ] && { cat >/dev/null; exit 0; }
+[ -e ready ] && { head -c "$(($1 + $2))" >/dev/null; exit 0; }
+if [ -e receiver ]; then read -r old <receiver; ${endGroup}; fi
+echo $$ >receiver
 rm -rf ${taskPaths.input}/..?* ${taskPaths.input}/.[!.]* ${taskPaths.input}/*
 dd bs="$1" count=1 iflag=fullblock of=digests 2>/dev/null
 cd ${taskPaths.input}
@@ -59,9 +64,10 @@ echo 1<>${CONTROL}/tick.inputs
  * leaves why, that code, and the CPU time of child processes as the termination message.
  */
 export const wrapperScript = `limit=$1; shift
-why=exited child=
-stop() { why=$1; kill -TERM "-$child" 2>/dev/null; }
-trap '[ -n "$child" ] && kill -TERM "-$child" 2>/dev/null' TERM
+why=exited child= signalled=
+term() { signalled=1; [ -n "$child" ] && kill -TERM "-$child" 2>/dev/null; }
+stop() { why=$1; term; }
+trap term TERM
 trap 'stop time-limit' USR1
 trap 'stop stopped' USR2
 if [ -e ${CONTROL}/stop ]; then
@@ -86,9 +92,11 @@ child=$!
   while [ $((now - begun)) -lt ${KILL_AFTER_SECONDS} ]; do ${waitTick}; uptime; done
   kill -KILL "-$child" 2>/dev/null
 ) &
+# A signal ends \`wait\` with a number of its own; asked again, it tells the child's, also of one that has ended.
 while :; do
+  signalled=
   wait "$child"; code=$?
-  kill -0 "$child" 2>/dev/null || break
+  [ -n "$signalled" ] || break
 done
 { echo "${MESSAGE_TAG} $why $code"; times; } >/dev/termination-log
 exit "$code"
@@ -108,10 +116,16 @@ export const markScript = `: >${CONTROL}/"$1" && for pipe in ${CONTROL}/tick.*; 
  * Streams /output as a tar on stdout; the last line of stderr is the trailer: tag, bytes, sha-256, and tar's exit code.
  * What a task made unreadable to itself (mode 000) is made readable first; what tar still cannot read it names on stderr
  * and leaves out, which is the task's loss and no failure of the stream. The digest is taken of the same bytes by a pipe.
+ * What an earlier one left that nobody reads any more is ended first, or each broken connection would cost the helper memory.
  */
 export const sendOutputScript = `cd ${taskPaths.output} || exit 3
 find . -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null
 find . -type f ! -perm -400 -exec chmod u+r {} + 2>/dev/null
+for work in ${CONTROL}/send.*; do
+  [ -d "$work" ] || continue
+  old=\${work##*.}; ${endGroup}
+  rm -rf "$work"
+done
 work=${CONTROL}/send.$$
 mkdir "$work" && mkfifo "$work/digest" "$work/count" || exit 3
 sha256sum <"$work/digest" >"$work/sum" &
