@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { BINARY_RECIPES, type BinaryRecipe, buildArguments } from "./binary-recipes.ts";
 import { runCommand } from "./command.ts";
 import { KubernetesError } from "./errors.ts";
@@ -12,6 +12,8 @@ export interface EnsureBinariesOptions {
   /** Told what is being built and how long it took. Default: nobody. */
   onProgress?: Progress;
   signal?: AbortSignal;
+  /** Default: every program of the cluster. */
+  recipes?: readonly BinaryRecipe[];
 }
 
 /** Two hours: another builder on a slow machine may be at work, and waiting for it is quicker than building again. */
@@ -23,9 +25,9 @@ const BUILDER_WAIT_MS = 2 * 3600 * 1000;
  * rest. Answers the folder that holds all programs by their names.
  */
 export async function ensureBinaries(options: EnsureBinariesOptions): Promise<string> {
-  const { cacheDir, onProgress = silent, signal } = options;
+  const { cacheDir, onProgress = silent, signal, recipes = BINARY_RECIPES } = options;
   const goVersion = await readGoVersion();
-  const keys = BINARY_RECIPES.map((recipe) => recipeKey(recipe, goVersion));
+  const keys = recipes.map((recipe) => recipeKey(recipe, goVersion));
   const root = join(cacheDir, "kubernetes", "binaries");
   const binDir = join(root, `bin-${digest(keys.join("\n"))}`);
   if (existsSync(binDir)) return binDir;
@@ -39,7 +41,7 @@ export async function ensureBinaries(options: EnsureBinariesOptions): Promise<st
     const draft = `${binDir}.draft`;
     rmSync(draft, { recursive: true, force: true });
     mkdirSync(draft, { recursive: true });
-    for (const [index, recipe] of BINARY_RECIPES.entries()) {
+    for (const [index, recipe] of recipes.entries()) {
       const built = await build(recipe, join(root, `${recipe.name}-${keys[index]}`), options);
       for (const program of recipe.programs) symlinkSync(join(built, program), join(draft, program));
       for (const link of recipe.links) symlinkSync(join(built, recipe.programs[0] ?? ""), join(draft, link));
@@ -56,13 +58,15 @@ async function build(recipe: BinaryRecipe, output: string, options: EnsureBinari
   if (existsSync(output)) return output;
   onProgress(`building ${recipe.name}`);
   const startedAt = Date.now();
-  const draft = `${output}.draft`;
-  rmSync(draft, { recursive: true, force: true });
+  // A killed build's compiler may still be ending: it shall not write into this one's draft.
+  removeDrafts(output);
+  const draft = `${output}.${process.pid}.draft`;
   mkdirSync(draft, { recursive: true });
   try {
     await runCommand("go", buildArguments(recipe, draft), {
       cwd: recipe.moduleDir,
       env: { ...process.env, CGO_ENABLED: recipe.cgo ? "1" : "0", GOFLAGS: "", GOWORK: "off" },
+      endsWithUs: true,
       onLine: onProgress,
       ...(signal ? { signal } : {}),
     });
@@ -78,6 +82,14 @@ async function build(recipe: BinaryRecipe, output: string, options: EnsureBinari
   renameSync(draft, output);
   onProgress(`built ${recipe.name} in ${Math.round((Date.now() - startedAt) / 1000)} s`);
   return output;
+}
+
+function removeDrafts(output: string): void {
+  const drafts = readdirSync(dirname(output)).filter(
+    (name) => name.startsWith(`${basename(output)}.`) && name.endsWith(".draft"),
+  );
+  for (const name of drafts)
+    rmSync(join(dirname(output), name), { recursive: true, force: true, maxRetries: 3 });
 }
 
 async function readGoVersion(): Promise<string> {

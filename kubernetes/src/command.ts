@@ -7,6 +7,8 @@ export interface CommandOptions {
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   signal?: AbortSignal;
+  /** Has the kernel end the command when this process dies, however that comes: it would work on for nobody. */
+  endsWithUs?: boolean;
   /** Called with each line of either output stream, as it comes. */
   onLine?: (line: string) => void;
 }
@@ -20,7 +22,10 @@ export function runCommand(
   options: CommandOptions = {},
 ): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, {
+    const [program = "", ...rest] = options.endsWithUs
+      ? endingWithUs([command, ...args])
+      : [command, ...args];
+    const child = spawn(program, rest, {
       cwd: options.cwd,
       env: options.env ?? process.env,
       signal: options.signal,
@@ -44,6 +49,11 @@ export function runCommand(
     child.stdin.on("error", () => undefined);
     child.stdin.end(options.input ?? "");
   });
+}
+
+/** PR_SET_PDEATHSIG (prctl(2)) outlives the exec of the command itself. */
+export function endingWithUs(command: readonly string[], signal = "TERM"): string[] {
+  return ["setpriv", "--pdeathsig", signal, "--", ...command];
 }
 
 /** Whether a command succeeds; for questions whose "no" is an exit status. */

@@ -1,7 +1,7 @@
 import { succeeds } from "./command.ts";
 import { KubernetesError } from "./errors.ts";
 
-const TOOLS = ["nft", "ip", "nsenter", "unshare", "mount", "openssl", "cp", "find"];
+const TOOLS = ["nft", "ip", "nsenter", "unshare", "setpriv", "mount", "openssl", "cp", "find"];
 
 /** Refuses what the embedded cluster cannot run on, in one sentence and before anything is built. */
 export async function checkMachine(name: string): Promise<void> {

@@ -4,7 +4,7 @@ import { closeSync, existsSync, mkdirSync, openSync, renameSync, rmSync, writeFi
 import { connect } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { runCommand } from "../command.ts";
+import { endingWithUs, runCommand } from "../command.ts";
 import { KubernetesError } from "../errors.ts";
 import { acquireLock } from "../file-lock.ts";
 import { type Progress, silent } from "../progress.ts";
@@ -107,9 +107,11 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images", 
   );
   const log = openSync(join(runDir, "containerd.log"), "w");
   // Unpacking mounts overlays: in a mount namespace of its own they go with the process.
-  const child = spawn("unshare", ["--mount", join(binDir, "containerd"), "--config", config], {
-    stdio: ["ignore", log, log],
-  });
+  const [program = "", ...args] = endingWithUs(
+    ["unshare", "--mount", join(binDir, "containerd"), "--config", config],
+    "KILL",
+  );
+  const child = spawn(program, args, { stdio: ["ignore", log, log] });
   closeSync(log);
   try {
     await waitForSocket(socket, child);

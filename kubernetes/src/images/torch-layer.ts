@@ -61,6 +61,7 @@ export async function writeTorchLayer(output: string, onLine: Progress): Promise
   const suite = (await runCommand("sh", ["-c", ". /etc/os-release && echo $VERSION_CODENAME"])).trim();
   await runCommand("mmdebstrap", torchArguments(suite, output, aptSources()), {
     onLine,
+    endsWithUs: true,
     // mmdebstrap then stamps every file with it: the same packages make the same layer.
     env: { ...process.env, SOURCE_DATE_EPOCH: "0" },
   });

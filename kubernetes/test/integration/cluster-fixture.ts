@@ -71,7 +71,12 @@ export async function waitForPods(cluster: RunningCluster, namespace: string): P
   await kubectl(cluster, args);
 }
 
-export async function eventually(what: string, seconds: number, isSo: () => Promise<boolean>): Promise<void> {
+export async function eventually(
+  what: string,
+  seconds: number,
+  isSo: () => Promise<boolean>,
+  everyMs = 300,
+): Promise<void> {
   const end = Date.now() + seconds * 1000;
   let last: unknown;
   while (Date.now() < end) {
@@ -80,7 +85,7 @@ export async function eventually(what: string, seconds: number, isSo: () => Prom
       return false;
     });
     if (answer) return;
-    await delay(300);
+    await delay(everyMs);
   }
   throw new Error(`not within ${seconds} s: ${what}`, { cause: last });
 }
