@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ApiClient } from "./api-client.ts";
-import { groupPods, type PodFacts, type PodsByNamespace } from "./ruleset.ts";
+import { groupPods, type PodFacts, type PodsByNamespace, resolvingPods } from "./ruleset.ts";
 
 export interface PodPolicyOptions {
   api: ApiClient;
-  /** Puts a grouping in force. */
-  apply: (pods: PodsByNamespace) => Promise<void>;
+  /** Puts a grouping in force, and which of its pods may ask the cluster's DNS. */
+  apply: (pods: PodsByNamespace, resolving: readonly string[]) => Promise<void>;
   onError: (error: unknown) => void;
   signal: AbortSignal;
   /** How often the pods are listed anew whatever the watch says. Default 30 s. */
@@ -14,7 +14,7 @@ export interface PodPolicyOptions {
 
 interface PodObject {
   metadata: { uid: string; namespace: string };
-  spec: { hostNetwork?: boolean };
+  spec: { hostNetwork?: boolean; dnsPolicy?: string };
   status?: { phase?: string; podIP?: string };
 }
 
@@ -80,24 +80,27 @@ function factsOf({ metadata, spec, status }: PodObject): PodFacts {
     ip: status?.podIP,
     phase: status?.phase,
     hostNetwork: spec.hostNetwork ?? false,
+    dnsPolicy: spec.dnsPolicy,
   };
 }
 
 /** Applies the latest wish only, one at a time, and nothing when nothing changed. */
 class RulesetApplier {
-  readonly #apply: (pods: PodsByNamespace) => Promise<void>;
+  readonly #apply: PodPolicyOptions["apply"];
   readonly #onError: (error: unknown) => void;
   #inForce = "";
-  #wanted: PodsByNamespace = new Map();
+  #wanted: Grouping = { pods: new Map(), resolving: [] };
   #running = false;
 
-  constructor(apply: (pods: PodsByNamespace) => Promise<void>, onError: (error: unknown) => void) {
+  constructor(apply: PodPolicyOptions["apply"], onError: (error: unknown) => void) {
     this.#apply = apply;
     this.#onError = onError;
   }
 
   want(pods: ReadonlyMap<string, PodObject>): void {
-    this.#wanted = groupPods([...pods.values()].map(factsOf));
+    const facts = [...pods.values()].map(factsOf);
+    const grouped = groupPods(facts);
+    this.#wanted = { pods: grouped, resolving: resolvingPods(facts, grouped) };
     if (!this.#running) void this.#run();
   }
 
@@ -106,7 +109,7 @@ class RulesetApplier {
     try {
       while (fingerprint(this.#wanted) !== this.#inForce) {
         const wanted = this.#wanted;
-        await this.#apply(wanted);
+        await this.#apply(wanted.pods, wanted.resolving);
         this.#inForce = fingerprint(wanted);
       }
     } catch (error) {
@@ -117,6 +120,11 @@ class RulesetApplier {
   }
 }
 
-function fingerprint(pods: PodsByNamespace): string {
-  return JSON.stringify([...pods]);
+interface Grouping {
+  pods: PodsByNamespace;
+  resolving: readonly string[];
+}
+
+function fingerprint({ pods, resolving }: Grouping): string {
+  return JSON.stringify([[...pods], resolving]);
 }

@@ -19,13 +19,17 @@ export type PodsByNamespace = ReadonlyMap<string, readonly string[]>;
 
 /**
  * The cluster's whole packet filter, replaced in one transaction. Pods hang on routed veths, so each of their packets
- * crosses these inet hooks: a pod reaches the cluster's DNS and the pods of its own namespace. Whatever is not named
- * here is dropped, which covers a pod whose address is not known yet.
+ * crosses these inet hooks: a pod reaches the pods of its own namespace, and the cluster's DNS if it is configured to ask
+ * it. Whatever is not named here is dropped, which covers a pod whose address is not known yet.
  *
  * No rule asks for connection state: without conntrack, a pod that opens connections without end fills no table. How
  * many it may open a second, and ask of the cluster's DNS, is capped: the other pods share processor and DNS with it.
  */
-export function renderRuleset(addresses: ClusterAddresses, pods: PodsByNamespace): string {
+export function renderRuleset(
+  addresses: ClusterAddresses,
+  pods: PodsByNamespace,
+  resolving: readonly string[] = [],
+): string {
   const groups = [...pods.values()].filter((ips) => ips.length > 0);
   const elements = groups.flatMap((ips, group) => ips.map((ip) => `${ip} : jump namespace_${group}`));
   return `table inet dekuper
@@ -34,6 +38,9 @@ table inet dekuper {
 ${groups.map(renderGroup).join("")}  map sender {
     type ipv4_addr : verdict
 ${elements.length > 0 ? `    elements = { ${elements.join(", ")} }\n` : ""}  }
+  set resolving {
+    type ipv4_addr
+${resolving.length > 0 ? `    elements = { ${resolving.join(", ")} }\n` : ""}  }
   set opening {
     type ipv4_addr
     flags dynamic
@@ -55,8 +62,8 @@ ${elements.length > 0 ? `    elements = { ${elements.join(", ")} }\n` : ""}  }
   chain input {
     type filter hook input priority filter; policy drop;
     iifname { "lo", "${CLUSTER_LINK}" } accept
-    ip daddr ${addresses.node} udp dport 53 accept
-    ip daddr ${addresses.node} tcp dport 53 accept
+    ip saddr @resolving ip daddr ${addresses.node} udp dport 53 accept
+    ip saddr @resolving ip daddr ${addresses.node} tcp dport 53 accept
   }
   chain forward {
     type filter hook forward priority filter; policy drop;
@@ -86,6 +93,8 @@ export interface PodFacts {
   ip: string | undefined;
   phase: string | undefined;
   hostNetwork: boolean;
+  /** `None`: it has no use for the cluster's DNS, which knows the names of every namespace. */
+  dnsPolicy?: string | undefined;
 }
 
 /**
@@ -105,4 +114,13 @@ export function groupPods(pods: readonly PodFacts[]): PodsByNamespace {
     groups.set(namespace, [...(groups.get(namespace) ?? []), ip]);
   }
   return new Map([...groups].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** Addresses of the grouped pods that may ask the cluster's DNS, sorted; one that any claimant does without may not. */
+export function resolvingPods(pods: readonly PodFacts[], groups: PodsByNamespace): string[] {
+  const without = new Set(pods.filter(({ dnsPolicy }) => dnsPolicy === "None").map(({ ip }) => ip));
+  return [...groups.values()]
+    .flat()
+    .filter((ip) => !without.has(ip))
+    .sort();
 }

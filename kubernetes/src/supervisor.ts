@@ -191,7 +191,8 @@ export class Supervisor {
   #followPods(api: ApiClient): Promise<void> {
     return followPods({
       api,
-      apply: (pods) => applyRuleset(this.#layout.netnsPath, renderRuleset(this.#settings.addresses, pods)),
+      apply: (pods, resolving) =>
+        applyRuleset(this.#layout.netnsPath, renderRuleset(this.#settings.addresses, pods, resolving)),
       onError: (error) => this.#logError("pod policy", error),
       signal: this.#stopping.signal,
     });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { clusterAddresses } from "../src/addresses.ts";
-import { groupPods, type PodFacts, renderRuleset } from "../src/ruleset.ts";
+import { groupPods, type PodFacts, renderRuleset, resolvingPods } from "../src/ruleset.ts";
 
 const addresses = clusterAddresses(3);
 
@@ -56,9 +56,26 @@ describe("the packet filter", () => {
       accepts.map((line) => line.trim()),
       [
         'iifname { "lo", "uplink" } accept',
-        "ip daddr 10.213.3.2 udp dport 53 accept",
-        "ip daddr 10.213.3.2 tcp dport 53 accept",
+        "ip saddr @resolving ip daddr 10.213.3.2 udp dport 53 accept",
+        "ip saddr @resolving ip daddr 10.213.3.2 tcp dport 53 accept",
       ],
+    );
+  });
+
+  it("lets pods ask the cluster's DNS, but for those that are to resolve nothing", () => {
+    const pods = [
+      pod("a", "10.214.3.3"),
+      pod("a", "10.214.3.2"),
+      pod("b", "10.214.3.4", { dnsPolicy: "None" }),
+      pod("c", "10.214.3.5", { phase: "Failed" }),
+    ];
+    const groups = groupPods(pods);
+    const resolving = resolvingPods(pods, groups);
+    assert.deepEqual(resolving, ["10.214.3.2", "10.214.3.3"]);
+    const rules = renderRuleset(addresses, groups, resolving);
+    assert.match(
+      rules,
+      /set resolving \{\n\s+type ipv4_addr\n\s+elements = \{ 10\.214\.3\.2, 10\.214\.3\.3 \}/,
     );
   });
 
