@@ -29,13 +29,12 @@ export interface MeasuredCapacity {
   readonly isolation: Isolation;
 }
 
-/** A profile of flags over what the cluster shows; what neither gives is asked for by name. */
-export function profileOf(
+/** What a node offers: flags over what the cluster shows; what neither gives is asked for by name. */
+export function offerOf(
   flags: ProfileFlags,
   measured: MeasuredCapacity | undefined,
   token: { symbol: string; decimals: number },
-  encryptionKey: Hex,
-): NodeProfile {
+): Omit<NodeProfile, "encryptionKey"> {
   const gpus = flags.gpus === undefined ? (measured?.gpus ?? 0) : count("--gpus", flags.gpus);
   const amount = (text: string | undefined) => (text === undefined ? 0n : parseAmount(text, token));
   const posted = { perGpuHour: amount(flags.gpuRate), perVCpuHour: amount(flags.cpuRate) };
@@ -45,7 +44,6 @@ export function profileOf(
   const multiaddrs = flags.multiaddr ?? [];
   if (multiaddrs.length === 0) throw missing("--multiaddr", "such as /dns4/node.example/tcp/4001");
   return {
-    encryptionKey,
     gpus,
     gpuModel: gpus === 0 ? "" : (flags.gpuModel ?? measured?.gpuModel ?? ""),
     gpuMemoryMiB: gpus === 0 ? 0 : (mib(flags.gpuMemory) ?? measured?.gpuMemoryMiB ?? 0),

@@ -21,14 +21,17 @@ export async function runDaemon(
   }
 }
 
+/** Owner of nothing: measuring makes nothing. */
+const NOBODY = "0x0000000000000000000000000000000000000000";
+
 /** What a cluster shows, asked with the driver that the oracle will use. */
 export async function measureCluster(
   context: CommandContext,
-  cluster: { kubeconfig: string; helperImage: string; node: `0x${string}` },
+  cluster: { kubeconfig: string; helperImage: string },
 ): Promise<ClusterCapacity> {
   const { createKubernetesDriver } = await import("@dekuper/oracle");
   context.progress.step("measuring the cluster");
-  const driver = createKubernetesDriver(cluster);
+  const driver = createKubernetesDriver({ ...cluster, node: NOBODY });
   await driver.start(context.signal);
   try {
     return await driver.capacity(context.signal);

@@ -1,4 +1,4 @@
-import { createInterface } from "node:readline/promises";
+import { createInterface, type Interface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { DekuperError } from "@dekuper/protocol";
 import type { Terminal } from "./terminal.ts";
@@ -17,12 +17,14 @@ export async function confirm(
     });
   }
   const prompt = createInterface({ input: out.streams.stdin, output: out.streams.stderr });
+  let answer: string | undefined;
   try {
-    const answer = await prompt.question(`${question} ${out.paintNote("gray", "[y/N]")} `, { signal });
-    if (/^y(es)?$/i.test(answer.trim())) return;
+    answer = await ask(prompt, `${question} ${out.paintNote("gray", "[y/N]")} `, signal);
   } finally {
     prompt.close();
+    if (answer === undefined) out.streams.stderr.write("\n"); // nobody pressed Enter
   }
+  if (/^y(es)?$/i.test(answer?.trim() ?? "")) return;
   throw new DekuperError("NOT_ALLOWED", "Not confirmed: nothing was done.", { hint: "Answer y to go on." });
 }
 
@@ -41,9 +43,20 @@ export async function askPassword(out: Terminal, question: string, signal: Abort
   const prompt = createInterface({ input: out.streams.stdin, output: silent, terminal: true });
   out.streams.stderr.write(`${question} `);
   try {
-    return await prompt.question("", { signal });
+    return (await ask(prompt, "", signal)) ?? "";
   } finally {
     prompt.close();
     out.streams.stderr.write("\n");
+  }
+}
+
+/** Ctrl-C, which readline takes for itself, is the process's as everywhere; undefined after Ctrl-D. */
+async function ask(prompt: Interface, question: string, signal: AbortSignal): Promise<string | undefined> {
+  prompt.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
+  try {
+    return await prompt.question(question, { signal });
+  } catch (error) {
+    if (signal.aborted) throw error;
+    return undefined;
   }
 }

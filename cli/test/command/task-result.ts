@@ -52,6 +52,7 @@ export function taskResult(get: () => MarketFixture): void {
       const { chain, node } = get();
       await node.begin(id, LOG);
       await chain.control.increaseTime({ seconds: 30 });
+      await chain.control.mine({ blocks: 1 });
       await node.finish(id, { files: { "answer.txt": "42\n", "deep/er/b.bin": "xyz" }, log: LOG });
     });
 

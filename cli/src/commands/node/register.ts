@@ -1,9 +1,9 @@
 import { DekuperError } from "@dekuper/protocol";
 import type { Command } from "commander";
-import { type OpenedKey, readKey } from "../../accounts.ts";
+import { readKey } from "../../accounts.ts";
 import { readAmount } from "../../amounts.ts";
 import type { CommandContext } from "../../context.ts";
-import { encryptionKeyOf, type ProfileFlags, profileOf } from "../../node-profile.ts";
+import { encryptionKeyOf, offerOf, type ProfileFlags } from "../../node-profile.ts";
 import { formatAmount, formatCount, formatResources } from "../../output/format.ts";
 import { printFields } from "../../output/table.ts";
 import { measureCluster } from "../../provider-tools.ts";
@@ -50,13 +50,10 @@ export function registerNodeRegister(parent: Command, runtime: Runtime): void {
     const market = await context.requireWallet("provider1");
     const token = await market.token();
     const files = await filesOf(context, flags);
+    // What is wrong with the flags is said before a password is asked for.
+    const offer = offerOf(flags, await measure(context, files), token);
     const operator = await readKey(files.operatorKey, files.passwordFile, context.out, context.signal);
-    const profile = profileOf(
-      flags,
-      await measure(context, files, operator),
-      token,
-      encryptionKeyOf(operator.privateKey),
-    );
+    const profile = { ...offer, encryptionKey: encryptionKeyOf(operator.privateKey) };
     context.progress.step("registering");
     const sent = await market.registerNode(operator.account, profile);
     const { required } = (await market.node(sent.node)).stake;
@@ -101,8 +98,6 @@ async function filesOf(context: CommandContext, flags: RegisterFlags): Promise<N
   return { operatorKey: flags.operatorKey, passwordFile: flags.operatorPasswordFile, cluster: undefined };
 }
 
-async function measure(context: CommandContext, { cluster }: NodeFiles, operator: OpenedKey) {
-  return cluster === undefined
-    ? undefined
-    : measureCluster(context, { ...cluster, node: operator.account.address });
+async function measure(context: CommandContext, { cluster }: NodeFiles) {
+  return cluster === undefined ? undefined : measureCluster(context, cluster);
 }
