@@ -2,6 +2,9 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { runCommand } from "../../src/command.ts";
 import { defaultCacheDir, ensureBinaries, type RunningCluster } from "../../src/index.ts";
+import { sweepKilledTests } from "./test-folder.ts";
+
+await sweepKilledTests();
 
 export const cacheDir: string = defaultCacheDir();
 export const binDir: string = await ensureBinaries({ cacheDir, onProgress: (line) => console.error(line) });

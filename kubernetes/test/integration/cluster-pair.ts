@@ -1,17 +1,17 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ClusterAddresses } from "../../src/addresses.ts";
 import { type RunningCluster, startCluster, stopCluster } from "../../src/index.ts";
 import { clusterLayout } from "../../src/layout.ts";
 import { type ClusterSettings, readJson } from "../../src/settings.ts";
 import { cacheDir } from "./cluster-fixture.ts";
+import { makeTestFolder } from "./test-folder.ts";
 
 const GPUS = { count: 8, product: "NVIDIA-H100-80GB-HBM3", memoryMiB: 81_559 };
 
 /** Two clusters side by side, as two providers on one machine have them; shared by every suite of one file. */
 export class ClusterPair {
-  readonly folder: string = mkdtempSync(join(tmpdir(), "dkp-pair-"));
+  readonly folder: string = makeTestFolder();
   readonly stateDirs: readonly [string, string] = [join(this.folder, "one"), join(this.folder, "two")];
   #clusters: readonly RunningCluster[] = [];
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -9,8 +8,9 @@ import { ensureImageStore } from "../../src/images/image-store.ts";
 import { ensureImage } from "../../src/index.ts";
 import { allProcesses } from "../../src/processes.ts";
 import { binDir, eventually } from "./cluster-fixture.ts";
+import { makeTestFolder } from "./test-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "dkp-store-"));
+const folder = makeTestFolder();
 const cacheDir = join(folder, "cache");
 const source = (path: string): string => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { after, describe, it } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
@@ -12,8 +11,9 @@ import { clusterLayout } from "../../src/layout.ts";
 import { readJson, type SupervisorStatus } from "../../src/settings.ts";
 import { cacheDir } from "./cluster-fixture.ts";
 import { leftoversOf, machineChanges, machineState } from "./leftovers.ts";
+import { makeTestFolder } from "./test-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "dkp-kill-"));
+const folder = makeTestFolder();
 const stateDir = join(folder, "cluster");
 const layout = clusterLayout(stateDir);
 const machine = machineState();

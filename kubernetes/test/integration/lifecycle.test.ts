@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { lockHolder } from "../../src/file-lock.ts";
@@ -13,6 +12,7 @@ import {
   stopCluster,
 } from "../../src/index.ts";
 import { clusterLayout } from "../../src/layout.ts";
+import { signalProcess } from "../../src/processes.ts";
 import { clusterProcesses } from "../../src/sweep.ts";
 import {
   apply,
@@ -27,8 +27,9 @@ import {
   waitForPods,
 } from "./cluster-fixture.ts";
 import { leftoversOf, machineChanges, machineState } from "./leftovers.ts";
+import { makeTestFolder } from "./test-folder.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "dkp-life-"));
+const folder = makeTestFolder();
 const stateDir = join(folder, "cluster");
 const layout = clusterLayout(stateDir);
 const machine = machineState();
@@ -47,7 +48,7 @@ const start = (): Promise<RunningCluster> =>
 const isCode = (code: string) => (error: unknown) => error instanceof KubernetesError && error.code === code;
 
 function kill(pids: readonly (number | undefined)[]): void {
-  for (const pid of pids) if (pid) process.kill(pid, "SIGKILL");
+  for (const pid of pids) if (pid) signalProcess(pid, "SIGKILL");
 }
 
 /** Programs of the host that have the ports which a cluster's parts listen at. */
