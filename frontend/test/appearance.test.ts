@@ -6,7 +6,6 @@ import { walkThrough } from "./walk-through.ts";
 const LOOKS = [
   { width: 1440, height: 900, colorScheme: "light" },
   { width: 390, height: 844, colorScheme: "dark" },
-  { width: 390, height: 844, colorScheme: "light" },
 ] as const;
 
 describe("every state of the dApp, on a desktop and on a phone, light and dark", { timeout: 400_000 }, () => {

@@ -23,7 +23,7 @@ for epoch in $(seq 1 12); do
     printf "{\\"loss\\": %.5f, \\"weight\\": %.4f, \\"bias\\": %.4f}\\n", loss / 256, w, b
   }' > /output/metrics.json
   echo "epoch $epoch/12  $(cat /output/metrics.json)"
-  sleep 0.7
+  sleep 0.4
 done
 cp /output/metrics.json /output/model.json
 `;
@@ -127,7 +127,7 @@ async function asConsumer(context: BrowserContext, url: string, visit: Visit): P
   await page.getByText("too-slow").waitFor();
   await visit("tasks", page);
   await page.goto(`${url}/account`);
-  await page.getByText("Paid for a run").first().waitFor();
+  await page.getByText("Paid for").first().waitFor();
   await visit("account", page);
   await page
     .getByRole("banner")

@@ -12,9 +12,9 @@ import type { Movement } from "./use-movements.ts";
 const WORDS: Record<Movement["kind"], { text: string; sign: string }> = {
   Deposited: { text: "Deposited", sign: "+" },
   Withdrawn: { text: "Withdrawn", sign: "−" },
-  Reserved: { text: "Reserved for a task", sign: "" },
-  Paid: { text: "Paid for a run", sign: "−" },
-  Released: { text: "Released from a task", sign: "" },
+  Reserved: { text: "Reserved for", sign: "" },
+  Paid: { text: "Paid for", sign: "−" },
+  Released: { text: "Released from", sign: "" },
 };
 
 /** The account's movements, newest first. */

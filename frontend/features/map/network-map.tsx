@@ -2,9 +2,10 @@
 
 import type { MarketNode } from "@dekuper/client";
 import Link from "next/link";
+import { Fragment } from "react";
 import button from "../../ui/button.module.css";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
-import { Figures } from "../../ui/facts.tsx";
+import { type Fact, Figures } from "../../ui/facts.tsx";
 import { InlineCode } from "../../ui/inline-code.tsx";
 import { formatNumber, type Token } from "../../ui/money.ts";
 import { Card, Empty, Section, Skeleton } from "../../ui/page.tsx";
@@ -53,7 +54,7 @@ export function NetworkMap() {
               "vCPUs free",
               <Of key="cpus" part={sum(nodes, "vCpus", "available")} all={sum(nodes, "vCpus", "profile")} />,
             ],
-            ["Lowest posted rate", <LowestRate key="rate" nodes={nodes} token={token} />],
+            lowestRate(nodes, token),
           ]}
         />
       </Card>
@@ -98,10 +99,12 @@ function Of({ part, all }: { part: number | undefined; all: number | undefined }
   );
 }
 
-function LowestRate(props: { nodes: readonly MarketNode[] | undefined; token: Token | undefined }) {
-  if (props.nodes === undefined || props.token === undefined) return <Skeleton width="4rem" />;
-  const active = props.nodes.filter((node) => node.status === "Active");
+/** By the GPU hour where any node has GPUs. */
+function lowestRate(nodes: readonly MarketNode[] | undefined, token: Token | undefined): Fact {
+  const active = nodes?.filter((node) => node.status === "Active") ?? [];
   const withGpus = active.filter((node) => node.profile.gpus > 0);
+  const label = withGpus.length > 0 ? "GPU hour from" : "vCPU hour from";
+  if (nodes === undefined || token === undefined) return [label, <Skeleton key="rate" width="4rem" />];
   const rates =
     withGpus.length > 0
       ? withGpus.map((node) => node.profile.posted.perGpuHour)
@@ -110,15 +113,13 @@ function LowestRate(props: { nodes: readonly MarketNode[] | undefined; token: To
     (least, rate) => (least === undefined || rate < least ? rate : least),
     undefined,
   );
-  if (lowest === undefined) return "None";
-  return (
-    <>
-      {formatNumber(lowest, props.token)}{" "}
-      <small>
-        {props.token.symbol} {withGpus.length > 0 ? "a GPU hour" : "a vCPU hour"}
-      </small>
-    </>
-  );
+  if (lowest === undefined) return [label, "None"];
+  return [
+    label,
+    <Fragment key="rate">
+      {formatNumber(lowest, token)} <small>{token.symbol}</small>
+    </Fragment>,
+  ];
 }
 
 function sum(nodes: readonly MarketNode[] | undefined, field: "gpus" | "vCpus", of: "profile" | "available") {

@@ -63,14 +63,21 @@ const endings: Readonly<Record<Exclude<Outcome, "Success">, string>> = {
   Cancelled: "Cancelled by you",
 };
 
+/** How the node says that the run ended, in a few words. */
+export function endingOf(outcome: number, exitCode: number): string {
+  const name = outcomes[outcome];
+  if (name === undefined) return `Outcome ${outcome}, exit code ${exitCode}`;
+  return name === "Success" ? name : name === "NonZeroExit" ? `${endings[name]} ${exitCode}` : endings[name];
+}
+
 /** The state in words, with how the run ended once the node has signed it. */
 export function wordsOf({ lease, attestation }: TaskDetail): StateWords {
   const words = stateWords[lease.status];
   if (attestation === undefined) return words;
-  const outcome = outcomes[attestation.attestation.outcome] ?? "NonZeroExit";
-  if (outcome === "Success") return lease.status === "Completed" ? { ...words, tone: "good" } : words;
-  const { exitCode } = attestation.attestation;
-  const title = outcome === "NonZeroExit" ? `${endings[outcome]} ${exitCode}` : endings[outcome];
+  const { outcome, exitCode } = attestation.attestation;
+  if (outcomes[outcome] === "Success")
+    return lease.status === "Completed" ? { ...words, tone: "good" } : words;
+  const title = endingOf(outcome, exitCode);
   return lease.status === "Completed"
     ? {
         tone: "warning",

@@ -1,7 +1,7 @@
 "use client";
 
 import type { TaskDetail } from "@dekuper/client";
-import { formatMiB, formatSeconds, outcomes } from "@dekuper/protocol";
+import { formatMiB, formatSeconds } from "@dekuper/protocol";
 import { HexText } from "../../ui/address.tsx";
 import { type Fact, Facts } from "../../ui/facts.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
@@ -10,11 +10,10 @@ import { useChainTime } from "../market/market-queries.ts";
 import { Logs } from "./logs.tsx";
 import { Output } from "./output.tsx";
 import { keptSpec } from "./spec-store.ts";
-import { deadlineOf, wordsOf } from "./states.ts";
+import { deadlineOf, endingOf, wordsOf } from "./states.ts";
 import styles from "./task.module.css";
 import { TaskActions } from "./task-actions.tsx";
 import { Timeline } from "./timeline.tsx";
-import { spaced } from "./timeline-words.ts";
 
 /** Everything about one task. */
 export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }) {
@@ -93,7 +92,7 @@ function factsOf(detail: TaskDetail, token: Token): Fact[] {
   if (attestation !== undefined) {
     const { outcome, exitCode, cpuSeconds, outputDigest, imageDigest } = attestation.attestation;
     facts.push(
-      ["Outcome", `${spaced(outcomes[outcome] ?? "Unknown")}, exit code ${exitCode}`],
+      ["Outcome", endingOf(outcome, exitCode)],
       ["CPU time", formatSeconds(Number(cpuSeconds))],
       ["Output digest", <HexText key="output" value={outputDigest} label="output digest" />],
       ["Image digest", <HexText key="image" value={imageDigest} label="image digest" />],

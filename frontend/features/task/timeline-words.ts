@@ -1,7 +1,8 @@
 import type { TimelineEvent } from "@dekuper/client";
-import { formatSeconds, outcomes } from "@dekuper/protocol";
+import { formatSeconds } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 import { formatMoney, type Token } from "../../ui/money.ts";
+import { endingOf } from "./states.ts";
 
 /** One transaction of a task with everything that it did to it. */
 export interface TimelineStep {
@@ -57,15 +58,15 @@ function detailOf({ name, values }: TimelineEvent, token: Token): string | undef
       return `Step ${values.step}`;
     case "LeaseCompleted": {
       const { outcome, exitCode } = values.attestation as { outcome: number; exitCode: number };
-      return `${spaced(outcomes[outcome] ?? "Unknown outcome")}, exit code ${exitCode}, ${formatSeconds(Number(values.billedSeconds))} to be paid`;
+      return `${endingOf(outcome, exitCode)}, ${formatSeconds(Number(values.billedSeconds))} to be paid`;
     }
     default:
       return undefined;
   }
 }
 
-/** `NonZeroExit` -> `Non zero exit`. */
-export function spaced(name: string): string {
+/** `NodeRevoked` -> `Node revoked`. */
+function spaced(name: string): string {
   const words = name.replaceAll(/([a-z])([A-Z])/g, "$1 $2").toLowerCase();
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}`;
 }
