@@ -6,23 +6,22 @@ import { Database } from "../../src/journal/database.ts";
 
 /** A database in a folder of its own, gone after the test. */
 export function openDatabase(t: TestContext): { db: Database; dir: string } {
-  const dir = mkdtempSync(join(tmpdir(), "dekuper-journal-"));
-  const db = new Database(dir);
-  t.after(() => {
-    db.close();
-    rmSync(dir, { recursive: true, force: true });
-  });
-  return { db, dir };
+  return openIn(t, mkdtempSync(join(tmpdir(), "dekuper-journal-")));
 }
 
 /** What a process finds that starts after this one was killed now: the files as they lie there, nothing closed or flushed. */
 export function reopenAfterCrash(t: TestContext, dir: string): { db: Database; dir: string } {
   const copy = mkdtempSync(join(tmpdir(), "dekuper-journal-"));
   cpSync(dir, copy, { recursive: true });
-  const db = new Database(copy);
+  return openIn(t, copy);
+}
+
+function openIn(t: TestContext, dir: string): { db: Database; dir: string } {
+  let db: Database | undefined;
   t.after(() => {
-    db.close();
-    rmSync(copy, { recursive: true, force: true });
+    db?.close();
+    rmSync(dir, { recursive: true, force: true });
   });
-  return { db, dir: copy };
+  db = new Database(dir);
+  return { db, dir };
 }
