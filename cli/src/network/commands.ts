@@ -2,10 +2,10 @@ import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DekuperError } from "@dekuper/protocol";
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import type { Hex } from "viem";
 import { startDapp } from "./dapp.ts";
-import { runDemo, type Sample } from "./demo/demo.ts";
+import { runDemo, type Sample, samples } from "./demo/demo.ts";
 import { printDemo } from "./demo/print.ts";
 import { stopNetwork } from "./down.ts";
 import { type Progress, terminalProgress } from "./output.ts";
@@ -82,7 +82,11 @@ export function registerNetworkCommands(program: Command): void {
 
   withNetworkFlags(program.command("demo"))
     .description("run one sample task on a fresh local network, print the result, take everything down")
-    .option("--sample <name>", "train (torch) or hello (busybox)", "train")
+    .addOption(
+      new Option("--sample <name>", "train (torch) or hello (busybox)")
+        .choices(Object.keys(samples))
+        .default("train"),
+    )
     .option("--task <file>", "another task file")
     .option("--keep", "leave the network up until `dekuper down`")
     .action(async (_, command: Command) => {

@@ -78,6 +78,7 @@ export async function startOracle(
   provider: LocalProvider,
   signal?: AbortSignal,
 ): Promise<void> {
+  signal?.throwIfAborted();
   const oracle = startDetached({
     name: `${provider.name} oracle`,
     file: process.execPath,

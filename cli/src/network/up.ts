@@ -97,12 +97,14 @@ async function start(options: UpOptions): Promise<UpResult> {
     ]),
   ]);
   progress.done("accounts funded");
-  await Promise.all(
+  // All of them, also when one fails: what is still being started could not be stopped.
+  const providers = await Promise.allSettled(
     clusters.map((cluster, index) => {
       const keys = owners[index] ?? { owner: freshAccount(), operator: freshAccount() };
       return startProvider({ state, progress, network, cluster, ...keys, keepFinishedPods, signal });
     }),
   );
+  for (const provider of providers) if (provider.status === "rejected") throw provider.reason;
   if (options.rpcUrl === undefined) await mineEverySecond(chain.rpcUrl);
   return { record: state.require(), deploymentGas: chain.gas };
 }
