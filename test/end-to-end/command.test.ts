@@ -33,7 +33,7 @@ describe("dekuper up, a task by hand, down", () => {
     assert.equal(status.running, true);
     assert.deepEqual(
       status.providers.map(({ cluster }) => cluster),
-      ["running", "running"],
+      ["ready", "ready"],
     );
     for (const { oracle } of status.providers) assert.ok(oracle);
   });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { defaultCacheDir, type RunningCluster, startCluster, stopCluster } from "@dekuper/kubernetes";
-import { CoreV1Api, KubeConfig } from "@kubernetes/client-node";
+import { CoreV1Api, KubeConfig, type V1Pod } from "@kubernetes/client-node";
 import { rpc } from "../../cli/src/network/chain.ts";
 import { freePorts } from "../../cli/src/network/processes.ts";
 import { runJson } from "../lib/command-line.ts";
@@ -58,7 +58,7 @@ describe("a demo on a chain and a cluster that exist already", () => {
       checkDemo(demo, 1);
       assert.equal(demo.kubeconfig, cluster.kubeconfigPath);
       assert.ok(verify(demo).ok);
-      const [pod] = (await api(cluster).listNamespacedPod({ namespace: demo.namespace })).items;
+      const pod = await finishedPod(cluster, demo.namespace);
       assert.equal(pod?.metadata?.uid, demo.podUid);
       assert.equal(pod?.status?.phase, "Succeeded");
       await api(cluster).createNamespace({ body: { metadata: { name: "somebody-elses" } } });
@@ -73,6 +73,14 @@ describe("a demo on a chain and a cluster that exist already", () => {
     assert.equal(await rpc(rpcUrl, "eth_chainId", []), "0x7a69");
   });
 });
+
+/** The pod ends a moment after the task is settled: when the end is final and the helper is released. */
+async function finishedPod(cluster: RunningCluster, namespace: string): Promise<V1Pod | undefined> {
+  for (const deadline = Date.now() + 30_000; ; await sleep(200)) {
+    const [pod] = (await api(cluster).listNamespacedPod({ namespace })).items;
+    if (pod?.status?.phase === "Succeeded" || Date.now() > deadline) return pod;
+  }
+}
 
 function api(cluster: RunningCluster): CoreV1Api {
   const config = new KubeConfig();

@@ -10,6 +10,7 @@ import {
 import {
   type Address,
   decodeEventLog,
+  getAddress,
   type Hex,
   hexToBigInt,
   hexToNumber,
@@ -155,7 +156,7 @@ async function describe(
       time: timeOf.get(log.blockNumber) ?? 0n,
       hash: receipt.transactionHash,
       logIndex: hexToNumber(log.logIndex ?? "0x0"),
-      from: receipt.from,
+      from: getAddress(receipt.from),
       gasUsed: receipt.gasUsed,
     };
   });

@@ -43,8 +43,11 @@ export function crashes(get: () => NetworkFixture): void {
           taskId,
           (detail) => detail.lease.status === "Settled",
         );
-        assert.equal(timeline.filter((event) => event.name === "Paid").length, 1);
-        assert.equal(timeline.filter((event) => event.name === "LeaseCompleted").length, 1);
+        const times = (name: string) => timeline.filter((event) => event.name === name).length;
+        assert.equal(times("LeaseCompleted"), 1);
+        assert.equal(times("LeaseSettled"), 1);
+        // Killed before it could say that the run had started, the node may have nothing to be paid for.
+        assert.equal(times("Paid"), money.gross > 0n ? 1 : 0);
         assert.equal(money.gross + money.released, reserved);
         assert.equal(attestationsOf(provider, leaseId), 1);
       });
