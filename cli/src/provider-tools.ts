@@ -60,9 +60,6 @@ export interface ProbedCluster {
   readonly helperImage: string;
 }
 
-/** Probes wait for pods, which wait for images: long, but not for ever. */
-const PROBE_TIMEOUT_MS = 300_000;
-
 /** What a cluster allows and enforces. */
 export async function probeCluster(
   context: CommandContext,
@@ -74,7 +71,7 @@ export async function probeCluster(
     return await runDoctor({
       helperImage,
       ...(kubeconfig === undefined ? {} : { kubeconfig }),
-      signal: AbortSignal.any([context.signal, AbortSignal.timeout(PROBE_TIMEOUT_MS)]),
+      signal: context.signal,
     });
   } finally {
     context.progress.clear();
