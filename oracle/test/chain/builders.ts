@@ -31,6 +31,9 @@ export function aDeployment(chain: FakeChain, change: Partial<Deployment> = {}):
   };
 }
 
+/** For tests in which an RPC never answers. */
+export const IMPATIENT = { timeoutMs: 1_000 } as const;
+
 /** A reader of one RPC for each chain, by depth 3 if nothing else is said. */
 export async function readerOf(
   t: TestContext,
@@ -44,7 +47,7 @@ export async function readerOf(
     rpcUrls: rpcs.map(({ url }) => url),
     finality: { kind: "depth", depth: 3 },
     minConfirmations: 1,
-    timeoutMs: 300,
+    timeoutMs: 10_000,
     clock,
     ...change,
   });

@@ -26,11 +26,13 @@ export async function until(isSo: () => boolean): Promise<void> {
 /** A queue on a chain made by hand, with what a test needs to move both. */
 export async function startQueue(
   t: TestContext,
-  change: Partial<TransactionSettings> & { liveLeases?: number } = {},
+  change: Partial<TransactionSettings> & { liveLeases?: number; timeoutMs?: number } = {},
 ) {
   const { db, dir } = openDatabase(t);
   const chain = new FakeChain(10);
-  const { reader, rpcs, clock } = await readerOf(t, [chain]);
+  const { reader, rpcs, clock } = await readerOf(t, [chain], {
+    timeoutMs: change.timeoutMs ?? 10_000,
+  });
   const [rpc] = rpcs;
   assert.ok(rpc);
   await reader.look();

@@ -5,7 +5,7 @@ import { encodeFunctionResult, type Hex, type PublicClient } from "viem";
 import { readLease } from "../../src/chain/contracts.ts";
 import type { ChainReaderOptions } from "../../src/chain/reader.ts";
 import { FALLBACK_FINALITY_DEPTH } from "../../src/chain/view.ts";
-import { aDeployment, readerOf } from "./builders.ts";
+import { aDeployment, IMPATIENT, readerOf } from "./builders.ts";
 import { FakeChain } from "./fake-chain.ts";
 import { type Mood, RpcFault } from "./rpc-server.ts";
 
@@ -90,7 +90,7 @@ describe("the view of the chain", () => {
 
   for (const mood of WRONG)
     it(`is unreadable, and not empty, when the only RPC ${mood === "hangs" ? mood : `is ${mood}`}`, async (t) => {
-      const { reader, rpcs } = await readerOf(t, [new FakeChain(9)]);
+      const { reader, rpcs } = await readerOf(t, [new FakeChain(9)], mood === "hangs" ? IMPATIENT : {});
       await reader.look();
       for (const rpc of rpcs) rpc.mood = mood;
       assert.deepEqual(await reader.look(), unreadable("no-rpc-answers"));
@@ -184,7 +184,7 @@ describe("two RPCs", () => {
 
   it("must both say what counts as positive evidence", async (t) => {
     const chain = new FakeChain(20);
-    const { reader, rpcs } = await readerOf(t, [chain, chain]);
+    const { reader, rpcs } = await readerOf(t, [chain, chain], IMPATIENT);
     await reader.look();
     const agreed = () =>
       reader.readAgreed(

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { IMPATIENT } from "./builders.ts";
 import { accept, complete, sends, startQueue, until } from "./queue.ts";
 import { RpcFault } from "./rpc-server.ts";
 
@@ -156,7 +157,7 @@ describe("a transaction that is not mined", () => {
 
 describe("a transaction that was sent into the dark", () => {
   it("keeps its nonce and is sent again as it is: it may have arrived", async (t) => {
-    const { submit, mine, rpc, chain, journal, events } = await startQueue(t);
+    const { submit, look, rpc, chain, journal, events } = await startQueue(t, IMPATIENT);
     const { eth_sendRawTransaction: take } = chain.handlers();
     rpc.handlers.set("eth_sendRawTransaction", async (...raw) => {
       await take?.(...raw);
@@ -165,7 +166,9 @@ describe("a transaction that was sent into the dark", () => {
     const mined = submit(accept(1));
     await until(() => events.includes("transaction-not-sent"));
     assert.equal(journal.pending()[0]?.nonce, 0);
-    await mine();
+    chain.mine();
+    for (let looks = 0; looks < 20 && journal.pending().length > 0; looks++) await look();
+    assert.equal(journal.get(1)?.state, "mined");
     await mined;
   });
 
