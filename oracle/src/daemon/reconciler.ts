@@ -57,6 +57,7 @@ const ACTION_TIMEOUT_MS = 10 * 60_000;
 const RETRY_MS = 1_000;
 const MAX_RETRY_MS = 30_000;
 const NODES_EVERY_MS = 30_000;
+const DISK_RETRY_MS = 10_000;
 
 /**
  * The level-triggered loop: looks at chain and cluster, plans each lease, takes the next safe step. Hints wake it early; a timer
@@ -72,8 +73,9 @@ export class Reconciler {
   private nodesReadAt = 0;
   private firstLookDone = false;
   private mayAct = true;
+  /** A full disk is believed for a while, then tried again. */
+  private diskFullUntil = 0;
   maySign = true;
-  diskFull = false;
   isStopping = false;
   problem: string | undefined = "starting";
 
@@ -83,6 +85,9 @@ export class Reconciler {
 
   get clusterReachable(): boolean {
     return this.observations !== undefined;
+  }
+  get diskFull(): boolean {
+    return this.deps.clock.now() < this.diskFullUntil;
   }
   get readOnly(): boolean {
     return !this.mayAct;
@@ -125,13 +130,18 @@ export class Reconciler {
           : undefined;
     if (view.evidence === "readable") {
       metrics.headBlock.set(view.head.number);
-      await this.follow(signal);
-      await queue.poll();
-      const standing = await standstill.check();
-      if (standing !== undefined) this.problem = standing.message;
-      if (!this.firstLookDone) this.checkJournal();
+      try {
+        await this.follow(signal);
+        await queue.poll();
+        const standing = await standstill.check();
+        if (standing !== undefined) this.problem = standing.message;
+        if (!this.firstLookDone) this.checkJournal();
+      } catch (error) {
+        // Leases rest on what the chain says now, not on its events: they go on, once the journal has been checked.
+        if (!this.firstLookDone) throw error;
+        this.failed(error, signal);
+      }
     }
-    this.diskFull = false;
     await this.reconcileLeases(signal);
     if (view.evidence === "readable") await this.deps.accepter.consider(this.acceptState(), signal);
     metrics.refusedCalls.set(queue.backingOff);
@@ -257,7 +267,7 @@ export class Reconciler {
       log.info({ leaseId: record.leaseId, attempt: record.attempt, action: kind }, "step-taken");
     } catch (error) {
       metrics.actions.inc({ action: kind, result: "failed" });
-      if (isDekuperError(error, "DISK_FULL")) this.diskFull = true;
+      this.noteDisk(error);
       const delay = Math.min(MAX_RETRY_MS, (this.retryAt.get(key)?.delay ?? RETRY_MS / 2) * 2);
       this.retryAt.set(key, { at: clock.now() + delay, delay });
       log.warn(
@@ -310,10 +320,16 @@ export class Reconciler {
     };
   }
 
+  private noteDisk(error: unknown): void {
+    if (!isDekuperError(error, "DISK_FULL")) return;
+    this.diskFullUntil = this.deps.clock.now() + DISK_RETRY_MS;
+    this.deps.log.error({ code: error.code, hint: error.hint }, "disk-full");
+  }
+
   private failed(error: unknown, signal: AbortSignal): void {
     if (signal.aborted) return;
     if (isDekuperError(error, "CHAIN_CHANGED")) this.deps.onFatal(error);
-    if (isDekuperError(error, "DISK_FULL")) this.diskFull = true;
+    this.noteDisk(error);
     this.problem = error instanceof Error ? error.message : String(error);
     this.deps.log.warn({ error: errorFields(error) }, "look-failed");
   }
