@@ -10,12 +10,13 @@ import {
   type Presence,
 } from "@dekuper/protocol";
 import { type GossipSub, gossipsub, type Message, TopicValidatorResult } from "@libp2p/gossipsub";
-import type { PeerId } from "@libp2p/interface";
+import type { PeerId, PrivateKey } from "@libp2p/interface";
 import { peerIdFromString } from "@libp2p/peer-id";
 import type { Address } from "viem";
+import { InstanceWitness } from "./instance-witness.ts";
 import type { CountPeer } from "./options.ts";
 import { addressOfPeer, registeredNode } from "./remote.ts";
-import type { SignedHeartbeat } from "./signed-heartbeat.ts";
+import { type SignedHeartbeat, signHeartbeat } from "./signed-heartbeat.ts";
 
 /** Own heartbeats that are remembered, to know them from a twin's. */
 const REMEMBERED = 256;
@@ -29,24 +30,29 @@ export class HeartbeatGossip {
   private readonly clock: { now(): number };
   private readonly count: CountPeer;
   private readonly book: HeartbeatBook;
-  private readonly signed = new Map<Address, SignedHeartbeat>();
   private readonly twinListeners = new Set<(heartbeat: Heartbeat) => void>();
   private readonly sent = new Map<string, true>();
   private firstSentAt: number | undefined;
+  private lastSigned: SignedHeartbeat | undefined;
+  private readonly key: PrivateKey;
+  readonly witness: InstanceWitness;
 
   constructor(options: {
     self: Address;
+    key: PrivateKey;
     deployment: Deployment;
     directory: PeerDirectory;
     clock: { now(): number };
     count: CountPeer;
   }) {
     this.self = options.self;
+    this.key = options.key;
     this.directory = options.directory;
     this.clock = options.clock;
     this.count = options.count;
     this.book = new HeartbeatBook(options.deployment, options.directory);
     this.topic = heartbeatTopic(options.deployment.chainId, options.deployment.nodeRegistry);
+    this.witness = new InstanceWitness(options.deployment, this.topic, options.clock);
   }
 
   /** The libp2p service. A bounded mesh in which registered peers go before strangers. */
@@ -108,7 +114,9 @@ export class HeartbeatGossip {
     this.sent.set(markOf(heartbeat), true);
     const oldest = this.sent.keys().next().value;
     if (this.sent.size > REMEMBERED && oldest !== undefined) this.sent.delete(oldest);
-    await service.publish(this.topic, encodeHeartbeat(heartbeat));
+    const data = encodeHeartbeat(heartbeat);
+    this.lastSigned = await signHeartbeat(this.key, this.topic, data);
+    await service.publish(this.topic, data);
   }
 
   presence(): ReadonlyMap<Address, Presence> {
@@ -119,9 +127,9 @@ export class HeartbeatGossip {
     return this.book.last(node);
   }
 
-  /** The newest accepted heartbeat of a node with the signature that it came with. */
-  signedHeartbeat(node: Address): SignedHeartbeat | undefined {
-    return this.signed.get(node);
+  /** This node's own last heartbeat, signed, to be handed to another one. */
+  get ownHeartbeat(): SignedHeartbeat | undefined {
+    return this.lastSigned;
   }
 
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void {
@@ -159,7 +167,7 @@ export class HeartbeatGossip {
     if (verdict.kind !== "accepted") return this.drop(verdict.kind);
     this.received++;
     this.count("heartbeats_accepted");
-    this.signed.set(verdict.heartbeat.node, {
+    this.witness.remember(verdict.heartbeat, {
       data: message.data,
       sequenceNumber: message.sequenceNumber,
       signature: message.signature,

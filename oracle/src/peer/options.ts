@@ -91,4 +91,6 @@ export interface PeerNodeOptions {
   readonly limits?: Partial<PeerLimits>;
   /** How often missing connections are dialled, milliseconds [3000]. */
   readonly dialIntervalMs?: number;
+  /** How often one connected node is asked for addresses and twins, milliseconds [5000]. */
+  readonly exchangeIntervalMs?: number;
 }

@@ -26,10 +26,11 @@ import type { PeerNode } from "./peer.ts";
 import { AddressHints, askPeers, type PeersAnswer, peersRequestSchema, servePeers } from "./peer-exchange.ts";
 import { ReadAccess } from "./read-access.ts";
 import { addressOfPeer, registeredNode } from "./remote.ts";
-import { isSignedBy } from "./signed-heartbeat.ts";
+import { isSignedBy, type SignedHeartbeat } from "./signed-heartbeat.ts";
 
 const DIAL_INTERVAL_MS = 3_000;
 const EXCHANGE_INTERVAL_MS = 5_000;
+const EXCHANGE_TIMEOUT_MS = 5_000;
 const IDLE_CHECK_MS = 10_000;
 /** A connected, registered node that stays silent this long gets a new connection, at most this often. */
 const SILENT_MS = 45_000;
@@ -65,7 +66,7 @@ class DekuperPeerNode implements PeerNode {
     this.self = addressOfPublicKey(key.publicKey.raw);
     const { deployment, directory, log } = options;
     const { self, clock, count } = this;
-    this.gossip = new HeartbeatGossip({ self, deployment, directory, clock, count });
+    this.gossip = new HeartbeatGossip({ self, key, deployment, directory, clock, count });
     this.connectionLimits = new ConnectionLimits(directory, this.limits, count);
     this.hints = new AddressHints(directory);
     this.dialer = new Dialer({
@@ -105,7 +106,7 @@ class DekuperPeerNode implements PeerNode {
     this.running = libp2p;
     this.gossip.attach(libp2p.services.pubsub);
     this.every(this.options.dialIntervalMs ?? DIAL_INTERVAL_MS, () => this.dialer.tick(libp2p, Date.now()));
-    this.every(EXCHANGE_INTERVAL_MS, () => void this.exchange(libp2p));
+    this.every(this.options.exchangeIntervalMs ?? EXCHANGE_INTERVAL_MS, () => void this.exchange(libp2p));
     this.every(IDLE_CHECK_MS, () => this.tend(libp2p));
     this.dialer.tick(libp2p, Date.now());
     this.options.log.info({ peerId: this.peerId, node: this.self, listen: this.multiaddrs }, "peer-started");
@@ -161,7 +162,7 @@ class DekuperPeerNode implements PeerNode {
     const settings = { maxInboundStreams: MAX_STREAMS_PER_CONNECTION, runOnLimitedConnection: true };
     const blobs = serveBlobs({ store: blobStore, access, count });
     const logs = serveLogs({ store: logStore, access, count, clock });
-    const peers = servePeers((about) => this.tell(libp2p, about));
+    const peers = servePeers((asking, own) => this.tell(libp2p, asking, own));
     await libp2p.handle(this.channel("blob"), server.handler(blobRequestSchema, blobs), settings);
     await libp2p.handle(this.channel("logs"), server.handler(logsRequestSchema, logs), settings);
     await libp2p.handle(this.channel("peers"), server.handler(peersRequestSchema, peers), {
@@ -190,17 +191,21 @@ class DekuperPeerNode implements PeerNode {
   }
 
   /** What this node tells another one that asks. */
-  private async tell(libp2p: DekuperLibp2p, about: Address): Promise<PeersAnswer> {
+  private async tell(
+    libp2p: DekuperLibp2p,
+    asking: DirectoryNode,
+    own: SignedHeartbeat | undefined,
+  ): Promise<PeersAnswer> {
+    if (own !== undefined) await this.gossip.witness.take(peerIdOfNode(asking), own);
     const peers: { node: Address; multiaddrs: string[] }[] = [];
     for (const peer of libp2p.getPeers()) {
       const node = registeredNode(peer, this.options.directory)?.node;
-      if (node === undefined || node === about) continue;
+      if (node === undefined || node === asking.node) continue;
       const known = await libp2p.peerStore.get(peer).catch(() => undefined);
       const multiaddrs = (known?.addresses ?? []).map(({ multiaddr }) => multiaddr.toString());
       if (multiaddrs.length > 0) peers.push({ node, multiaddrs });
     }
-    const heartbeat = this.gossip.signedHeartbeat(about);
-    return heartbeat === undefined ? { peers } : { peers, heartbeat };
+    return { peers, heartbeat: this.gossip.witness.tell(asking.node, own) };
   }
 
   /** Asks one connected node for addresses and for its news of this node itself. */
@@ -211,8 +216,8 @@ class DekuperPeerNode implements PeerNode {
     const node = nodes[Math.floor(Math.random() * nodes.length)];
     if (node === undefined) return;
     try {
-      const stream = await this.openStream(node, "peers", AbortSignal.timeout(EXCHANGE_INTERVAL_MS));
-      const answer = await askPeers(stream, this.self);
+      const stream = await this.openStream(node, "peers", AbortSignal.timeout(EXCHANGE_TIMEOUT_MS));
+      const answer = await askPeers(stream, this.gossip.ownHeartbeat);
       this.hints.learn(answer);
       if (answer.heartbeat === undefined) return;
       if (await isSignedBy(libp2p.peerId, this.gossip.topic, answer.heartbeat))

@@ -128,6 +128,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     clock,
     count,
     dialIntervalMs: 100,
+    exchangeIntervalMs: 300,
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   await peer.start();
