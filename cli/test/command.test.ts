@@ -3,6 +3,7 @@ import { after, before, describe } from "node:test";
 import { account } from "./command/account.ts";
 import { badNetworks } from "./command/bad-networks.ts";
 import { badTaskFiles } from "./command/bad-task-files.ts";
+import { localNetwork } from "./command/local-network.ts";
 import { node } from "./command/node.ts";
 import { nodeSetUp } from "./command/node-set-up.ts";
 import { task } from "./command/task.ts";
@@ -21,6 +22,7 @@ describe("dekuper", () => {
   });
   const get = () => market;
   usage(get);
+  localNetwork(get);
   badNetworks(get);
   badTaskFiles(get);
   account(get);

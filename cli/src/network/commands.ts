@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DekuperError } from "@dekuper/protocol";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Hex } from "viem";
 import { startDapp } from "./dapp.ts";
 import { runDemo, type Sample, samples } from "./demo/demo.ts";
@@ -136,12 +136,17 @@ export function registerNetworkCommands(program: Command): void {
 function withNetworkFlags(command: Command): Command {
   return command
     .option("--state <dir>", "state folder (default: the user's)")
-    .option("--providers <n>", "how many embedded clusters", (text) => Number(text))
+    .option("--providers <n>", "how many embedded clusters", wholeCount)
     .option("--rpc-url <url>", "an existing dev chain instead of a local one; with --deployer-key")
     .option("--deployer-key <hex>", "key that deploys and funds on that chain")
     .option("--kubeconfig <file...>", "existing clusters instead of embedded ones, one provider each")
     .option("--image <reference>", "with --kubeconfig: the sample's image, host/name@sha256:…")
     .option("--helper-image <reference>", "with --kubeconfig: a busybox, host/name@sha256:…");
+}
+
+function wholeCount(text: string): number {
+  if (/^[1-9]\d?$/.test(text)) return Number(text);
+  throw new InvalidArgumentError("Expected a whole number from 1 to 99.");
 }
 
 /** The program's global flags count too (`--json`). */
