@@ -8,10 +8,11 @@ const RETENTION_MARGIN = 3600;
 /**
  * The end-of-run claim of a sealed run. `toChainTime` turns the cluster's clock into the chain's; `now` is chain time.
  * The contract takes `ended` up to *drift* in the future of its block; clamping it to now never pays for more.
+ * `until` must hold for the last block that can take the claim: it is signed once, and refused if it is too short by then.
  */
 export function attestationOf(
   record: AttemptRecord & Required<Pick<AttemptRecord, "run" | "sealed">>,
-  terms: TaskTerms,
+  until: number,
   clock: { now: number; toChainTime(seconds: number): number },
 ): OutputAttestation {
   const { run, sealed, order } = record;
@@ -33,14 +34,17 @@ export function attestationOf(
     ended: BigInt(ended),
     cpuSeconds: BigInt(run.cpuSeconds),
     gpuSeconds: BigInt((ended - started) * order.gpus),
-    retainUntil: BigInt(retainUntil(terms, clock.now)),
+    retainUntil: BigInt(until),
   };
 }
 
-/** Until when ciphertext, log and spec are kept, Unix seconds: the window, the retention that the order asks for, and a margin. */
-export function retainUntil(terms: TaskTerms, now: number): number {
+/**
+ * Until when ciphertext, log and spec are kept, Unix seconds: the window that opens at `from`, the retention that the order
+ * asks for, and a margin.
+ */
+export function retainUntil(terms: TaskTerms, from: number): number {
   return (
-    now +
+    from +
     terms.challengeWindow +
     terms.outageGrace +
     terms.completionGrace +

@@ -13,6 +13,7 @@ import type { TransactionQueue } from "../chain/transactions.ts";
 import type { AttemptObservation, AttemptRef, ClusterDriver } from "../cluster/driver.ts";
 import type { AttemptJournal, AttemptRecord, RunRecord, StepName } from "../journal/attempts.ts";
 import type { BlobStore } from "../peer/peer.ts";
+import { completeByOf } from "../plan/lease.ts";
 import type { LeaseAction } from "../plan/plan.ts";
 import type { ResultSealer } from "../result/result.ts";
 import { attestationOf, retainUntil } from "./attestation.ts";
@@ -183,8 +184,9 @@ export class LeaseActions {
     const offset = head.head.timestamp - Math.floor(head.headSeenAt / 1000);
     const now = head.head.timestamp;
     const clock = { now, toChainTime: (seconds: number) => seconds + offset };
-    const attestation = attestationOf({ ...record, run, sealed }, view.terms, clock);
-    const until = retainUntil(view.terms, now);
+    // However late its block is, within the deadline, the claim must still be taken.
+    const until = retainUntil(view.terms, Math.max(now, completeByOf(view.facts)));
+    const attestation = attestationOf({ ...record, run, sealed }, until, clock);
     await this.deps.blobs.retain({ kind: "output", digest: sealed.ciphertextRoot }, until);
     await this.deps.material.retain(await this.specOf(record), record.order.specDigest, until);
     this.deps.journal.storeAttestation(attestation);

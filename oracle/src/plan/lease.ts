@@ -94,11 +94,17 @@ function planStart({ lease, cluster, journal, node }: Facts, now: Seconds): Plan
   }
 }
 
+/** The last second at which the chain takes the end-of-run claim of a lease that runs or stops. */
+export function completeByOf(
+  lease: Pick<LeaseFacts, "status" | "stoppedAt" | "startedAt" | "maxDuration" | "completionGrace">,
+): Seconds {
+  const end = lease.status === "Stopping" ? lease.stoppedAt : lease.startedAt + lease.maxDuration;
+  return end + lease.completionGrace;
+}
+
 function planRunning(facts: Facts, now: Seconds): Plan {
   const { lease } = facts;
-  const completeBy =
-    (lease.status === "Stopping" ? lease.stoppedAt : lease.startedAt + lease.maxDuration) +
-    lease.completionGrace;
+  const completeBy = completeByOf(lease);
   if (now > completeBy) return planOverdue(facts, completeBy, now);
   return atLatest(planRun(facts, completeBy, now), completeBy + 1);
 }

@@ -5,10 +5,14 @@ import { outcomeOf } from "../../src/daemon/lease-actions.ts";
 import type { RunRecord } from "../../src/journal/attempts.ts";
 import { aRecord, hex, leaseId, run, sealed, terms } from "./builders.ts";
 
+/** The last block that can take the claim. */
+const takenBy = 60_000;
+const until = retainUntil(terms, takenBy);
+
 /** An attestation by a chain whose time is the cluster's plus `offset`. */
 function attested(change: Partial<RunRecord> = {}, { now = 6_000, offset = 0 } = {}) {
   const record = { ...aRecord(), run: { ...run, ...change }, sealed };
-  return attestationOf(record, terms, { now, toChainTime: (seconds) => seconds + offset });
+  return attestationOf(record, until, { now, toChainTime: (seconds) => seconds + offset });
 }
 
 describe("an end-of-run attestation", () => {
@@ -44,8 +48,7 @@ describe("an end-of-run attestation", () => {
   });
 
   it("keeps the delivery through every window and the retention that the order asks for", () => {
-    const until = retainUntil(terms, 6_000);
-    assert.ok(until >= 6_000 + terms.challengeWindow + terms.outageGrace + terms.minRetention);
+    assert.ok(until >= takenBy + terms.challengeWindow + terms.outageGrace + terms.minRetention);
     assert.equal(attested().retainUntil, BigInt(until));
   });
 });

@@ -3,10 +3,22 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import type { OutputAttestation } from "@dekuper/protocol";
 import { LeaseActions } from "../../src/daemon/lease-actions.ts";
 import { MaterialStore } from "../../src/daemon/material.ts";
 import { createBlobStore, type FileBlobStore } from "../../src/peer/blob-store.ts";
-import { aRecord, aSpec, deployment, orderOf, specBytes, specName, streamOf, terms } from "./builders.ts";
+import {
+  aRecord,
+  aSpec,
+  deployment,
+  orderOf,
+  run,
+  sealed,
+  specBytes,
+  specName,
+  streamOf,
+  terms,
+} from "./builders.ts";
 
 let dir = "";
 let now = 1_000_000;
@@ -52,5 +64,41 @@ describe("making an attempt's pod", () => {
     now += 120 + 7200 + 35;
     await blobs.sweep(now);
     assert.deepEqual(await material.spec(record.order), spec);
+  });
+});
+
+describe("attesting a run", () => {
+  it("promises a retention that holds for the last block that can take the claim: a late one cannot be signed again", async () => {
+    const stored: OutputAttestation[] = [];
+    const retained: number[] = [];
+    const retain = async (...args: unknown[]) => retained.push(Number(args.at(-1)));
+    const actions = new LeaseActions({
+      deployment,
+      blobs: { retain },
+      material: { retain, spec: async () => aSpec() },
+      reader: { lastReadable: { head: { timestamp: 5_100 }, headSeenAt: 5_100_000 } },
+      journal: { storeAttestation: (attestation: OutputAttestation) => stored.push(attestation) },
+    } as never);
+    const { maxDuration, completionGrace, challengeWindow, minRetention } = terms;
+    const running = { status: "Running", startedAt: 5_000, stoppedAt: 0, maxDuration, completionGrace };
+    const stopping = { ...running, status: "Stopping", stoppedAt: 5_050 };
+    for (const facts of [running, stopping]) {
+      await actions.take(
+        { kind: "attest" },
+        {
+          record: { ...aRecord(), run, sealed },
+          view: { terms, facts } as never,
+          observation: undefined,
+        },
+        AbortSignal.timeout(10_000),
+      );
+    }
+    const last = [5_000 + maxDuration + completionGrace, 5_050 + completionGrace];
+    assert.equal(stored.length, 2);
+    for (const [index, { retainUntil }] of stored.entries()) {
+      const needed = (last[index] ?? 0) + challengeWindow + minRetention;
+      assert.ok(Number(retainUntil) >= needed, `${retainUntil} is at least ${needed}`);
+      assert.deepEqual(retained.slice(2 * index, 2 * index + 2), [Number(retainUntil), Number(retainUntil)]);
+    }
   });
 });
