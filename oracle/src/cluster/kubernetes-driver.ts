@@ -64,7 +64,8 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Cluste
   return new KubernetesDriver(api, options);
 }
 
-function loadKubeconfig(path: string | undefined): KubeConfig {
+/** Reads a kubeconfig; without a path, the pod's own service account. */
+export function loadKubeconfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
   const invalid = (problem: string, cause?: unknown) =>
     new DekuperError("CONFIG_INVALID", `The kubeconfig ${path ?? "of the service account"} ${problem}.`, {

@@ -1,62 +1,82 @@
-import type { Isolation } from "@dekuper/protocol";
-import { createKubernetesDriver } from "../cluster/kubernetes-driver.ts";
+import { type Isolation, isDekuperError } from "@dekuper/protocol";
+import { zeroAddress } from "viem";
+import { asDekuperError } from "../cluster/api-errors.ts";
+import { KubernetesApi } from "../cluster/kubernetes-api.ts";
+import { createKubernetesDriver, loadKubeconfig } from "../cluster/kubernetes-driver.ts";
+import { checkClock, checkGangs, checkGpus, checkRoom, type WireNode } from "./cluster-facts.ts";
+import { sweepProbes } from "./leftovers.ts";
+import { PROBED, probe } from "./probe.ts";
+import { type DoctorCheck, type DoctorReport, failed, passed } from "./report.ts";
+import { checkRights } from "./rights.ts";
 
-/** One thing that was looked at. */
-export interface DoctorCheck {
-  readonly check: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  readonly hint?: string;
+export type { DoctorCheck, DoctorReport } from "./report.ts";
+
+/** Owner of everything that probes make: no oracle's address, so that no oracle takes it for a lease. */
+export const PROBE_NODE = zeroAddress;
+const CALL_TIMEOUT_MS = 15_000;
+const TIMEOUT_MS = 240_000;
+
+export interface DoctorOptions {
+  /** Default: the pod's own service account. */
+  readonly kubeconfig?: string;
+  /** busybox by digest, as the oracle will use it; the probes run in it. */
+  readonly helperImage: string;
+  readonly signal?: AbortSignal;
+  /** Age at which a probe's namespaces count as left by one that was killed, seconds [600]. */
+  readonly staleAfterSeconds?: number;
+  /** How long a probe's pod may take to start, its image included, seconds [60]. */
+  readonly startSeconds?: number;
 }
-export interface DoctorReport {
-  readonly checks: readonly DoctorCheck[];
-  /** What the node may claim. */
-  readonly isolation: Isolation;
-}
 
-const NOBODY = "0x0000000000000000000000000000000000000000";
-
-/** Looks at a cluster before a node advertises it. */
-export async function runDoctor(options: {
-  kubeconfig?: string;
-  helperImage: string;
-  signal?: AbortSignal;
-}): Promise<DoctorReport> {
-  const signal = options.signal ?? AbortSignal.timeout(60_000);
-  const driver = createKubernetesDriver({
-    node: NOBODY,
-    helperImage: options.helperImage,
-    ...(options.kubeconfig === undefined ? {} : { kubeconfig: options.kubeconfig }),
-  });
-  await driver.start(signal);
+/**
+ * Probes a cluster before a node advertises it: makes a lease with the oracle's own driver, fences and pod options, looks
+ * around from inside it, and believes nothing that it has not seen. Everything that it makes is removed again, also when it
+ * is interrupted; what one that was killed left, the next one removes. Throws only if the cluster cannot be asked at all.
+ */
+export async function runDoctor(options: DoctorOptions): Promise<DoctorReport> {
+  const { kubeconfig, helperImage } = options;
+  const given = options.signal === undefined ? [] : [options.signal];
+  const signal = AbortSignal.any([...given, AbortSignal.timeout(TIMEOUT_MS)]);
+  const api = new KubernetesApi(loadKubeconfig(kubeconfig), CALL_TIMEOUT_MS);
+  const shared = {
+    node: PROBE_NODE,
+    helperImage,
+    cpuRequestShare: 0.02, // a full cluster has room for a probe
+    ...(kubeconfig === undefined ? {} : { kubeconfig }),
+  };
+  const usual = createKubernetesDriver(shared);
+  const plain = createKubernetesDriver({ ...shared, userNamespaces: false });
   try {
-    const capacity = await driver.capacity(signal);
-    const checks: DoctorCheck[] = [
-      { check: "api", ok: true, detail: "the API server answers" },
-      {
-        check: "user namespaces",
-        ok: capacity.isolation === "user-namespace",
-        detail:
-          capacity.isolation === "user-namespace"
-            ? "the API server takes hostUsers: false"
-            : "the API server does not take hostUsers: false",
-        ...(capacity.isolation === "user-namespace"
-          ? {}
-          : { hint: "Kubernetes 1.33 or newer with a runtime that has user namespaces." }),
-      },
-      {
-        check: "gpus",
-        ok: true,
-        detail: capacity.gpus === 0 ? "none" : `${capacity.gpus}x ${capacity.gpuModel}`,
-      },
-      {
-        check: "room",
-        ok: capacity.vCpus > 0,
-        detail: `${capacity.vCpus} vCPUs, ${capacity.memoryMiB} MiB memory, ${capacity.storageMiB} MiB storage`,
-      },
-    ];
-    return { checks, isolation: capacity.isolation };
+    const { gitVersion } = await api.get<{ gitVersion: string }>("/version", signal);
+    const rights = await checkRights(api, signal);
+    const about = [passed("api", `Kubernetes ${gitVersion} answers`), await checkClock(api, signal), rights];
+    if (!rights.ok) return report([...about, ...PROBED.map(unproved)]);
+    await Promise.all([usual.start(signal), plain.start(signal)]);
+    const [capacity, nodes] = await Promise.all([
+      usual.capacity(signal),
+      api.list<WireNode>("/api/v1/nodes", {}, signal),
+    ]);
+    const { startSeconds = 60 } = options;
+    const olderThanSeconds = options.staleAfterSeconds ?? 600;
+    await sweepProbes(api, { node: PROBE_NODE, olderThanSeconds }, signal);
+    const facts = [checkRoom(capacity), checkGpus(nodes), await checkGangs(api, signal)];
+    const wish = { node: PROBE_NODE, image: helperImage, nodes, isolation: capacity.isolation, startSeconds };
+    return report([...about, ...facts, ...(await probe(api, { usual, plain }, wish, signal))]);
+  } catch (error) {
+    throw isDekuperError(error) || signal.aborted ? error : asDekuperError(error, "be probed");
   } finally {
-    await driver.stop();
+    await Promise.all([usual.stop(), plain.stop()]);
   }
+}
+
+function unproved(check: string): DoctorCheck {
+  return failed(check, "not proved: without those rights nothing can be tried", "Grant the rights first.");
+}
+
+/** Pods are apart from the machine and from each other only if every probe of it says so. */
+function report(checks: readonly DoctorCheck[]): DoctorReport {
+  const probed = checks.filter(({ check }) => PROBED.includes(check));
+  const isProved = probed.length === PROBED.length && probed.every(({ ok }) => ok);
+  const isolation: Isolation = isProved ? "user-namespace" : "container";
+  return { checks, isolation };
 }

@@ -23,6 +23,7 @@ export interface SeenRequest {
  * - `mute`: all that is sent arrives, nothing is received, and the connection breaks when the other end is done
  * - `late`: the answer to an exec waits until more is there, so that the first frames come in one piece with the handshake
  * - `upAfter`, `downAfter`: the connection breaks after so many bytes of what is sent, or received
+ * - `rewrite`: what is sent arrives as something else
  * - `flipAt`: one bit of what is received is another
  */
 export type Fate =
@@ -34,6 +35,7 @@ export type Fate =
   | "mute"
   | "late"
   | { readonly status: number; readonly body?: string }
+  | { readonly rewrite: (body: string) => string }
   | { readonly upAfter: number }
   | { readonly downAfter: number }
   | { readonly flipAt: number };
@@ -89,8 +91,12 @@ export class ApiProxy {
   }
 
   private async onRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const body = await buffer(request);
+    let body = await buffer(request);
     const fate = await this.fateOf(request);
+    if (typeof fate === "object" && "rewrite" in fate) {
+      body = Buffer.from(fate.rewrite(body.toString("utf8")));
+      request.headers["content-length"] = String(body.length);
+    }
     const { socket } = request;
     if (fate === "hang") return;
     if (fate === "break") return void socket.destroy();
@@ -201,7 +207,7 @@ async function credentialsOf(config: KubeConfig) {
 /** Lets bytes through until there are more of them than the fate allows; flips the one that it names. */
 function meter(fate: Fate, direction: "upAfter" | "downAfter", breakAll: () => void): Transform {
   const limits: { upAfter?: number; downAfter?: number; flipAt?: number } =
-    typeof fate === "object" && !("status" in fate) ? fate : {};
+    typeof fate === "object" && !("status" in fate || "rewrite" in fate) ? fate : {};
   const limit = limits[direction] ?? Number.POSITIVE_INFINITY;
   const flipAt = direction === "downAfter" ? (limits.flipAt ?? -1) : -1;
   let passed = 0;
