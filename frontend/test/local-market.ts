@@ -52,7 +52,6 @@ export async function startLocalMarket(): Promise<LocalMarket> {
   const deployment = deploymentSchema.parse(JSON.parse(line ?? "{}"));
   const burnerKey = generatePrivateKey();
   await rpc(rpcUrl, "anvil_setBalance", [privateKeyToAccount(burnerKey).address, "0x8ac7230489e80000"]); // 10 ETH
-  await rpc(rpcUrl, "evm_setIntervalMining", [1]);
   const network = {
     name: "local",
     local: true,
@@ -61,6 +60,8 @@ export async function startLocalMarket(): Promise<LocalMarket> {
     images: { busybox: `localhost/busybox@sha256:${"1".repeat(64)}` },
     burnerKey,
   };
+  await fundStakes(network); // while each transaction still makes its own block
+  await rpc(rpcUrl, "evm_setIntervalMining", [1]);
   return {
     network,
     addNode: (profile, operatorKey = generatePrivateKey()) => addNode(network, profile, operatorKey),
@@ -71,17 +72,25 @@ export async function startLocalMarket(): Promise<LocalMarket> {
   };
 }
 
-async function addNode(network: Network, profile: Partial<NodeProfile>, operatorKey: Hex): Promise<void> {
+/** What the nodes of one test may stake in all. */
+async function fundStakes(network: Network): Promise<void> {
   const owner = walletClientOf(network, privateKeyToAccount(DEPLOYER));
   const market = createMarket({ network, walletClient: owner });
+  const amount = parseUnits("100000", 6);
   const mint = await owner.writeContract({
     address: network.deployment.token,
     abi: demoDollarAbi,
     functionName: "mint",
-    args: [owner.account.address, parseUnits("100000", 6)],
+    args: [owner.account.address, amount],
     chain: owner.chain ?? null,
   });
   await market.publicClient.waitForTransactionReceipt({ hash: mint });
+  await market.deposit(amount);
+}
+
+async function addNode(network: Network, profile: Partial<NodeProfile>, operatorKey: Hex): Promise<void> {
+  const owner = walletClientOf(network, privateKeyToAccount(DEPLOYER));
+  const market = createMarket({ network, walletClient: owner });
   const { node } = await market.registerNode(privateKeyToAccount(operatorKey), {
     encryptionKey: `0x${"7".repeat(64)}`,
     gpus: 0,
@@ -97,7 +106,6 @@ async function addNode(network: Network, profile: Partial<NodeProfile>, operator
     ...profile,
   });
   const { stake } = await market.node(node);
-  await market.deposit(stake.required + 1_000n * UNIT);
   await market.stake(node, stake.required + 1_000n * UNIT);
 }
 

@@ -23,7 +23,7 @@ const PAGE_HINTS: Partial<Record<ErrorCode, string>> = {
     "This site's network file is older than the chain, or wrong. Nothing here should be signed.",
   CHAIN_CHANGED:
     "This site's network file was written for another history of the chain. Nothing here should be signed.",
-  NO_NODE_FITS: "Ask for less, pay more, or wait: the plan says what each node lacks.",
+  NO_NODE_FITS: "Ask for less, pay more, or wait.",
   INSUFFICIENT_FUNDS: "Deposit more under Account.",
   NOT_ALLOWED: "Connect the wallet that owns the task, on this market's chain.",
   NOT_FOUND: "Check the address of this page; your own tasks are under My tasks.",
