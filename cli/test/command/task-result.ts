@@ -61,6 +61,7 @@ export function taskResult(get: () => MarketFixture): void {
       assert.match(stdout, /^status +Completed, Success \(exit code 0\)$/m);
       assert.match(stdout, /^output +[\d.]+ \w+, kept until \d{4}-/m);
       assert.match(stdout, / {2}LeaseCompleted +Success +\d+ /m);
+      assert.match(stdout, /^due +0\.0\d+ dUSD for \d+s, when the window ends or you approve$/m);
       assert.ok(
         stdout.includes(`next: dekuper task fetch ${short(id)}\n      dekuper task approve ${short(id)}\n`),
         stdout,
@@ -78,7 +79,7 @@ export function taskResult(get: () => MarketFixture): void {
       assert.equal(code, 0);
       assert.match(stdout, /^outcome +Success \(exit code 0\)$/m);
       assert.match(stdout, /^verified +every file and the log are as node 0x\w{40} attested$/m);
-      assert.match(stdout, /^ {2}deep\/er\/b\.bin {2}3 B$/m);
+      assert.match(stdout, /^ {2}answer\.txt {5}3 B\n {2}deep\/er\/b\.bin {2}3 B$/m);
       assert.ok(stdout.includes(`next: dekuper task approve ${short(id)}\n`));
       const folder = join(stateDir, `hello-${id.slice(2, 10)}`);
       assert.equal(await readFile(join(folder, "output", "answer.txt"), "utf8"), "42\n");

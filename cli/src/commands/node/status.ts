@@ -114,7 +114,7 @@ function printNode(
     ["status", paintNodeStatus(out, node)],
     ["online", paintOnline(out, node, presence)],
     ["declared", formatResources(profile)],
-    ["in use", formatResources(node.used)],
+    ["in use", node.used.vCpus === 0 ? "nothing" : formatResources(node.used)],
     ["storage", formatMiB(profile.storageMiB)],
     ["GPU memory", profile.gpus === 0 ? undefined : `${formatMiB(profile.gpuMemoryMiB)} each`],
     ["isolation", profile.isolation],

@@ -2,7 +2,7 @@ import { attestationTypedData, fetchDelivery, signerOf } from "@dekuper/client";
 import { outcomes } from "@dekuper/protocol";
 import type { Command } from "commander";
 import { formatBytes, plural, shortId } from "../../output/format.ts";
-import { printFields } from "../../output/table.ts";
+import { padEnd, printFields, widthOf } from "../../output/table.ts";
 import { type Answer, handle, type Runtime } from "../../run.ts";
 import { findTaskId } from "../../task-id.ts";
 
@@ -74,8 +74,10 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
               ["verified", `every file and the log are as node ${fetched.node} attested`],
             ]);
             if (fetched.files.length > 0) out.line();
-            for (const file of fetched.files.slice(0, LISTED)) {
-              out.line(`  ${file.path}  ${out.dim(formatBytes(file.size))}`);
+            const listed = fetched.files.slice(0, LISTED);
+            const width = Math.max(0, ...listed.map(({ path }) => widthOf(path)));
+            for (const { path, size } of listed) {
+              out.line(`  ${padEnd(path, width)}  ${out.dim(formatBytes(size))}`);
             }
             if (fetched.files.length > LISTED)
               out.line(out.dim(`  and ${fetched.files.length - LISTED} more`));

@@ -113,15 +113,21 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
   out.line();
   printFields(out, [
     ["reserved", amount(money.reserved)],
-    [
-      "paid",
-      lease.billedSeconds === 0n
-        ? amount(money.gross)
-        : `${amount(money.gross)} for ${formatSeconds(Number(lease.billedSeconds))}, of which ${amount(money.fee)} are fee`,
-    ],
+    payOf(detail, amount),
     ["returned", amount(money.released)],
   ]);
   out.next(...nextSteps(detail));
+}
+
+/** What was paid, or is due once the window has ended. */
+function payOf({ task, lease, money }: TaskDetail, amount: (value: bigint) => string): [string, string] {
+  const ran = formatSeconds(Number(lease.billedSeconds));
+  if (lease.status === "Completed") {
+    const due = (task.ratePerHour * lease.billedSeconds) / 3600n;
+    return ["due", `${amount(due)} for ${ran}, when the window ends or you approve`];
+  }
+  if (lease.billedSeconds === 0n) return ["paid", amount(money.gross)];
+  return ["paid", `${amount(money.gross)} for ${ran}, of which ${amount(money.fee)} are fee`];
 }
 
 /** What decided, in a few words. */
