@@ -26,8 +26,6 @@ export interface Call<Request> {
 /** How long the other end has to close after the last byte, and how much it may still send, before it is cut. */
 const LINGER_MS = 5_000;
 const LINGER_BYTES = 4 * 1024 * 1024;
-/** More than this in the queue of one owner is refused instead of made to wait. */
-const MAX_WAIT_MS = 20_000;
 
 /** Takes streams of all channels: reads the header, keeps the limits, turns errors into answers. */
 export class ChannelServer {
@@ -76,7 +74,7 @@ export class ChannelServer {
     this.count("channel_requests");
     const release = this.enter(remote);
     try {
-      const waitMs = this.requests.takeInTurn(remote.owner, MAX_WAIT_MS);
+      const waitMs = this.requests.takeInTurn(remote.owner, this.limits.requestWaitMs);
       if (waitMs === undefined) throw busy();
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
       const frame = await stream.readFrame(MAX_HEADER_BYTES, signal);

@@ -43,9 +43,10 @@ export interface PeerLimits {
   readonly strangerStreams: number;
   readonly streamsPerHost: number;
   readonly streamsPerNode: number;
-  /** Channel requests of one host or node: at once, and then per second. More wait their turn. */
+  /** Channel requests of one host or node: at once, and then per second. More wait their turn, if it comes within so many milliseconds. */
   readonly requestBurst: number;
   readonly requestsPerSecond: number;
+  readonly requestWaitMs: number;
   /** A channel on which nothing moves ends after it, milliseconds. */
   readonly streamIdleMs: number;
   /** A stranger's connection without a channel or a subscription is closed after it, milliseconds. */
@@ -65,6 +66,7 @@ export const DEFAULT_PEER_LIMITS: PeerLimits = {
   streamsPerNode: 64,
   requestBurst: 512,
   requestsPerSecond: 100,
+  requestWaitMs: 20_000,
   streamIdleMs: 30_000,
   strangerIdleMs: 60_000,
   dialedNodes: 64,
