@@ -52,8 +52,6 @@ export interface KubernetesDriverOptions {
 }
 
 const POLL_MS = 100;
-/** How long a tear-down waits for the pods before it deletes their namespace. */
-const PODS_GO_MS = 5_000;
 /** How long after a container's end the API server may not know of it. */
 const STATUS_DELAY_MS = 3_000;
 const MAX_CHECKPOINT_BYTES = 8 * 1024 * 1024;
@@ -261,21 +259,11 @@ class KubernetesDriver implements ClusterDriver {
     return this.guard("take the leader lock", () => acquireLeaderLock(this.api, lock, signal));
   }
 
-  /**
-   * The inputs and helper have nothing to lose: the pods go at once, the namespace after them. A namespace whose pods are
-   * still there is looked at again only after some seconds; a kubelet that does not answer is not waited for longer.
-   */
+  /** The inputs and helper have nothing to lose: the pods go at once, while their namespace still waits to be looked at. */
   private async deletePods(ref: AttemptRef, signal: AbortSignal): Promise<void> {
-    const end = Date.now() + PODS_GO_MS;
-    for (;;) {
-      const pods = await this.podsOf(ref, signal);
-      for (const { metadata } of pods) {
-        if (metadata?.deletionTimestamp !== undefined) continue;
-        const path = `/api/v1/namespaces/${metadata?.namespace}/pods/${metadata?.name}`;
-        await this.api.delete(path, metadata?.uid ?? "", signal, 1).catch(unlessGone);
-      }
-      if (pods.length === 0 || Date.now() > end) return;
-      await sleep(POLL_MS, signal);
+    for (const { metadata } of await this.podsOf(ref, signal)) {
+      const path = `/api/v1/namespaces/${metadata?.namespace}/pods/${metadata?.name}`;
+      await this.api.delete(path, metadata?.uid ?? "", signal, 1).catch(unlessGone);
     }
   }
 

@@ -3,6 +3,7 @@ import type { Hex } from "viem";
 import { isConflict, isNotFound } from "../cluster/api-errors.ts";
 import type { KubernetesApi, Wire } from "../cluster/kubernetes-api.ts";
 import { labels, MANAGED_BY } from "../cluster/names.ts";
+import type { WirePod } from "../cluster/observe.ts";
 import { sleep } from "./waiting.ts";
 
 /** Namespaces of probes: no oracle has this address. */
@@ -43,14 +44,20 @@ export async function removeNamespace(api: KubernetesApi, name: string, signal: 
   }
 }
 
+/** The pods first: the namespace's own deletion comes to them seconds later. */
 async function remove(
   api: KubernetesApi,
   { metadata }: Wire<V1Namespace>,
   signal: AbortSignal,
 ): Promise<void> {
-  try {
-    await api.delete(`/api/v1/namespaces/${metadata?.name}`, metadata?.uid ?? "", signal);
-  } catch (error) {
-    if (!isNotFound(error) && !isConflict(error)) throw error;
-  }
+  const path = `/api/v1/namespaces/${metadata?.name}`;
+  for (const pod of await api.list<WirePod>(`${path}/pods`, {}, signal))
+    await api
+      .delete(`${path}/pods/${pod.metadata?.name}`, pod.metadata?.uid ?? "", signal, 1)
+      .catch(unlessGone);
+  await api.delete(path, metadata?.uid ?? "", signal).catch(unlessGone);
+}
+
+function unlessGone(error: unknown): void {
+  if (!isNotFound(error) && !isConflict(error)) throw error;
 }

@@ -39,7 +39,7 @@ while [ $# -ge 3 ]; do
   ( nc -w 3 "$2" "$3" </dev/null >/dev/null 2>&1 && say reached "$1 $2 $3" ) & waiting="$waiting $!"
   shift 3
 done
-( timeout 5 nslookup "$name" "$dns" >/dev/null 2>&1 && say resolved "$name" ) & waiting="$waiting $!"
+( timeout 3 nslookup "$name" "$dns" >/dev/null 2>&1 && say resolved "$name" ) & waiting="$waiting $!"
 wait $waiting
 echo ${DONE}
 wait "$listener"

@@ -42,7 +42,7 @@ export async function surroundingsOf(neighbour: Neighbour, signal: AbortSignal):
   const dnsServer = word("dns")?.[1] ?? "127.0.0.1";
   const dnsName = `kubernetes.default.${word("domain")?.[1] ?? "svc.cluster.local"}`;
   const [, host, port] = word("api") ?? [];
-  const { exitCode } = await neighbour.run('timeout 5 nslookup "$1" "$2"', [dnsName, dnsServer], signal);
+  const { exitCode } = await neighbour.run('timeout 3 nslookup "$1" "$2"', [dnsName, dnsServer], signal);
   return {
     dnsServer,
     dnsName,

@@ -20,6 +20,7 @@ export interface SeenRequest {
  * - `lose`: the API server does it, and its answer is lost with the connection
  * - `twice`: it reaches the API server twice, as when a lost one was only late
  * - `hang`: nothing ever comes back
+ * - `silent`: the answer begins, and then nothing more comes of it, nor an end
  * - `mute`: all that is sent arrives, nothing is received, and the connection breaks when the other end is done
  * - `late`: the answer to an exec waits until more is there, so that the first frames come in one piece with the handshake
  * - `upAfter`, `downAfter`: the connection breaks after so many bytes of what is sent, or received
@@ -32,6 +33,7 @@ export type Fate =
   | "lose"
   | "twice"
   | "hang"
+  | "silent"
   | "mute"
   | "late"
   | { readonly status: number; readonly body?: string }
@@ -50,7 +52,6 @@ export class ApiProxy {
   private readonly server: Server;
   private readonly upstream = new KubeConfig();
   private readonly sockets = new Set<Socket>();
-  private readonly relays = new Set<{ silence(): void }>();
 
   private constructor() {
     this.upstream.loadFromFile(oracleAccount());
@@ -78,11 +79,6 @@ export class ApiProxy {
     const token = this.upstream.getCurrentUser()?.token ?? "";
     const plain = { server: `http://127.0.0.1:${port}`, "insecure-skip-tls-verify": true };
     return writeKubeconfig(`proxy-${port}`, plain, token);
-  }
-
-  /** From now on nothing more comes through the connections that are open; none of them is closed. */
-  silence(): void {
-    for (const relay of this.relays) relay.silence();
   }
 
   private async close(): Promise<void> {
@@ -113,11 +109,10 @@ export class ApiProxy {
       }
       response.writeHead(answer.statusCode ?? 502, answer.headers);
       const down = meter(fate, "downAfter", () => socket.destroy());
-      const relay = { silence: () => answer.unpipe(down) };
-      this.relays.add(relay);
-      answer.once("close", () => this.relays.delete(relay)).on("error", () => socket.destroy());
+      answer.on("error", () => socket.destroy());
       response.once("close", () => answer.destroy());
-      answer.pipe(down).pipe(response);
+      if (fate === "silent") response.flushHeaders();
+      else answer.pipe(down).pipe(response);
     } catch {
       socket.destroy();
     }
@@ -148,18 +143,7 @@ export class ApiProxy {
       };
       const down = meter(fate, "downAfter", breakAll);
       const up = meter(fate, "upAfter", breakAll);
-      const relay = {
-        silence: () => {
-          upstream.unpipe(down);
-          socket.unpipe(up);
-        },
-      };
-      this.relays.add(relay);
-      for (const end of [upstream, socket])
-        end.on("error", breakAll).once("close", () => {
-          this.relays.delete(relay);
-          breakAll();
-        });
+      for (const end of [upstream, socket]) end.on("error", breakAll).once("close", breakAll);
       const handshake = Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`), head]);
       socket.pipe(up).pipe(upstream);
       if (fate !== "late") {

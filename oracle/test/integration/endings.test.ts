@@ -25,7 +25,7 @@ async function run(wish: LeaseWish) {
   return { driver, order, ended };
 }
 
-describe("how a run ends", { concurrency: 3 }, () => {
+describe("how a run ends", { concurrency: 5 }, () => {
   it("tells success, with the times, the image and the CPU seconds", async () => {
     const { driver, order, ended } = await run({
       command: sh("i=0; while [ $i -lt 300000 ]; do i=$((i+1)); done"),
@@ -141,7 +141,7 @@ describe("how a run ends", { concurrency: 3 }, () => {
   });
 });
 
-describe("an attempt that is over", { concurrency: 3 }, () => {
+describe("an attempt that is over", { concurrency: 5 }, () => {
   it("stays over when its pod is deleted", async () => {
     const driver = await openDriver();
     const order = anOrder();

@@ -26,7 +26,7 @@ async function objectsOf(order: AttemptOrder): Promise<Listed["items"]> {
   return items;
 }
 
-describe("making an attempt", { concurrency: 3 }, () => {
+describe("making an attempt", { concurrency: 4 }, () => {
   it("makes one Job and one pod, however often it is asked", async () => {
     const driver = await openDriver();
     const order = anOrder();

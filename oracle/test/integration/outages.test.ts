@@ -85,22 +85,23 @@ describe("a connection that fails", { concurrency: 3 }, () => {
   it("costs hints and no more when it goes silent: a look tells the truth, and hints come back", async () => {
     const proxy = await ApiProxy.open();
     const driver = await openDriver({ kubeconfig: proxy.kubeconfig, watchSeconds: 2 });
-    const watches = () => proxy.seen.filter(({ query }) => query.has("watch")).length;
     let hints = 0;
     const off = driver.onHint(() => {
       hints += 1;
     });
     const order = anOrder({ command: sh("sleep 600") });
-    await begin(driver, order);
+    const { namespace } = await begin(driver, order);
     assert.ok(hints > 0, "a pod that changes is a hint");
-    const before = watches();
-    proxy.silence();
-    await core().deleteCollectionNamespacedPod({
-      namespace: (await look(driver, order))?.namespace ?? "",
-      gracePeriodSeconds: 1,
-    });
+    let watches = 0;
+    proxy.decide = ({ query }) => {
+      if (!query.has("watch")) return "pass";
+      watches += 1;
+      return watches === 1 ? "silent" : "pass";
+    };
+    while (watches === 0) await sleep(50);
+    await core().deleteCollectionNamespacedPod({ namespace, gracePeriodSeconds: 1 });
     await until(driver, order, "a look tells that it is gone", (seen) => seen?.stage === "gone");
-    while (watches() === before) await sleep(100);
+    while (watches === 1) await sleep(100);
     hints = 0;
     const next = anOrder({ resources: { gpus: 1, gpuModel: "none" } });
     await driver.ensureAttempt(next, soon());

@@ -47,7 +47,7 @@ function assertSameFiles(
   assert.deepEqual(digests(got), digests(wanted));
 }
 
-describe("inputs and outputs", { concurrency: 3 }, () => {
+describe("inputs and outputs", { concurrency: 4 }, () => {
   it("arrive byte for byte, after a connection that was cut in the middle too", async () => {
     const proxy = await ApiProxy.open();
     const [driver, cut] = [await openDriver(), await openDriver({ kubeconfig: proxy.kubeconfig })];
