@@ -41,8 +41,9 @@ export const suites: readonly Suite[] = [
   ...["protocol", "client", "oracle", "kubernetes", "cli", "frontend", "test"].map((workspace) =>
     check("types", `types of ${workspace}`, [bin("tsc"), "--project", workspace]),
   ),
-  check("generated", "ABIs are fresh", [bin("hardhat"), "run", "scripts/generate-abis.ts", "--no-compile"]),
+  check("generated", "generated files are fresh", ["node", "scripts/generate.ts", "--check"]),
   { group: "contracts", name: "contracts", command: [bin("hardhat"), "test"], counts: "mocha", timeout: 900 },
+  check("contracts", "contracts' coverage", ["node", "scripts/check-coverage.ts"], 900),
   nodeTests("units", "protocol", ["protocol/test/*.test.ts"]),
   nodeTests("units", "kubernetes", ["kubernetes/test/*.test.ts"]),
   nodeTests("units", "client", ["client/test/**/*.test.ts"]),

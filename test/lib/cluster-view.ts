@@ -42,11 +42,15 @@ export async function untilGone(network: NetworkFixture, leaseId: Hex, timeoutMs
   }
 }
 
-/** Stops or resumes an embedded cluster's API server: an outage that no connection error announces. */
-export async function signalApiServer(clusterDir: string, signal: "SIGSTOP" | "SIGCONT"): Promise<void> {
+/** Stops or resumes a part of an embedded cluster: an outage that no connection error announces. */
+export async function signalComponent(
+  clusterDir: string,
+  component: "kube-apiserver" | "kubelet",
+  signal: "SIGSTOP" | "SIGCONT",
+): Promise<void> {
   const { components } = await clusterStatus(clusterDir);
-  const pid = components.find(({ name }) => name === "kube-apiserver")?.pid;
-  if (pid === undefined) throw new Error("the cluster has no API server");
+  const pid = components.find(({ name }) => name === component)?.pid;
+  if (pid === undefined) throw new Error(`the cluster has no ${component}`);
   signalProcess(pid, signal);
 }
 

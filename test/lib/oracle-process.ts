@@ -95,8 +95,13 @@ export async function killOracle(network: NetworkFixture, provider: LocalProvide
   while (isAlive(oracle.identity)) await sleep(10);
 }
 
-export async function restartOracle(network: NetworkFixture, provider: LocalProvider): Promise<void> {
-  await startOracle(network.state, provider);
+/** Starts it again; `env` sets what its configuration does not say. */
+export async function restartOracle(
+  network: NetworkFixture,
+  provider: LocalProvider,
+  env: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await startOracle(network.state, provider, { env });
 }
 
 /** Stops a process's clock, as an outage that no connection error announces. */

@@ -68,7 +68,7 @@ export async function startProvider(options: {
     imageHosts: hostsOf([...Object.values(network.images), cluster.helperImage]),
   });
   state.update((record) => ({ ...record, providers: [...record.providers, provider] }));
-  await startOracle(state, provider, signal);
+  await startOracle(state, provider, { signal });
   progress.done(`${cluster.provider}: oracle ready`);
 }
 
@@ -76,7 +76,7 @@ export async function startProvider(options: {
 export async function startOracle(
   state: NetworkState,
   provider: LocalProvider,
-  signal?: AbortSignal,
+  { signal, env = {} }: { signal?: AbortSignal | undefined; env?: Readonly<Record<string, string>> } = {},
 ): Promise<void> {
   signal?.throwIfAborted();
   const oracle = startDetached({
@@ -91,6 +91,7 @@ export async function startOracle(
       join(provider.oracleDir, "oracle.json"),
     ],
     logFile: join(provider.oracleDir, "oracle.log"),
+    env,
   });
   state.update((record) => ({
     ...record,
