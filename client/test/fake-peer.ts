@@ -41,6 +41,8 @@ export class FakePeer implements ConsumerPeer {
     this.reach(node);
     const { offset = 0, token } = options;
     this.gets.push({ node, name, offset, token });
+    if (name.kind !== "output" && token === undefined)
+      throw new DekuperError("READ_DENIED", "Nodes give specs and inputs to each other only.");
     const bytes = this.blobs.get(this.key(node, name));
     if (bytes === undefined) throw new DekuperError("BLOB_NOT_FOUND", "The node has no such blob.");
     const cut = name.kind === "output" ? this.cuts.shift() : undefined;
