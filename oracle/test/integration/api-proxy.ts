@@ -22,7 +22,7 @@ export interface SeenRequest {
  * - `hang`: nothing ever comes back
  * - `silent`: the answer begins, and then nothing more comes of it, nor an end
  * - `mute`: all that is sent arrives, nothing is received, and the connection breaks when the other end is done
- * - `late`: the answer to an exec waits until more is there, so that the first frames come in one piece with the handshake
+ * - `late`: the answer to an exec waits, so that the first frames come in one piece with the handshake
  * - `upAfter`, `downAfter`: the connection breaks after so many bytes of what is sent, or received
  * - `rewrite`: what is sent arrives as something else
  * - `flipAt`: one bit of what is received is another
@@ -42,6 +42,7 @@ export type Fate =
   | { readonly downAfter: number }
   | { readonly flipAt: number };
 
+const LATE_MS = 500;
 const open: { close(): Promise<void> }[] = [];
 after(() => Promise.all(open.map((proxy) => proxy.close())));
 
@@ -143,7 +144,9 @@ export class ApiProxy {
       };
       const down = meter(fate, "downAfter", breakAll);
       const up = meter(fate, "upAfter", breakAll);
-      for (const end of [upstream, socket]) end.on("error", breakAll).once("close", breakAll);
+      for (const end of [upstream, socket]) end.on("error", breakAll);
+      socket.once("close", breakAll);
+      upstream.once("close", () => fate !== "late" && breakAll());
       const handshake = Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`), head]);
       socket.pipe(up).pipe(upstream);
       if (fate !== "late") {
@@ -152,10 +155,15 @@ export class ApiProxy {
         else upstream.pipe(down).pipe(socket);
         return;
       }
-      upstream.once("data", (first: Buffer) => {
-        socket.write(Buffer.concat([handshake, first]));
-        upstream.pipe(down).pipe(socket);
-      });
+      const first: Buffer[] = [];
+      const hold = (bytes: Buffer) => first.push(bytes);
+      upstream.on("data", hold);
+      setTimeout(() => {
+        upstream.off("data", hold);
+        socket.write(Buffer.concat([handshake, ...first]));
+        if (upstream.readableEnded) socket.end();
+        else upstream.pipe(down).pipe(socket);
+      }, LATE_MS);
     });
     outgoing.end();
   }

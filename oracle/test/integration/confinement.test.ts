@@ -69,7 +69,7 @@ async function factsOf(targets: readonly string[], dns: string): Promise<Map<str
 describe("what a task can see and do in its pod", { concurrency: true }, () => {
   let facts: Map<string, string[]>;
   let neighbour = "";
-  let targets: string[] = [];
+  let dns = "";
 
   before(async () => {
     await kubectl(["create", "namespace", NEIGHBOUR]);
@@ -86,7 +86,8 @@ describe("what a task can see and do in its pod", { concurrency: true }, () => {
       (await core().readNamespacedService({ name: "kubernetes", namespace: "default" })).spec?.clusterIP ??
       "";
     const gateway = address.replace(/\d+$/, "1");
-    targets = [
+    dns = address;
+    const targets = [
       `${neighbour} ${PORT}`,
       `${address} 6443`,
       `${address} 10250`,
@@ -138,7 +139,9 @@ describe("what a task can see and do in its pod", { concurrency: true }, () => {
     assert.equal(only("has"), undefined);
   });
 
-  it("resolves no name", () => {
+  it("resolves no name, not even by asking the cluster's DNS itself", async () => {
+    const ask = `nslookup kubernetes.default.svc.cluster.local ${dns}`;
+    await kubectl(["exec", "-n", NEIGHBOUR, "client", "--", "sh", "-c", ask]);
     assert.equal(only("resolved"), undefined);
   });
 
