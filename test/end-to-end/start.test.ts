@@ -12,7 +12,7 @@ it("npm start trains the sample in a pod with torch, serves the dApp, and Ctrl-C
   try {
     await command.until(/Ctrl-C stops everything/, 600_000);
     const shown = command.stdout();
-    for (const part of [/Timeline/, /Transactions/, /completeLease/, /Money/, /outcome +Success/, /accuracy/])
+    for (const part of [/Timeline/, /Transactions/, /completeLease/, /Money/, /outcome +Success/, /testAccuracy/])
       assert.match(shown, part);
     const url = /Open (http:\S+)/.exec(shown)?.[1] ?? "";
     const page = await fetch(url);
@@ -22,7 +22,7 @@ it("npm start trains the sample in a pod with torch, serves the dApp, and Ctrl-C
     assert.equal(network.local, true);
   } finally {
     // As a terminal does: the whole foreground group is told.
-    process.kill(-(command.child.pid ?? 0), "SIGINT");
+    if (command.child.exitCode === null) process.kill(-(command.child.pid ?? 0), "SIGINT");
     await command.ended;
   }
   assert.deepEqual(await leftOf(state), []);

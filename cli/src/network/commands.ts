@@ -12,6 +12,7 @@ import { type Progress, terminalProgress } from "./output.ts";
 import { defaultStateDir, NetworkState } from "./state.ts";
 import { networkStatus } from "./status.ts";
 import { startNetwork, type UpOptions } from "./up.ts";
+import { watchNetwork } from "./watch.ts";
 
 interface NetworkFlags {
   state?: string;
@@ -124,7 +125,7 @@ export function registerNetworkCommands(program: Command): void {
           ]);
           await printDemo(result);
           process.stdout.write(`\nOpen ${url}\nCtrl-C stops everything.\n`);
-          await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+          await watchNetwork(state, options.progress, signal);
         },
         state,
         options.progress,
