@@ -6,11 +6,17 @@ import { Terminal } from "./output/terminal.ts";
 import { buildProgram } from "./program.ts";
 import type { Runtime } from "./run.ts";
 
+const SAME_SIGNAL_MS = 1_000;
+
 /** Runs one command line and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   const interrupt = new AbortController();
+  let firstAt = 0;
   const onSignal = () => {
-    if (interrupt.signal.aborted) process.exit(exitCodes.interrupted); // asked twice: now
+    // One Ctrl-C can arrive twice: from the terminal, and from npm, which passes it on.
+    const again = interrupt.signal.aborted && performance.now() - firstAt > SAME_SIGNAL_MS;
+    if (again) process.exit(exitCodes.interrupted); // asked twice: now
+    firstAt ||= performance.now();
     interrupt.abort(new DOMException("interrupted", "AbortError"));
   };
   process.on("SIGINT", onSignal);

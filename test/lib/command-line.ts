@@ -13,25 +13,32 @@ export interface CommandLine {
   until(pattern: RegExp, timeoutMs: number): Promise<void>;
 }
 
+/** `terminal` runs the arguments as a command on a terminal of its own (script(1)), whose keys are stdin. */
+const PROGRAMS = {
+  dekuper: [process.execPath, join(root, "cli", "bin", "dekuper.mjs")],
+  npm: ["npm"],
+  terminal: ["script", "--quiet", "--return", "/dev/null", "--command"],
+} as const;
+
 /** Runs `dekuper ARGS`, or `npm ARGS` where a test is about the README's own commands. */
 export function start(
-  program: "dekuper" | "npm",
+  program: keyof typeof PROGRAMS,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): CommandLine {
-  const [file, ...before] =
-    program === "npm" ? ["npm"] : [process.execPath, join(root, "cli", "bin", "dekuper.mjs")];
+  const [file, ...before] = PROGRAMS[program];
+  const after = program === "terminal" ? [args.join(" ")] : args;
   // npm and node's test runner leave variables behind that would change what the command does.
   const inherited = Object.entries(process.env).filter(([name]) => !/^(?:npm_|NODE_|DEKUPER_)/.test(name));
-  const child = spawn(file ?? "", [...before, ...args], {
+  const child = spawn(file, [...before, ...after], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), NO_COLOR: "1", ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [program === "terminal" ? "pipe" : "ignore", "pipe", "pipe"],
     detached: true,
   });
   const output = { stdout: "", stderr: "" };
   for (const name of ["stdout", "stderr"] as const) {
-    child[name].setEncoding("utf8").on("data", (text: string) => {
+    child[name]?.setEncoding("utf8").on("data", (text: string) => {
       output[name] += text;
     });
   }

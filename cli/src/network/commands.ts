@@ -105,7 +105,9 @@ export function registerNetworkCommands(program: Command): void {
         state,
         progress,
         flags.keep !== true,
-      );
+      ).finally(() => {
+        if (flags.state === undefined && !flags.keep) state.remove();
+      });
       if (flags.json) return print(result);
       await printDemo(result);
       if (flags.keep) process.stdout.write("\nThe network is still up. stop: npm run down\n");
