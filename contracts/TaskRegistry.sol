@@ -17,16 +17,16 @@ import {
     LeaseStatus,
     NodeStatus,
     Order,
-    Outcome,
     OutputAttestation,
     Task,
     TaskParameters,
-    Terms,
-    Verification
+    Terms
 } from "./interfaces/Types.sol";
 import {Admission} from "./libraries/Admission.sol";
 import {Attestations} from "./libraries/Attestations.sol";
 import {Billing} from "./libraries/Billing.sol";
+import {Deadlines} from "./libraries/Deadlines.sol";
+import {Orders} from "./libraries/Orders.sol";
 
 /// @title The life of a task
 /// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
@@ -37,7 +37,6 @@ import {Billing} from "./libraries/Billing.sol";
 contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
     using SafeCast for uint256;
 
-    uint256 private constant MAX_TEXT_BYTES = 64;
     uint32 private constant FIRST_ATTEMPT = 1;
 
     /// @inheritdoc ITaskRegistry
@@ -77,7 +76,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
 
     /// @inheritdoc ITaskRegistry
     function createTask(Order calldata order) external whenNotPaused returns (bytes32 taskId) {
-        _checkOrder(order);
+        Orders.check(order, _parameters);
         uint256 nonce = nonces[msg.sender]++;
         bytes32 orderHash = keccak256(abi.encode(order));
         taskId = taskIdOf(msg.sender, nonce, orderHash);
@@ -116,7 +115,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         Lease storage lease = _leases[leaseId];
         Task storage task = _tasks[taskId];
         if (lease.status != LeaseStatus.Open) revert WrongStatus(leaseId, lease.status);
-        _requireNotPassed(leaseId, task.openUntil);
+        Deadlines.requireNotPassed(leaseId, task.openUntil);
         uint64 admitted = admittedAt(taskId, msg.sender);
         if (block.timestamp < admitted) revert NotAdmitted(taskId, msg.sender, admitted);
 
@@ -139,7 +138,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
     function startLease(bytes32 leaseId, uint32 attempt) external {
         Lease storage lease = _requireOperator(leaseId, attempt);
         if (lease.status != LeaseStatus.Assigned) revert WrongStatus(leaseId, lease.status);
-        _requireNotPassed(leaseId, lease.startDeadline);
+        Deadlines.requireNotPassed(leaseId, lease.startDeadline);
         lease.status = LeaseStatus.Running;
         lease.startedAt = uint64(block.timestamp);
         lease.lastClaimAt = uint64(block.timestamp);
@@ -151,7 +150,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         Lease storage lease = _requireOperator(leaseId, attempt);
         Task storage task = _tasks[lease.taskId];
         if (lease.status != LeaseStatus.Running) revert WrongStatus(leaseId, lease.status);
-        _requireNotPassed(leaseId, _deadlineOf(leaseId, task, lease));
+        Deadlines.requireNotPassed(leaseId, Deadlines.current(leaseId, lease, task));
         if (step <= lease.lastStep) revert StepNotRising(leaseId, step, lease.lastStep);
         uint64 allowedFrom = lease.lastClaimAt + task.terms.minCheckpointInterval;
         if (block.timestamp < allowedFrom) revert CheckpointTooSoon(leaseId, allowedFrom, uint64(block.timestamp));
@@ -168,9 +167,9 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         Task storage task = _tasks[lease.taskId];
         LeaseStatus from = lease.status;
         if (from != LeaseStatus.Running && from != LeaseStatus.Stopping) revert WrongStatus(leaseId, from);
-        _requireNotPassed(leaseId, _deadlineOf(leaseId, task, lease));
+        Deadlines.requireNotPassed(leaseId, Deadlines.current(leaseId, lease, task));
         uint64 windowEnd = uint64(block.timestamp) + task.terms.challengeWindow;
-        _checkAttestation(attestation, lease, task, windowEnd);
+        Attestations.check(attestation, lease, task, windowEnd);
         address node = lease.node;
         _requireNotRevoked(node);
         bytes32 structHash = Attestations.structHash(attestation);
@@ -209,7 +208,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
             uint256 gross = _end(leaseId, lease, LeaseStatus.Cancelled);
             emit LeaseCancelled(leaseId, taskId, 0, gross);
         } else if (from == LeaseStatus.Running) {
-            _requireNotPassed(leaseId, _deadlineOf(leaseId, task, lease));
+            Deadlines.requireNotPassed(leaseId, Deadlines.current(leaseId, lease, task));
             lease.status = LeaseStatus.Stopping;
             lease.stoppedAt = uint64(block.timestamp);
             emit LeaseStopping(leaseId, lease.node, lease.stoppedAt);
@@ -230,7 +229,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
     function settle(bytes32 leaseId) external {
         Lease storage lease = _leases[leaseId];
         if (lease.status != LeaseStatus.Completed) revert WrongStatus(leaseId, lease.status);
-        _requireEnforceable(leaseId, lease.challengeEndsAt, _tasks[lease.taskId]);
+        Deadlines.requireEnforceable(leaseId, lease.challengeEndsAt, _tasks[lease.taskId]);
         _settle(leaseId, lease);
     }
 
@@ -239,7 +238,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         Lease storage lease = _leases[leaseId];
         Task storage task = _tasks[lease.taskId];
         LeaseStatus from = lease.status;
-        _requireEnforceable(leaseId, _deadlineOf(leaseId, task, lease), task);
+        Deadlines.requireEnforceable(leaseId, Deadlines.current(leaseId, lease, task), task);
         uint256 gross = _end(leaseId, lease, LeaseStatus.Expired);
         emit LeaseExpired(leaseId, lease.taskId, from, lease.billedSeconds, gross);
     }
@@ -260,7 +259,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         _requireAttempt(leaseId, first.attempt, lease.attempt);
         _requireAttempt(leaseId, second.attempt, lease.attempt);
         if (lease.endedAt != 0) {
-            _requireNotPassed(leaseId, lease.endedAt + INodeRegistry(nodeRegistry).evidencePeriod());
+            Deadlines.requireNotPassed(leaseId, lease.endedAt + INodeRegistry(nodeRegistry).evidencePeriod());
         }
         bytes32 firstHash = Attestations.structHash(first);
         bytes32 secondHash = Attestations.structHash(second);
@@ -380,30 +379,6 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         emit ParametersChanged(parameters_);
     }
 
-    function _checkOrder(Order calldata order) private view {
-        if (order.verification != Verification.Signed) revert UnsupportedVerification(order.verification);
-        if (order.specDigest == 0) revert SpecDigestMissing();
-        if (order.vCpus == 0 || order.memoryMiB == 0 || order.ratePerHour == 0) {
-            revert NothingOrdered(order.vCpus, order.memoryMiB, order.ratePerHour);
-        }
-        uint256 modelBytes = bytes(order.gpuModel).length;
-        if (modelBytes > MAX_TEXT_BYTES) revert TextTooLong(modelBytes, MAX_TEXT_BYTES);
-        if (order.gpus == 0 && modelBytes != 0) revert GpuModelWithoutGpus(order.gpuModel);
-        uint32 maxDuration = _parameters.maxDuration;
-        if (order.maxDuration == 0 || order.maxDuration > maxDuration) {
-            revert DurationOutOfRange(order.maxDuration, maxDuration);
-        }
-        uint32 maxStartWindow = _parameters.maxStartWindow;
-        if (order.startWindow == 0 || order.startWindow > maxStartWindow) {
-            revert StartWindowOutOfRange(order.startWindow, maxStartWindow);
-        }
-        uint64 timestamp = uint64(block.timestamp);
-        uint64 latest = timestamp + _parameters.maxOpenTime;
-        if (order.openUntil < timestamp || order.openUntil > latest) {
-            revert OpenUntilOutOfRange(order.openUntil, timestamp, latest);
-        }
-    }
-
     function _requireOperator(bytes32 leaseId, uint32 attempt) private view returns (Lease storage lease) {
         lease = _leases[leaseId];
         if (msg.sender != lease.node) revert NotOperator(leaseId, lease.node, msg.sender);
@@ -430,41 +405,6 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         if (signer != node) revert WrongSigner(leaseId, signer, node);
     }
 
-    /// @dev An actor acts while `t <= deadline` (rule 27).
-    function _requireNotPassed(bytes32 leaseId, uint64 deadline) private view {
-        if (block.timestamp > deadline) revert DeadlinePassed(leaseId, deadline, uint64(block.timestamp));
-    }
-
-    /// @dev Anyone enforces when `t > deadline + outageGrace` (rule 27).
-    function _requireEnforceable(bytes32 leaseId, uint64 deadline, Task storage task) private view {
-        uint64 enforceableAfter = deadline + task.terms.outageGrace;
-        if (block.timestamp <= enforceableAfter) {
-            revert DeadlineNotPassed(leaseId, enforceableAfter, uint64(block.timestamp));
-        }
-    }
-
-    function _checkAttestation(
-        OutputAttestation calldata attestation,
-        Lease storage lease,
-        Task storage task,
-        uint64 windowEnd
-    ) private view {
-        bytes32 leaseId = attestation.leaseId;
-        if (attestation.taskId != lease.taskId) revert WrongTask(leaseId, attestation.taskId, lease.taskId);
-        _requireAttempt(leaseId, attestation.attempt, lease.attempt);
-        if (attestation.specDigest != task.specDigest) {
-            revert WrongSpecDigest(leaseId, attestation.specDigest, task.specDigest);
-        }
-        if (attestation.outcome > uint8(type(Outcome).max)) revert UnknownOutcome(attestation.outcome);
-        if (attestation.started > attestation.ended) {
-            revert EndsBeforeStart(attestation.started, attestation.ended);
-        }
-        uint64 latest = uint64(block.timestamp) + task.terms.drift;
-        if (attestation.ended > latest) revert EndsInFuture(attestation.ended, latest);
-        uint64 earliest = windowEnd + task.terms.minRetention;
-        if (attestation.retainUntil < earliest) revert RetentionTooShort(attestation.retainUntil, earliest);
-    }
-
     /// @dev Billed seconds of an attested run (rules 14 and 18): a stopped run is paid for at least `minBilled`.
     function _attested(
         OutputAttestation calldata attestation,
@@ -484,18 +424,6 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         return Billing.ran(
             lease.startedAt, lease.startedAt, lease.lastClaimAt, lease.lastClaimAt, task.maxDuration
         );
-    }
-
-    /// @dev Until when the state's actor may act.
-    function _deadlineOf(bytes32 leaseId, Task storage task, Lease storage lease) private view returns (uint64) {
-        LeaseStatus status = lease.status;
-        if (status == LeaseStatus.Open) return task.openUntil;
-        if (status == LeaseStatus.Assigned) return lease.startDeadline;
-        if (status == LeaseStatus.Running) {
-            return lease.startedAt + task.maxDuration + task.terms.completionGrace;
-        }
-        if (status == LeaseStatus.Stopping) return lease.stoppedAt + task.terms.completionGrace;
-        revert WrongStatus(leaseId, status);
     }
 
     function _requireAttempt(bytes32 leaseId, uint32 given, uint32 current) private pure {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {OutputAttestation} from "../interfaces/Types.sol";
+import {ITaskRegistry} from "../interfaces/ITaskRegistry.sol";
+import {Lease, Outcome, OutputAttestation, Task} from "../interfaces/Types.sol";
 
 /// @title The operator's end-of-run claim as EIP-712
 library Attestations {
@@ -12,5 +13,37 @@ library Attestations {
     /// @dev EIP-712 struct hash. Every field is a static word, so the struct's ABI encoding is its EIP-712 encoding.
     function structHash(OutputAttestation calldata attestation) internal pure returns (bytes32) {
         return keccak256(abi.encode(TYPEHASH, attestation));
+    }
+
+    /// @dev Reverts unless the claim is of this lease's task, attempt and spec, ends no later than now and the drift,
+    /// and promises the result for the retention after its window.
+    function check(
+        OutputAttestation calldata attestation,
+        Lease storage lease,
+        Task storage task,
+        uint64 windowEnd
+    ) internal view {
+        bytes32 leaseId = attestation.leaseId;
+        if (attestation.taskId != lease.taskId) {
+            revert ITaskRegistry.WrongTask(leaseId, attestation.taskId, lease.taskId);
+        }
+        if (attestation.attempt != lease.attempt) {
+            revert ITaskRegistry.WrongAttempt(leaseId, attestation.attempt, lease.attempt);
+        }
+        if (attestation.specDigest != task.specDigest) {
+            revert ITaskRegistry.WrongSpecDigest(leaseId, attestation.specDigest, task.specDigest);
+        }
+        if (attestation.outcome > uint8(type(Outcome).max)) {
+            revert ITaskRegistry.UnknownOutcome(attestation.outcome);
+        }
+        if (attestation.started > attestation.ended) {
+            revert ITaskRegistry.EndsBeforeStart(attestation.started, attestation.ended);
+        }
+        uint64 latest = uint64(block.timestamp) + task.terms.drift;
+        if (attestation.ended > latest) revert ITaskRegistry.EndsInFuture(attestation.ended, latest);
+        uint64 earliest = windowEnd + task.terms.minRetention;
+        if (attestation.retainUntil < earliest) {
+            revert ITaskRegistry.RetentionTooShort(attestation.retainUntil, earliest);
+        }
     }
 }
