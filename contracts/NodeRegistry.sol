@@ -28,6 +28,7 @@ import {Profiles} from "./libraries/Profiles.sol";
 /// - StakeIsStakedPlusUnbonding: escrow holds exactly a node's stake and unbonding stake.
 /// - CapacityInUseIsTheLiveLeases: capacity in use equals the sum of the live leases', and never exceeds the declared.
 /// - SlashNeverAboveLock: all slashes of a lease together take at most what it locked.
+/// - AtMostAFifthRewards: the reporter gets at most a fifth of a slash, and nobody ever gets the rest.
 contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     using SafeCast for uint256;
 
@@ -173,7 +174,10 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     /// @inheritdoc INodeRegistry
     function stake(address node, uint256 amount) external onlyOwner(node) {
         if (amount == 0) revert ZeroAmount();
-        _stakes[node].staked += amount.toUint128();
+        Stake storage held = _stakes[node];
+        // Without its stake a node has no ticket: else one stake would draw for any number of nodes (rule 9).
+        if (held.staked < stakeRequired(node)) _nodes[node].activeSince = uint64(block.timestamp);
+        held.staked += amount.toUint128();
         emit StakeAdded(node, msg.sender, amount);
         IPaymentEscrow(paymentEscrow).moveToStake(msg.sender, node, amount);
     }

@@ -69,7 +69,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
 
     /// @dev Deployed last of the three: checks that all of them agree on each other.
     constructor(address token_, address feeRecipient_, address taskRegistry_, address nodeRegistry_) {
-        if (feeRecipient_ == address(0)) revert InvalidRecipient(feeRecipient_);
+        if (feeRecipient_ == address(0) || feeRecipient_ == address(this)) revert InvalidRecipient(feeRecipient_);
         Peers.requirePointer(taskRegistry_, ITaskRegistry.nodeRegistry.selector, nodeRegistry_);
         Peers.requirePointer(taskRegistry_, ITaskRegistry.paymentEscrow.selector, address(this));
         Peers.requirePointer(nodeRegistry_, INodeRegistry.taskRegistry.selector, taskRegistry_);

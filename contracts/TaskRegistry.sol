@@ -255,7 +255,8 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         address node = lease.node;
         if (leaseId != second.leaseId) revert DifferentLeases(leaseId, second.leaseId);
         if (node == address(0)) revert WrongStatus(leaseId, lease.status);
-        if (_equivocated[leaseId]) revert AlreadyProven(leaseId);
+        uint128 lock = lease.lock;
+        if (_equivocated[leaseId] && lock == 0) revert AlreadyProven(leaseId);
         _requireAttempt(leaseId, first.attempt, lease.attempt);
         _requireAttempt(leaseId, second.attempt, lease.attempt);
         if (lease.endedAt != 0) {
@@ -268,10 +269,10 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         _requireSigner(leaseId, node, secondHash, secondSignature);
 
         _equivocated[leaseId] = true;
-        uint256 lock = lease.lock;
-        lease.lock = 0;
         uint256 slashed =
             INodeRegistry(nodeRegistry).slash(node, leaseId, lock, _holdsLock(lease.status), msg.sender);
+        // What other leases hold cannot be taken now: it stays owed, or the node would prove itself while all is held.
+        lease.lock = lock - slashed.toUint128();
         emit EquivocationProven(leaseId, node, msg.sender, slashed);
     }
 
@@ -369,8 +370,8 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
     }
 
     function _unlock(bytes32 leaseId, Lease storage lease) private {
-        if (_equivocated[leaseId]) return;
-        INodeRegistry(nodeRegistry).unlockStake(lease.node, leaseId, lease.lock);
+        uint128 lock = lease.lock;
+        if (lock != 0) INodeRegistry(nodeRegistry).unlockStake(lease.node, leaseId, lock);
     }
 
     function _setParameters(TaskParameters memory parameters_) private {

@@ -11,7 +11,7 @@ interface INodeRegistry {
     struct Node {
         address owner;
         NodeStatus status;
-        uint64 activeSince; // timestamp of registration or of the last return from draining
+        uint64 activeSince; // timestamp of registration, the last return from draining or the last stake added while it was short
         uint32 encryptionKeyVersion;
         bytes operatorPublicKey; // 64 bytes, uncompressed without the 0x04
         Profile profile;
@@ -85,7 +85,8 @@ interface INodeRegistry {
     /// @notice Ends the operator's power at once, also when paused: later signatures are worthless. Owner only, final.
     function revokeOperator(address node) external;
 
-    /// @notice Moves `amount` of the owner's free escrow balance into the node's stake. Owner only.
+    /// @notice Moves `amount` of the owner's free escrow balance into the node's stake. Owner only. While the node holds less
+    /// than `stakeRequired`, adding stake starts its ticket age anew.
     function stake(address node, uint256 amount) external;
 
     /// @notice Starts unbonding `amount` of unlocked stake; it can still be slashed until released. Owner only.

@@ -92,7 +92,8 @@ interface ITaskRegistry {
     /// @notice Enforces whichever deadline has passed (never accepted, never started, never completed, never attested after a cancel). Anyone.
     function expire(bytes32 leaseId) external;
 
-    /// @notice Slashes a node that signed two different attestations of one lease attempt. Anyone; once a lease.
+    /// @notice Slashes a node that signed two different attestations of one lease attempt. Anyone. All proofs of a lease
+    /// together take its lock: what other leases hold when a proof comes is left for a later one.
     function proveEquivocation(
         OutputAttestation calldata first,
         bytes calldata firstSignature,

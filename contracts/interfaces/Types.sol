@@ -178,7 +178,7 @@ struct Lease {
     uint64 challengeEndsAt;
     uint64 billedSeconds; // fixed when the run's claim is accepted, or at the end
     uint128 reserved; // base units that escrow held for it from creation to its end
-    uint128 lock; // base units of the node's stake that it holds until Settled, 0 once slashed
+    uint128 lock; // base units of the node's stake that it holds until Settled; less what was slashed of it
     bytes32 attestationDigest; // EIP-712 struct hash of the accepted attestation
     bytes32 outputDigest;
 }

@@ -24,9 +24,9 @@ library Billing {
         return Math.min(uint256(ratePerHour) * billedSeconds / HOUR, reserved);
     }
 
-    /// @dev The protocol's part of the gross pay, rounded down.
+    /// @dev The protocol's part of the gross pay, rounded down, never above it: a settlement cannot fail for its fee.
     function fee(uint256 grossPay, uint16 feeBps) internal pure returns (uint256) {
-        return grossPay * feeBps / BPS;
+        return Math.min(grossPay * feeBps / BPS, grossPay);
     }
 
     /// @dev The stake that a lease locks: `max(minLock, lockBps x reserved / 10000)`.

@@ -17,10 +17,9 @@ contract BillingTest is Cheats {
     }
 
     function testFuzz_FeeNeverAboveGross(uint128 rate, uint32 billed, uint16 feeBps) public pure {
-        feeBps = uint16(bound(feeBps, 0, 10_000));
         uint256 gross = Billing.gross(rate, billed, type(uint256).max);
         assertLe(Billing.fee(gross, feeBps), gross, "fee against gross");
-        assertEq(Billing.fee(gross, feeBps), gross * feeBps / 10_000, "fee");
+        if (feeBps <= 10_000) assertEq(Billing.fee(gross, feeBps), gross * feeBps / 10_000, "fee");
     }
 
     function testFuzz_RoundingFavoursNobodyTwice(uint128 rate, uint32 duration) public pure {

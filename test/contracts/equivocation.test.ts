@@ -43,7 +43,7 @@ describe("Equivocation", () => {
     expect(await market.statusOf(ref)).to.equal("Settled");
   });
 
-  it("is punished once a lease", async () => {
+  it("is punished once for what the lease locks", async () => {
     const market = await loadFixture(busyLocalMarket);
     const ref = await market.leaseIn("Running");
     await prove(market, ref);
@@ -105,6 +105,22 @@ describe("Equivocation", () => {
     expect(releasableAt).to.be.at.least(endedAt + 604_800n);
     await prove(market, ref);
     expect((await market.nodes.stakeOf(operator.address)).unbonding).to.equal(990n * DOLLAR);
+  });
+
+  it("cannot be made cheap by proving oneself while other leases hold all stake: the rest stays owed", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const ref = await market.leaseIn("Settled"); // lock 10
+    const shelter = await market.leaseIn("Assigned", { ratePerHour: 5000n * DOLLAR }); // lock 1000
+    await expect(prove(market, ref))
+      .to.emit(market.tasks, "EquivocationProven")
+      .withArgs(ref.leaseId, operator.address, stranger.address, 0);
+    await market.tasks.connect(consumer).cancelTask(shelter.taskId);
+    await expect(prove(market, ref))
+      .to.emit(market.tasks, "EquivocationProven")
+      .withArgs(ref.leaseId, operator.address, stranger.address, 10n * DOLLAR);
+    expect((await market.nodes.stakeOf(operator.address)).staked).to.equal(990n * DOLLAR);
+    expect(await market.escrow.freeOf(stranger.address)).to.equal(2n * DOLLAR);
+    await expect(prove(market, ref)).to.be.revertedWithCustomError(market.tasks, "AlreadyProven");
   });
 
   it("of a revoked operator is punished too: revoking does not outrun a proof", async () => {

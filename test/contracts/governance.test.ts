@@ -1,5 +1,6 @@
+import { readFile } from "node:fs/promises";
 import { expect } from "chai";
-import hre from "hardhat";
+import { getCreateAddress } from "ethers";
 import { readParameters } from "../../ignition/parameters.ts";
 import {
   busyLocalMarket,
@@ -248,6 +249,10 @@ describe("A deployment", () => {
     await expect(PaymentEscrow.deploy(at.token, ethers.ZeroAddress, at.tasks, at.nodes))
       .to.be.revertedWithCustomError(PaymentEscrow, "InvalidRecipient")
       .withArgs(ethers.ZeroAddress);
+    const next = getCreateAddress({ from: deployer.address, nonce: await deployer.getNonce() });
+    await expect(PaymentEscrow.deploy(at.token, next, at.tasks, at.nodes))
+      .to.be.revertedWithCustomError(PaymentEscrow, "InvalidRecipient")
+      .withArgs(next);
     await expect(
       NodeRegistry.deploy(stranger.address, at.tasks, at.escrow, 604_800, node.initial, node.min, node.max),
     )
@@ -255,12 +260,15 @@ describe("A deployment", () => {
       .withArgs(at.tasks, at.nodes);
   });
 
-  it("keeps each contract under 24 KB", async function () {
-    if (hre.globalOptions.coverage) this.skip(); // instrumented code is larger
-    const market = await loadFixture(localMarket);
-    for (const contract of [market.tasks, market.nodes, market.escrow, market.governance]) {
-      const code = await ethers.provider.getCode(await contract.getAddress());
-      expect((code.length - 2) / 2).to.be.at.most(24_576);
+  it("keeps each contract under 24 KB", async () => {
+    for (const source of ["TaskRegistry", "NodeRegistry", "PaymentEscrow", "governance/Governance"]) {
+      const name = source.split("/").at(-1);
+      // The plain build's artifact: code that is instrumented for coverage is larger.
+      const path = new URL(`../../artifacts/contracts/${source}.sol/${name}.json`, import.meta.url);
+      const { deployedBytecode } = JSON.parse(await readFile(path, "utf8"));
+      expect((deployedBytecode.length - 2) / 2, name)
+        .to.be.greaterThan(1000)
+        .and.at.most(24_576);
     }
   });
 });

@@ -182,7 +182,7 @@ describe("A node that accepts", () => {
     await market.activeNode({}, people.otherOperator);
     const { activeSince } = await market.nodes.getNode(people.otherOperator.address);
     await nextBlockAt(activeSince + HOUR - 1n);
-    const early = await market.createTask();
+    const early = await market.createTask({ openUntil: activeSince + 2n * HOUR });
     await nextBlockAt(activeSince + HOUR);
     const inTime = await market.createTask();
     expect(await market.tasks.admittedAt(early.taskId, people.otherOperator.address)).to.equal(

@@ -1,16 +1,19 @@
 import { expect } from "chai";
 import {
   busyLocalMarket,
+  busyProductionMarket,
   DAY,
   DOLLAR,
+  HOUR,
   loadFixture,
   localMarket,
   nextBlockAt,
+  now,
   people,
   profile,
 } from "./market.ts";
 
-const { operator, owner, stranger, consumer } = people;
+const { operator, otherOperator, owner, stranger, consumer } = people;
 
 describe("Stake", () => {
   it("moves from the owner's free balance into the node's stake", async () => {
@@ -67,6 +70,28 @@ describe("Stake", () => {
     await market.nodes.connect(owner).updateProfile(operator.address, profile({ gpus: 7 }));
     await market.tasks.connect(operator).acceptTask(ref.taskId);
     expect(await market.statusOf(ref)).to.equal("Assigned");
+  });
+
+  it("must have been there for the ticket age: one stake cannot draw tickets for many nodes", async () => {
+    const market = await loadFixture(busyProductionMarket);
+    const never = 2n ** 64n - 1n;
+    await market.register({}, otherOperator);
+    const { activeSince: registeredAt } = await market.nodes.getNode(otherOperator.address);
+    await nextBlockAt(registeredAt + 2n * HOUR);
+    const ref = await market.createTask({ openUntil: registeredAt + 3n * HOUR });
+    await market.fund(owner, 1000n * DOLLAR);
+    await market.nodes.connect(owner).stake(otherOperator.address, 799n * DOLLAR);
+    await market.nodes.connect(owner).stake(otherOperator.address, DOLLAR);
+    const stakedAt = await market.nodes.activeSinceOf(otherOperator.address);
+    expect(stakedAt).to.equal(await now());
+    expect(await market.tasks.admittedAt(ref.taskId, otherOperator.address)).to.equal(never);
+
+    await nextBlockAt(stakedAt + HOUR);
+    const later = await market.createTask({ openUntil: stakedAt + 2n * HOUR });
+    expect(await market.tasks.admittedAt(later.taskId, otherOperator.address)).not.to.equal(never);
+    await market.nodes.connect(owner).stake(otherOperator.address, DOLLAR);
+    expect(await market.nodes.activeSinceOf(otherOperator.address)).to.equal(stakedAt);
+    await market.tasks.connect(otherOperator).acceptTask(later.taskId);
   });
 
   it("locks max(minLock, lockBps x reserved) for a lease until it is settled", async () => {
