@@ -1,75 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {
-    Lease,
-    LeaseStatus,
-    NodeStatus,
-    Order,
-    OutputAttestation,
-    Profile,
-    TaskParameters
+    Lease, LeaseStatus, NodeStatus, Order, OutputAttestation, TaskParameters
 } from "../interfaces/Types.sol";
-import {NodeRegistry} from "../NodeRegistry.sol";
-import {PaymentEscrow} from "../PaymentEscrow.sol";
-import {TaskRegistry} from "../TaskRegistry.sol";
-import {DemoDollar} from "./DemoDollar.sol";
-import {MarketUnderTest} from "./MarketUnderTest.t.sol";
+import {MarketActors} from "./MarketActors.t.sol";
 
 /// @title All actors of a market, driven by the fuzzer
-/// @notice Three consumers, two owners with two nodes each, the governor and passers-by. Every call that the contracts
-/// accept is counted in `done`, and what they must not do is recorded as it happens.
-contract MarketHandler is MarketUnderTest {
-    uint256 public constant MAX_LEASES = 8;
-    bytes32 private constant REGISTER_TYPEHASH = keccak256(
-        "Register(address owner,address operator,bytes32 encryptionKey,bytes32 profileDigest,uint256 deadline)"
-    );
+/// @notice Every call that the contracts accept is counted in `done`, and what they must not do is recorded as it happens.
+contract MarketHandler is MarketActors {
+    uint256 public constant MAX_LEASES = 10;
 
-    address[] private _consumers = [address(0xC1), address(0xC2), address(0xC3)];
-    address[] private _owners = [address(0xB1), address(0xB2)];
-    address[] public nodeList;
-    bytes32[] public leaseList;
-    mapping(address node => uint256) private _keys;
-
-    /// @dev Public keys of the private keys 0xD0 to 0xD3: the runner can sign, but not multiply points.
-    bytes[4] private _publicKeys = [
-        bytes(hex"7d86781855db1b17d7ce3765816076eba7163cb9fba082bb65348f778db0e595e2b99adfec86f8772e562e2bed4f88382937844e0e25d53299951e3abc733de8"),
-        bytes(hex"7f30ea2476b399b4957509c88f77d0191afa2ff5cb7b14fd6d8e7d65aaab1193ca5ef7d4b231c94c3b15389a5f6311e9daff7bb67b103e9880ef4bff637acaec"),
-        bytes(hex"59ae134c1a41cfee81c5c2cd51ac727b4e7759552d729e07b25031df15661815e0c2821689a92635bd7df32296a9fc38847a414a8455218d09cda7f01e8bfc2b"),
-        bytes(hex"5098ff1e1d9f14fb46a210fada6c903fef0fb7b4a1dd1d9ac60a0361800b7a0009731141d81fc8f8084d37c6e7542006b3ee1b40d60dfe5362a5b132fd17ddc0")
-    ];
-
-    /// @dev Kept apart from `block.timestamp`, which the optimizer may read only once a call.
-    uint256 private _clock = 1_900_000_000;
-
-    mapping(string call => uint256) public done;
-    mapping(bytes32 leaseId => uint256) public paidTo; // gross pay that left the reservation
-    mapping(bytes32 leaseId => uint256) public slashedFor;
-    mapping(bytes32 leaseId => uint256) public lockedFor;
-    mapping(bytes32 leaseId => LeaseStatus) public lastStatus;
-    uint256 public tokensIn;
-    uint256 public tokensOut;
-    bool public movedBackwards;
-
-    address private immutable _test = msg.sender;
-
+    /// @dev One lease each that is open, accepted, running and completed: every run of the fuzzer has all paths before it.
     constructor() {
-        vm.warp(_clock);
-        deployMarket();
         for (uint256 i = 0; i < 4; ++i) {
-            _register(_owners[i % 2], 0xD0 + i);
+            bytes32 leaseId = _create(i, 3600 + i, 300);
+            if (i > 0) _accept(leaseId, i);
+            if (i > 1) _start(leaseId);
+            if (i > 2) _complete(leaseId, 0, 0);
         }
-        for (uint256 i = 0; i < 3; ++i) {
-            _deposit(_consumers[i], 1_000_000);
-        }
-    }
-
-    modifier then(uint256 wait) {
-        _clock += bound(wait, 0, 6);
-        vm.warp(_clock);
-        vm.roll(_clock - 1_800_000_000);
-        _;
     }
 
     // ---- money
@@ -102,7 +51,10 @@ contract MarketHandler is MarketUnderTest {
     function sweep(uint256 wait) external then(wait) {
         (,,, uint256 fees,, uint256 forfeited) = escrow.totals();
         if (fees != 0) tokensOut += escrow.withdrawFees();
-        if (forfeited != 0) tokensOut += escrow.burnForfeited();
+        if (forfeited != 0) {
+            burned += escrow.burnForfeited();
+            tokensOut += forfeited;
+        }
         if (fees + forfeited != 0) ++done["sweep"];
     }
 
@@ -114,7 +66,7 @@ contract MarketHandler is MarketUnderTest {
         uint256 free = escrow.freeOf(owner);
         if (free == 0) return;
         vm.prank(owner);
-        nodes.stake(node, bound(amount, 1, free));
+        nodes.stake(node, bound(amount, 1, free / 64 + 1));
         ++done["stake"];
     }
 
@@ -162,41 +114,25 @@ contract MarketHandler is MarketUnderTest {
 
     function createTask(uint256 who, uint256 rate, uint256 duration, uint256 wait) external then(wait) {
         if (leaseList.length == MAX_LEASES) return;
-        address consumer = _consumers[who % 3];
-        Order memory order;
-        order.specDigest = keccak256("spec");
-        order.gpus = uint32(rate % 4);
-        order.vCpus = 1;
-        order.memoryMiB = 100;
-        order.maxDuration = uint32(bound(duration, 1, 400));
-        order.ratePerHour = uint128(bound(rate, 1, 60_000));
-        order.startWindow = 60;
-        order.openUntil = uint64(_clock + bound(duration, 100, 1000));
-        vm.prank(consumer);
-        bytes32 leaseId = tasks.leaseIdOf(tasks.createTask(order), 0);
-        leaseList.push(leaseId);
-        _watch(leaseId);
-        ++done["createTask"];
+        _create(who, bound(rate, 1, 60_000), bound(duration, 1, 400));
+    }
+
+    /// @dev Takes an order of one's own whose lock is all the stake that a node has free.
+    function lockAll(uint256 which, uint256 who, uint256 wait) external then(wait) {
+        if (leaseList.length == MAX_LEASES) return;
+        (uint256 staked, uint256 locked,,) = nodes.stakeOf(nodeList[which % 4]);
+        uint256 reserved = (staked - locked) * 10_000 / tasks.terms().lockBps;
+        if (reserved == 0) return;
+        _accept(_create(who, reserved * 9, 400), which); // 400 seconds are a ninth of an hour
+        ++done["lockAll"];
     }
 
     function acceptTask(uint256 which, uint256 by, uint256 wait) external then(wait) {
-        bytes32 leaseId = _leaseIn(which, LeaseStatus.Open);
-        if (leaseId == 0) return;
-        bytes32 taskId = tasks.getLease(leaseId).taskId;
-        vm.prank(nodeList[by % 4]);
-        tasks.acceptTask(taskId);
-        lockedFor[leaseId] = tasks.getLease(leaseId).lock;
-        _watch(leaseId);
-        ++done["acceptTask"];
+        _accept(_leaseIn(which, LeaseStatus.Open), by);
     }
 
     function startLease(uint256 which, uint256 wait) external then(wait) {
-        bytes32 leaseId = _leaseIn(which, LeaseStatus.Assigned);
-        if (leaseId == 0) return;
-        vm.prank(tasks.getLease(leaseId).node);
-        tasks.startLease(leaseId, 1);
-        _watch(leaseId);
-        ++done["startLease"];
+        _start(_leaseIn(which, LeaseStatus.Assigned));
     }
 
     function checkpoint(uint256 which, uint64 step, uint256 wait) external then(wait) {
@@ -210,25 +146,29 @@ contract MarketHandler is MarketUnderTest {
     }
 
     function completeLease(uint256 which, uint64 started, uint64 ended, uint256 wait) external then(wait) {
-        bytes32 leaseId = _leaseIn(which, which % 2 == 0 ? LeaseStatus.Running : LeaseStatus.Stopping);
-        if (leaseId == 0) return;
-        OutputAttestation memory claim = _attestation(leaseId, "output");
-        claim.started = uint64(_clock - 500 + started % 560);
-        claim.ended = uint64(bound(ended, claim.started, _clock + 60));
-        tasks.completeLease(claim, _sign(claim));
-        _watch(leaseId);
-        ++done["completeLease"];
+        bytes32 leaseId = which % 2 == 0 ? bytes32(0) : _leaseIn(which, LeaseStatus.Stopping);
+        _complete(leaseId == 0 ? _leaseIn(which, LeaseStatus.Running) : leaseId, started, ended);
+    }
+
+    /// @dev Brings a lease one step further on the way that most go, or many runs would never see an end.
+    function advance(uint256 which, uint256 by, uint64 started, uint64 ended, uint256 wait) external then(wait) {
+        if (leaseList.length == 0) return;
+        bytes32 leaseId = leaseList[which % leaseList.length];
+        LeaseStatus status = lastStatus[leaseId];
+        if (status == LeaseStatus.Open) _accept(leaseId, by);
+        else if (status == LeaseStatus.Assigned) _start(leaseId);
+        else if (status < LeaseStatus.Completed) _complete(leaseId, started, ended);
+        else if (status == LeaseStatus.Completed) _settle(leaseId, by % 4 == 0);
     }
 
     function failLease(uint256 which, uint256 state, uint256 wait) external then(wait) {
         bytes32 leaseId = _leaseIn(which, LeaseStatus(2 + state % 3));
         if (leaseId == 0) return;
         uint256 before = _paid();
+        _count("failLease", leaseId);
         vm.prank(tasks.getLease(leaseId).node);
         tasks.failLease(leaseId, 1, "broken");
-        paidTo[leaseId] += _paid() - before;
-        _watch(leaseId);
-        ++done["failLease"];
+        _lost(leaseId, _paid() - before);
     }
 
     function cancelTask(uint256 which, uint256 state, uint256 wait) external then(wait) {
@@ -236,37 +176,27 @@ contract MarketHandler is MarketUnderTest {
         if (leaseId == 0) return;
         uint256 before = _paid();
         bytes32 taskId = tasks.getLease(leaseId).taskId;
+        _count("cancelTask", leaseId);
         vm.prank(tasks.getTask(taskId).consumer);
         tasks.cancelTask(taskId);
         paidTo[leaseId] += _paid() - before;
         _watch(leaseId);
-        ++done["cancelTask"];
     }
 
     function approveOrSettle(uint256 which, uint256 how, uint256 wait) external then(wait) {
-        bytes32 leaseId = _leaseIn(which, LeaseStatus.Completed);
-        if (leaseId == 0) return;
-        uint256 before = _paid();
-        bool approves = how % 4 == 0;
-        if (approves) {
-            vm.prank(tasks.getTask(tasks.getLease(leaseId).taskId).consumer);
-            tasks.approve(leaseId);
-        } else {
-            tasks.settle(leaseId);
-        }
-        paidTo[leaseId] += _paid() - before;
-        _watch(leaseId);
-        ++done[approves ? "approve" : "settle"];
+        _settle(_leaseIn(which, LeaseStatus.Completed), how % 4 == 0);
     }
 
     function expire(uint256 which, uint256 state, uint256 wait) external then(wait) {
-        bytes32 leaseId = _leaseIn(which, LeaseStatus(1 + state % 4));
+        bytes32 leaseId;
+        for (uint256 i = 0; i < 4 && leaseId == 0; ++i) {
+            leaseId = _leaseIn(which, LeaseStatus(4 - (state + i) % 4));
+        }
         if (leaseId == 0) return;
         uint256 before = _paid();
+        _count("expire", leaseId);
         tasks.expire(leaseId);
-        paidTo[leaseId] += _paid() - before;
-        _watch(leaseId);
-        ++done["expire"];
+        _lost(leaseId, _paid() - before);
     }
 
     /// @dev Tries to be paid or punished again for any lease, whatever its state.
@@ -280,7 +210,7 @@ contract MarketHandler is MarketUnderTest {
             ++done["refused"];
         }
         try tasks.expire(leaseId) {
-            ++done["expire"];
+            _count("expire", leaseId);
         } catch {
             ++done["refused"];
         }
@@ -292,15 +222,20 @@ contract MarketHandler is MarketUnderTest {
     function proveEquivocation(uint256 which, uint256 wait) external then(wait) {
         if (leaseList.length == 0) return;
         bytes32 leaseId = leaseList[which % leaseList.length];
-        if (tasks.getLease(leaseId).node == address(0)) return;
+        Lease memory lease = tasks.getLease(leaseId);
+        if (lease.node == address(0)) return;
         OutputAttestation memory first = _attestation(leaseId, "one");
         OutputAttestation memory second = _attestation(leaseId, "two");
         (,,,, uint256 before,) = escrow.totals();
+        uint256 free = escrow.freeOf(address(this));
         tasks.proveEquivocation(first, _sign(first), second, _sign(second));
         (,,,, uint256 left,) = escrow.totals();
         slashedFor[leaseId] += before - left;
+        slashed += before - left;
+        rewarded += escrow.freeOf(address(this)) - free;
         _watch(leaseId);
-        ++done["proveEquivocation"];
+        ++done[lease.status < LeaseStatus.Settled ? "slash of a held lock" : "slash after the end"];
+        if (before - left < lease.lock) ++done["slash that leaves a rest"];
     }
 
     // ---- governance, and time
@@ -313,11 +248,14 @@ contract MarketHandler is MarketUnderTest {
         ++done["govern"];
     }
 
-    function pauseOrUnpause(bool pauses, uint256 wait) external then(wait) {
+    /// @dev A pause is rare, or most runs would stand still from its beginning.
+    function pauseOrUnpause(uint256 which, uint256 wait) external then(wait) {
+        bool pauses = !tasks.isPaused();
+        if (pauses && which % 8 != 0) return;
         vm.prank(governor);
         if (pauses) tasks.pause();
         else tasks.unpause();
-        ++done["pauseOrUnpause"];
+        ++done[pauses ? "pause" : "unpause"];
     }
 
     function waitLong(uint256 wait) external then(wait) {
@@ -345,117 +283,64 @@ contract MarketHandler is MarketUnderTest {
         return free;
     }
 
-    // ---- what the invariants look at
+    // ---- the steps themselves; no lease, no step
 
-    function contracts() external view returns (DemoDollar, NodeRegistry, TaskRegistry, PaymentEscrow) {
-        return (token, nodes, tasks, escrow);
+    function _create(uint256 who, uint256 rate, uint256 duration) private returns (bytes32 leaseId) {
+        Order memory order;
+        order.specDigest = keccak256("spec");
+        order.gpus = uint32(rate % 4);
+        order.vCpus = 1;
+        order.memoryMiB = 100;
+        order.maxDuration = uint32(duration);
+        order.ratePerHour = uint128(rate);
+        order.startWindow = 60;
+        order.openUntil = uint64(_clock + 100 + 2 * duration);
+        vm.prank(_consumers[who % 3]);
+        leaseId = tasks.leaseIdOf(tasks.createTask(order), 0);
+        leaseList.push(leaseId);
+        _watch(leaseId);
+        ++done["createTask"];
     }
 
-    function leaseCount() external view returns (uint256) {
-        return leaseList.length;
+    function _accept(bytes32 leaseId, uint256 by) private {
+        if (leaseId == 0) return;
+        bytes32 taskId = tasks.getLease(leaseId).taskId;
+        vm.prank(nodeList[by % 4]);
+        tasks.acceptTask(taskId);
+        lockedFor[leaseId] = tasks.getLease(leaseId).lock;
+        _watch(leaseId);
+        ++done["acceptTask"];
     }
 
-    function nodeCount() external view returns (uint256) {
-        return nodeList.length;
+    function _start(bytes32 leaseId) private {
+        if (leaseId == 0) return;
+        vm.prank(tasks.getLease(leaseId).node);
+        tasks.startLease(leaseId, 1);
+        _watch(leaseId);
+        ++done["startLease"];
     }
 
-    function accounts() external view returns (address[] memory all) {
-        all = new address[](7);
-        for (uint256 i = 0; i < 5; ++i) {
-            all[i] = _any(i);
+    function _complete(bytes32 leaseId, uint64 started, uint64 ended) private {
+        if (leaseId == 0) return;
+        OutputAttestation memory claim = _attestation(leaseId, "output");
+        claim.started = uint64(_clock - 500 + started % 560);
+        claim.ended = uint64(bound(ended, claim.started, _clock + 60));
+        _count("completeLease", leaseId);
+        tasks.completeLease(claim, _sign(claim));
+        _watch(leaseId);
+    }
+
+    function _settle(bytes32 leaseId, bool approves) private {
+        if (leaseId == 0) return;
+        uint256 before = _paid();
+        if (approves) {
+            vm.prank(tasks.getTask(tasks.getLease(leaseId).taskId).consumer);
+            tasks.approve(leaseId);
+        } else {
+            tasks.settle(leaseId);
         }
-        (all[5], all[6]) = (address(this), governor);
-    }
-
-    function _register(address owner, uint256 key) private {
-        bytes memory publicKey = _publicKeys[key - 0xD0];
-        address node = address(uint160(uint256(keccak256(publicKey))));
-        Profile memory declared = _profile(8);
-        bytes32 structHash = keccak256(
-            abi.encode(
-                REGISTER_TYPEHASH,
-                owner,
-                node,
-                declared.encryptionKey,
-                keccak256(abi.encode(declared)),
-                type(uint256).max
-            )
-        );
-        bytes32 digest = MessageHashUtils.toTypedDataHash(nodes.domainSeparator(), structHash);
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, digest);
-        vm.prank(owner);
-        nodes.register(
-            declared, publicKey, type(uint256).max, abi.encodePacked(r, s, v)
-        );
-        nodeList.push(node);
-        _keys[node] = key;
-        _deposit(owner, 200_000);
-        vm.prank(owner);
-        nodes.stake(node, 100_000);
-    }
-
-    function _deposit(address account, uint256 amount) private {
-        token.mint(account, amount);
-        vm.prank(account);
-        token.approve(address(escrow), amount);
-        vm.prank(account);
-        escrow.deposit(amount);
-        tokensIn += amount;
-        ++done["deposit"];
-    }
-
-    function _watch(bytes32 leaseId) private {
-        LeaseStatus status = tasks.getLease(leaseId).status;
-        if (status == lastStatus[leaseId]) return;
-        // Settled, Cancelled, Failed and Expired are ends; before them the order of the enum is the order of life.
-        if (lastStatus[leaseId] >= LeaseStatus.Settled || status < lastStatus[leaseId]) movedBackwards = true;
-        lastStatus[leaseId] = status;
-    }
-
-    /// @dev The first lease in this state, looking from a fuzzed place; zero if there is none.
-    function _leaseIn(uint256 from, LeaseStatus status) private view returns (bytes32) {
-        uint256 count = leaseList.length;
-        for (uint256 i = 0; i < count; ++i) {
-            bytes32 leaseId = leaseList[(from % count + i) % count];
-            if (lastStatus[leaseId] == status) return leaseId;
-        }
-        return 0;
-    }
-
-    /// @dev All gross pay so far: what owners earned and the fees, withdrawn or not, only ever grow within one call.
-    function _paid() private view returns (uint256) {
-        (,, uint256 earnings, uint256 fees,,) = escrow.totals();
-        return earnings + fees;
-    }
-
-    function _any(uint256 who) private view returns (address) {
-        return who % 5 < 3 ? _consumers[who % 5] : _owners[who % 5 - 3];
-    }
-
-    function _attestation(
-        bytes32 leaseId,
-        string memory output
-    ) private view returns (OutputAttestation memory claim) {
-        Lease memory lease = tasks.getLease(leaseId);
-        claim.taskId = lease.taskId;
-        claim.leaseId = leaseId;
-        claim.attempt = 1;
-        claim.specDigest = keccak256("spec");
-        claim.outputDigest = keccak256(bytes(output));
-        claim.retainUntil = type(uint64).max;
-    }
-
-    function _sign(OutputAttestation memory claim) private view returns (bytes memory) {
-        uint256 key = _keys[tasks.getLease(claim.leaseId).node];
-        (uint8 v, bytes32 r, bytes32 s) = vm.sign(key, tasks.attestationHash(claim));
-        return abi.encodePacked(r, s, v);
-    }
-
-    function _profile(uint32 gpus) private pure returns (Profile memory declared) {
-        declared.encryptionKey = keccak256("key");
-        declared.gpus = gpus;
-        declared.gpuModel = "T4";
-        declared.vCpus = 8;
-        declared.memoryMiB = 1000;
+        paidTo[leaseId] += _paid() - before;
+        _watch(leaseId);
+        ++done[approves ? "approve" : "settle"];
     }
 }

@@ -12,7 +12,7 @@ import {DemoDollar} from "./DemoDollar.sol";
 /// @title The three contracts, deployed in the order of `ignition/modules/Market.ts`
 /// @notice Windows are short, so that a run of a hundred calls crosses them; none is zero.
 abstract contract MarketUnderTest is Cheats {
-    uint32 internal constant EVIDENCE_PERIOD = 2000; // seconds
+    uint32 internal constant EVIDENCE_PERIOD = 1200; // seconds
     uint32 internal constant MIN_BILLED = 10; // seconds
 
     address internal immutable governor = address(0xA11CE);
