@@ -17,10 +17,9 @@ const compiler = {
   },
 };
 
-/** Instrumented code must never be deployed: a coverage run keeps its build apart. */
-const build = process.argv.includes("--coverage")
-  ? { artifacts: "coverage/build/artifacts", cache: "coverage/build/cache" }
-  : {};
+/** Instrumented code must never be deployed: a coverage run keeps its build apart, the types with their bytecode too. */
+const isCoverage = process.argv.includes("--coverage");
+const build = isCoverage ? { artifacts: "coverage/build/artifacts", cache: "coverage/build/cache" } : {};
 
 export default defineConfig({
   plugins: [hardhatToolboxMochaEthers],
@@ -35,6 +34,7 @@ export default defineConfig({
       invariant: { runs: 16, depth: 150, failOnRevert: false },
     },
   },
+  ...(isCoverage ? { typechain: { outDir: "coverage/build/types" } } : {}),
   paths: { ...build, tests: { mocha: "test/contracts" } },
   networks: {
     /** `npx hardhat node --network local`: a chain of one's own that mines each transaction at once. */
