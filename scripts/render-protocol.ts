@@ -16,7 +16,10 @@ const reasons: Record<string, [unit: string, why: string]> = {
     "s",
     "upload and sign after the end; bounded so that a lost lease frees its consumer within the hour",
   ],
-  outageGrace: ["s", "an outage of the chain's endpoints must not cost anyone a deadline"],
+  outageGrace: [
+    "s",
+    "nobody enforces a deadline right behind it: what has none of its own still goes through after an outage",
+  ],
   drift: ["s", "the operator's clock against the block's"],
   minBilled: ["s", "there is no free trial; bounded so that a cancel stays cheap"],
   minCheckpointInterval: [
@@ -30,7 +33,10 @@ const reasons: Record<string, [unit: string, why: string]> = {
     "what an equivocation costs; bounded so that stake needed stays below the order's worth",
   ],
   minLock: ["base units", "small leases must cost something to betray"],
-  ticketAge: ["s", "a node made after the order has no ticket: no grinding of addresses"],
+  ticketAge: [
+    "s",
+    "a node made or staked after the order has no ticket: no grinding of addresses, no stake that draws for many nodes",
+  ],
   widenTime: ["s", "spreads the takers over time; an order is open to all within the hour"],
   firstShareBps: ["1/10000 of tickets", "admitted at once; never none, or small markets would stand still"],
   maxStartWindow: ["s", "an accepted lease starts or frees its consumer within half an hour"],

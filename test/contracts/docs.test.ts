@@ -16,7 +16,7 @@ describe("docs/protocol.md", () => {
     const page = await readProtocol();
     const index = page.match(/<!-- rules -->\n([\s\S]*?)<!-- end -->/)?.[1] ?? "";
     const rules = index.split("\n").filter((line) => /^\| \d+ \|/.test(line));
-    expect(rules.length).to.equal(22);
+    expect(rules.length).to.equal(23);
     for (const rule of rules) {
       const tests = rule.split("|").at(-2) ?? "";
       const named = [...tests.matchAll(/`([\w./-]+)`: ((?:"[^"]+"(?:, )?)+)/g)];
