@@ -24,7 +24,7 @@ export async function runDaemon(
 /** Owner of nothing: measuring makes nothing. */
 const NOBODY = "0x0000000000000000000000000000000000000000";
 
-/** What a cluster shows, asked with the driver that the oracle will use. */
+/** What a cluster shows, and the isolation that was proved from inside it: what a node may claim. */
 export async function measureCluster(
   context: CommandContext,
   cluster: { kubeconfig: string; helperImage: string },
@@ -34,7 +34,9 @@ export async function measureCluster(
   const driver = createKubernetesDriver({ ...cluster, node: NOBODY });
   await driver.start(context.signal);
   try {
-    return await driver.capacity(context.signal);
+    const capacity = await driver.capacity(context.signal);
+    const { isolation } = await probeCluster(context, cluster);
+    return { ...capacity, isolation };
   } finally {
     await driver.stop();
     context.progress.clear();

@@ -8,6 +8,7 @@ import {
   encryptKeystore,
   LIGHT_SCRYPT,
   type OracleConfigInput,
+  runDoctor,
   Secret,
   writeKeystore,
 } from "@dekuper/oracle";
@@ -134,17 +135,22 @@ function hostsOf(images: readonly string[]): string[] {
   return [...new Set(images.map((image) => parseImage(image).host))];
 }
 
-/** What the cluster shows, asked with the driver that the oracle will use. */
-async function capacityOf(cluster: ClusterSource, operator: LocalAccount): Promise<ClusterCapacity> {
-  const driver = createKubernetesDriver({
-    kubeconfig: cluster.kubeconfig,
-    node: operator.address,
-    helperImage: cluster.helperImage,
-  });
-  const signal = AbortSignal.timeout(30_000);
+/**
+ * What the cluster shows, asked with the driver that the oracle will use. An existing cluster is probed from inside; an
+ * embedded one's isolation is what `npm test` proves.
+ */
+async function capacityOf(
+  { kubeconfig, helperImage, clusterDir }: ClusterSource,
+  operator: LocalAccount,
+): Promise<ClusterCapacity> {
+  const driver = createKubernetesDriver({ kubeconfig, node: operator.address, helperImage });
+  const signal = AbortSignal.timeout(120_000);
   await driver.start(signal);
   try {
-    return await driver.capacity(signal);
+    const capacity = await driver.capacity(signal);
+    if (clusterDir !== undefined) return capacity;
+    const { isolation } = await runDoctor({ kubeconfig, helperImage, signal });
+    return { ...capacity, isolation };
   } finally {
     await driver.stop();
   }
