@@ -3,7 +3,7 @@ const only = (from, allowed) => ({
   name: `${from}-imports-only-${allowed.join("-") || "nothing"}`,
   severity: "error",
   comment: `docs/architecture.md: ${from} may see ${allowed.join(", ") || "no other workspace"}`,
-  from: { path: `^${from}/src` },
+  from: { path: `^${from}/`, pathNot: `^${from}/test/` },
   to: {
     path: "^(protocol|client|oracle|cli|kubernetes|frontend|bench|test|scripts)/",
     pathNot: [`^${from}/`, ...allowed.map((name) => `^${name}/`)],
@@ -31,9 +31,23 @@ module.exports = {
       comment: "docs/architecture.md: the planner imports no client library and no effect",
       from: { path: "^oracle/src/plan" },
       to: {
-        path: "viem/actions|client-node|libp2p|node:fs|node:sqlite|oracle/src/(chain|daemon|journal)/",
+        path: "viem/actions|client-node|libp2p|^(node:)?(fs|net|http|sqlite|crypto)|^oracle/src/(?!plan/)",
         dependencyTypesNot: ["type-only"],
       },
+    },
+    {
+      name: "what-acts-does-not-decide",
+      severity: "error",
+      comment: "docs/architecture.md: the daemon composes the parts; none of them knows it, or the plan",
+      from: { path: "^oracle/src/(chain|cluster|result|peer|journal|keystore|config)/" },
+      to: { path: "^oracle/src/(plan|daemon|doctor)/" },
+    },
+    {
+      name: "components-know-no-market",
+      severity: "error",
+      comment: "frontend/README.md: ui/ is without knowledge of the market",
+      from: { path: "^frontend/ui/" },
+      to: { path: "^frontend/(app|features)/" },
     },
     {
       name: "the-browser-has-no-node",
