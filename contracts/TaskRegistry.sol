@@ -256,10 +256,11 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         if (leaseId != second.leaseId) revert DifferentLeases(leaseId, second.leaseId);
         if (node == address(0)) revert WrongStatus(leaseId, lease.status);
         uint128 lock = lease.lock;
-        if (_equivocated[leaseId] && lock == 0) revert AlreadyProven(leaseId);
+        bool isProven = _equivocated[leaseId];
+        if (isProven && lock == 0) revert AlreadyProven(leaseId);
         _requireAttempt(leaseId, first.attempt, lease.attempt);
         _requireAttempt(leaseId, second.attempt, lease.attempt);
-        if (lease.endedAt != 0) {
+        if (lease.endedAt != 0 && !isProven) {
             Deadlines.requireNotPassed(leaseId, lease.endedAt + INodeRegistry(nodeRegistry).evidencePeriod());
         }
         bytes32 firstHash = Attestations.structHash(first);
@@ -271,7 +272,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         _equivocated[leaseId] = true;
         uint256 slashed =
             INodeRegistry(nodeRegistry).slash(node, leaseId, lock, _holdsLock(lease.status), msg.sender);
-        // What other leases hold cannot be taken now: it stays owed, or the node would prove itself while all is held.
+        // What other leases hold cannot be taken now. It stays owed, or a node would prove itself while they hold all.
         lease.lock = lock - slashed.toUint128();
         emit EquivocationProven(leaseId, node, msg.sender, slashed);
     }

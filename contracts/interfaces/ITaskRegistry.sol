@@ -93,7 +93,7 @@ interface ITaskRegistry {
     function expire(bytes32 leaseId) external;
 
     /// @notice Slashes a node that signed two different attestations of one lease attempt. Anyone. All proofs of a lease
-    /// together take its lock: what other leases hold when a proof comes is left for a later one.
+    /// together take its lock: what other leases hold when the first proof comes stays owed, without a deadline.
     function proveEquivocation(
         OutputAttestation calldata first,
         bytes calldata firstSignature,

@@ -114,6 +114,8 @@ describe("Equivocation", () => {
     await expect(prove(market, ref))
       .to.emit(market.tasks, "EquivocationProven")
       .withArgs(ref.leaseId, operator.address, stranger.address, 0);
+    const { endedAt } = await market.tasks.getLease(ref.leaseId);
+    await nextBlockAt(endedAt + 2n * 604_800n); // what is proven has no deadline
     await market.tasks.connect(consumer).cancelTask(shelter.taskId);
     await expect(prove(market, ref))
       .to.emit(market.tasks, "EquivocationProven")

@@ -63,7 +63,8 @@ const evidence: Deadline = { from: "endedAt", plus: ["evidencePeriod"] };
 const refund = "whole reservation back to the consumer";
 const freed = "capacity and lock released";
 const slash = "the lease's lock is slashed: 20 % to the reporter, the rest forfeited; pay is untouched";
-const late = "up to the lease's lock is slashed from unbonding, then free stake; pay is untouched";
+const late =
+  "up to the lease's lock is slashed from unbonding, then free stake, and the rest stays owed; pay is untouched";
 
 /** A proof changes no state. */
 const proof = (state: LiveStatus, deadline: Row["deadline"], money: string): Row => ({
