@@ -6,6 +6,7 @@ import {
   HeartbeatBook,
   heartbeatTopic,
   MAX_HEARTBEAT_BYTES,
+  MAX_HEARTBEAT_SKEW_MS,
   type PeerDirectory,
   type Presence,
 } from "@dekuper/protocol";
@@ -18,7 +19,7 @@ import type { CountPeer } from "./options.ts";
 import { addressOfPeer, registeredNode } from "./remote.ts";
 import { type SignedHeartbeat, signHeartbeat } from "./signed-heartbeat.ts";
 
-/** Own heartbeats that are remembered, to know them from a twin's. */
+/** Own heartbeats that are remembered, to know them from a twin's: far more than are sent while one may still count. */
 const REMEMBERED = 256;
 
 /** Heartbeats over gossipsub: judged before they are passed on, and one's own key watched for a second daemon. */
@@ -147,6 +148,8 @@ export class HeartbeatGossip {
     }
     // Older ones may be this node's own from before a restart.
     if (this.firstSentAt === undefined || heartbeat.issuedAt <= this.firstSentAt) return;
+    // Own ones that are remembered no more could be played back by anyone and would stop an honest node for good.
+    if (Math.abs(this.clock.now() - heartbeat.issuedAt) > MAX_HEARTBEAT_SKEW_MS) return;
     if (heartbeat.node !== this.self || this.sent.has(markOf(heartbeat))) return;
     this.count("twin_heartbeats");
     for (const listener of this.twinListeners) listener(heartbeat);
