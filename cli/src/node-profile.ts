@@ -1,5 +1,6 @@
 import { createPrivateKey, createPublicKey, hkdfSync } from "node:crypto";
 import type { NodeProfile } from "@dekuper/client";
+import type { ClusterCapacity } from "@dekuper/oracle";
 import { DekuperError, type Isolation, isolationClasses, parseAmount, parseMiB } from "@dekuper/protocol";
 import { type Hex, hexToBytes } from "viem";
 
@@ -18,21 +19,10 @@ export interface ProfileFlags {
   readonly cpuRate?: string;
 }
 
-/** What a cluster shows, or nothing. */
-export interface MeasuredCapacity {
-  readonly gpus: number;
-  readonly gpuModel: string;
-  readonly gpuMemoryMiB: number;
-  readonly vCpus: number;
-  readonly memoryMiB: number;
-  readonly storageMiB: number;
-  readonly isolation: Isolation;
-}
-
 /** What a node offers: flags over what the cluster shows; what neither gives is asked for by name. */
 export function offerOf(
   flags: ProfileFlags,
-  measured: MeasuredCapacity | undefined,
+  measured: ClusterCapacity | undefined,
   token: { symbol: string; decimals: number },
 ): Omit<NodeProfile, "encryptionKey"> {
   const gpus = flags.gpus === undefined ? (measured?.gpus ?? 0) : count("--gpus", flags.gpus);

@@ -177,19 +177,21 @@ async function finished(
   return { peer, submitted, provider, ciphertext, name, task };
 }
 
+/** Fetches into memory, as the consumer of this file; `changed` is what a test does otherwise. */
+function fetchAs(
+  peer: FakePeer,
+  id: Hex,
+  changed: Partial<Parameters<typeof fetchDelivery>[0]> = {},
+): ReturnType<typeof fetchDelivery> {
+  const [store, sink] = [memoryCiphertext(), memorySink()];
+  return fetchDelivery({ market, peer, signer, key, id, store, sink, ...changed });
+}
+
 describe("fetchDelivery", () => {
   it("gets, verifies, decrypts and unpacks what the node attested", async () => {
     const { peer, submitted, provider, task } = await finished({ "out/a.txt": "alpha", b: "beta" });
     const place = await createDeliveryFolder(join(folder, "delivery"));
-    const fetched = await fetchDelivery({
-      market,
-      peer,
-      signer,
-      key,
-      id: submitted.leaseId,
-      store: memoryCiphertext(),
-      sink: place.sink,
-    });
+    const fetched = await fetchAs(peer, submitted.leaseId, { sink: place.sink });
     const at = await place.commit();
     assert.equal(fetched.node, provider.node);
     assert.equal(fetched.spec.name, task.spec.name);
@@ -203,8 +205,7 @@ describe("fetchDelivery", () => {
   it("goes on where a transfer was cut, within a call and from a file across calls", async () => {
     const { peer, submitted, ciphertext } = await finished({ a: "x".repeat(50_000) });
     peer.cuts.push(20_000, 10_000);
-    const fetch = (store = memoryCiphertext()) =>
-      fetchDelivery({ market, peer, signer, key, id: submitted.taskId, store, sink: memorySink() });
+    const fetch = (store = memoryCiphertext()) => fetchAs(peer, submitted.taskId, { store });
     await fetch();
     assert.deepEqual(
       peer.gets.filter(({ name }) => name.kind === "output").map(({ offset }) => offset),
@@ -221,16 +222,7 @@ describe("fetchDelivery", () => {
     const { peer, submitted } = await finished({ a: "x" });
     const path = join(folder, "wrong.age");
     await writeFile(path, Buffer.alloc(10));
-    const fetch = () =>
-      fetchDelivery({
-        market,
-        peer,
-        signer,
-        key,
-        id: submitted.taskId,
-        store: fileCiphertext(path),
-        sink: memorySink(),
-      });
+    const fetch = () => fetchAs(peer, submitted.taskId, { store: fileCiphertext(path) });
     await assert.rejects(fetch(), { code: "BLOB_CORRUPT" });
     await fetch();
   });
@@ -238,16 +230,7 @@ describe("fetchDelivery", () => {
   it("refuses other bytes than the attested ones", async () => {
     const { peer, submitted, provider, name, ciphertext } = await finished({ a: "x" });
     const blob = peer.key(provider.node, name);
-    const fetch = () =>
-      fetchDelivery({
-        market,
-        peer,
-        signer,
-        key,
-        id: submitted.taskId,
-        store: memoryCiphertext(),
-        sink: memorySink(),
-      });
+    const fetch = () => fetchAs(peer, submitted.taskId);
     const flipped = ciphertext.slice();
     flipped[200] = (flipped[200] ?? 0) ^ 1;
     peer.blobs.set(blob, flipped);
@@ -262,15 +245,7 @@ describe("fetchDelivery", () => {
       broken[broken.length - 1] = (broken[broken.length - 1] ?? 0) ^ 1;
       return broken;
     });
-    const fetch = fetchDelivery({
-      market,
-      peer,
-      signer,
-      key,
-      id: submitted.taskId,
-      store: memoryCiphertext(),
-      sink: memorySink(),
-    });
+    const fetch = fetchAs(peer, submitted.taskId);
     await assert.rejects(fetch, { code: "ATTESTATION_INVALID", message: /does not decrypt/ });
   });
 
@@ -279,15 +254,7 @@ describe("fetchDelivery", () => {
     const target = join(folder, "never");
     const place = await createDeliveryFolder(target);
     const other = { ...key, recipient: `age1${"q".repeat(58)}` };
-    const fetch = fetchDelivery({
-      market,
-      peer,
-      signer,
-      key: other,
-      id: submitted.taskId,
-      store: memoryCiphertext(),
-      sink: place.sink,
-    });
+    const fetch = fetchAs(peer, submitted.taskId, { key: other, sink: place.sink });
     await assert.rejects(fetch, { code: "READ_DENIED" });
     await place.abort();
     assert.deepEqual(
@@ -300,15 +267,7 @@ describe("fetchDelivery", () => {
     const peer = new FakePeer();
     const task = aTask();
     const { taskId } = await submitTask({ market, peer, task, plan: await planOf(task) });
-    const fetch = fetchDelivery({
-      market,
-      peer,
-      signer,
-      key,
-      id: taskId,
-      store: memoryCiphertext(),
-      sink: memorySink(),
-    });
+    const fetch = fetchAs(peer, taskId);
     await assert.rejects(fetch, { code: "WRONG_STATE", message: /is Open/ });
     await market.cancel(taskId);
   });

@@ -4,6 +4,7 @@ import type { AttemptOrder } from "../../src/cluster/driver.ts";
 import { annotations, attemptLabels, namespaceOf } from "../../src/cluster/names.ts";
 import type { WireJob, WireNamespace, WirePod } from "../../src/cluster/observe.ts";
 import { attemptResources } from "../../src/cluster/resources.ts";
+import { aTaskSpec } from "../task-spec.ts";
 
 export const node = `0x${"ab".repeat(20)}` as const;
 export const helperImage = `localhost/dekuper/busybox@sha256:${"cd".repeat(32)}`;
@@ -20,29 +21,7 @@ export function anOrder(
     taskId: `0x${"33".repeat(32)}`,
     maxDuration: 60,
     deadlineSeconds: 200,
-    spec: {
-      version: 1,
-      salt: `0x${"5a".repeat(32)}`,
-      public: true,
-      name: "task",
-      image: `ghcr.io/org/image@sha256:${"ef".repeat(32)}`,
-      command: ["sh", "-c", "true"],
-      env: {},
-      resources: {
-        gpus: 0,
-        gpuModel: "",
-        vCpus: 2,
-        memoryMiB: 512,
-        storageMiB: 1024,
-        isolation: "container",
-        maxDuration: 60,
-        ...resources,
-      },
-      inputs: [],
-      output: { maxBytes: 1000, recipient: `age1${"q".repeat(58)}` },
-      verification: "signed",
-      ...change,
-    },
+    spec: aTaskSpec({ command: ["sh", "-c", "true"], ...change }, resources),
   };
 }
 

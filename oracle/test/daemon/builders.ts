@@ -2,6 +2,7 @@ import { encodeSpec, type Order, specDigest, type TaskSpec } from "@dekuper/prot
 import type { TaskTerms } from "../../src/chain/contracts.ts";
 import type { AttemptRecord, RunRecord } from "../../src/journal/attempts.ts";
 import type { SealedResult } from "../../src/result/result.ts";
+import { aTaskSpec } from "../task-spec.ts";
 
 export const hex = (byte: string, bytes = 32) => `0x${byte.repeat(bytes)}` as const;
 export const leaseId = hex("22");
@@ -17,28 +18,7 @@ export const deployment = {
 } as const;
 
 export function aSpec(change: Partial<TaskSpec> = {}): TaskSpec {
-  return {
-    version: 1,
-    salt: hex("5a"),
-    public: true,
-    name: "task",
-    image: `ghcr.io/org/image@sha256:${"ef".repeat(32)}`,
-    command: ["true"],
-    env: {},
-    resources: {
-      gpus: 2,
-      gpuModel: "",
-      vCpus: 2,
-      memoryMiB: 512,
-      storageMiB: 1024,
-      isolation: "container",
-      maxDuration: 7200,
-    },
-    inputs: [],
-    output: { maxBytes: 1000, recipient: `age1${"q".repeat(58)}` },
-    verification: "signed",
-    ...change,
-  };
+  return aTaskSpec(change, { gpus: 2, maxDuration: 7200 });
 }
 
 /** The order that goes with a spec, before what a test changes in it. */

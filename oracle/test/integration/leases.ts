@@ -11,6 +11,7 @@ import type {
 } from "../../src/cluster/driver.ts";
 import { createKubernetesDriver, type KubernetesDriverOptions } from "../../src/cluster/kubernetes-driver.ts";
 import { namespaceOf } from "../../src/cluster/names.ts";
+import { aTaskSpec } from "../task-spec.ts";
 import { busybox, core, oracleAccount } from "./embedded-cluster.ts";
 
 /** The oracle of these tests. */
@@ -49,17 +50,20 @@ export interface LeaseWish {
 export function anOrder(wish: LeaseWish = {}): AttemptOrder {
   const taskId = bytesToHex(randomBytes(32));
   const maxDuration = wish.maxDuration ?? 600;
-  const spec: TaskSpec = {
-    version: 1,
-    salt: bytesToHex(randomBytes(32)),
-    public: true,
-    name: "test",
-    image: wish.image ?? busybox(),
-    command: [...(wish.command ?? sh("sleep 600"))],
-    env: { ...wish.env },
-    resources: {
-      gpus: 0,
-      gpuModel: "",
+  const spec = aTaskSpec(
+    {
+      salt: bytesToHex(randomBytes(32)),
+      image: wish.image ?? busybox(),
+      command: [...(wish.command ?? sh("sleep 600"))],
+      env: { ...wish.env },
+      inputs: [...(wish.inputs ?? [])].map(([path, bytes]) => ({
+        path,
+        digest: digestOf(bytes),
+        size: bytes.length,
+      })),
+      output: { maxBytes: 64 * 2 ** 20, recipient: `age1${"q".repeat(58)}` },
+    },
+    {
       vCpus: 1,
       memoryMiB: 64,
       storageMiB: 64,
@@ -67,14 +71,7 @@ export function anOrder(wish: LeaseWish = {}): AttemptOrder {
       maxDuration,
       ...wish.resources,
     },
-    inputs: [...(wish.inputs ?? [])].map(([path, bytes]) => ({
-      path,
-      digest: digestOf(bytes),
-      size: bytes.length,
-    })),
-    output: { maxBytes: 64 * 2 ** 20, recipient: `age1${"q".repeat(58)}` },
-    verification: "signed",
-  };
+  );
   return {
     chainId: 31_337,
     registry: "0x00000000000000000000000000000000000000aa",

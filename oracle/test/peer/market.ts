@@ -17,7 +17,6 @@ import {
   readTypes,
   registryPublicKey,
   specDigest,
-  type TaskSpec,
   taskDomain,
 } from "@dekuper/protocol";
 import { secp256k1 } from "@noble/curves/secp256k1.js";
@@ -28,6 +27,7 @@ import { createLogStore } from "../../src/peer/log-store.ts";
 import type { CountPeer, PeerCounter, PeerLimits } from "../../src/peer/options.ts";
 import type { LogStore, PeerNode, ReadPolicy } from "../../src/peer/peer.ts";
 import { createPeerNode } from "../../src/peer/peer-node.ts";
+import { aTaskSpec } from "../task-spec.ts";
 
 export const deployment: Deployment = {
   chainId: 31337,
@@ -230,27 +230,7 @@ export function anInput(content: string | Uint8Array): { name: BlobName; bytes: 
 
 let specs = 0;
 export function aSpecBlob(): { name: BlobName; bytes: Uint8Array } {
-  const spec: TaskSpec = {
-    version: 1,
-    salt: `0x${"5a".repeat(32)}`,
-    public: true,
-    name: `task-${++specs}`,
-    image: `ghcr.io/org/image@sha256:${"ef".repeat(32)}`,
-    command: ["true"],
-    env: {},
-    resources: {
-      gpus: 0,
-      gpuModel: "",
-      vCpus: 1,
-      memoryMiB: 64,
-      storageMiB: 64,
-      isolation: "container",
-      maxDuration: 60,
-    },
-    inputs: [],
-    output: { maxBytes: 1000, recipient: `age1${"q".repeat(58)}` },
-    verification: "signed",
-  };
+  const spec = aTaskSpec({ name: `task-${++specs}` });
   return { name: { kind: "spec", digest: specDigest(spec) }, bytes: encodeSpec(spec) };
 }
 

@@ -1,6 +1,7 @@
 import type { Order, TaskSpec } from "@dekuper/protocol";
 import type { AcceptFacts, OpenTaskFacts } from "../../src/plan/accept.ts";
 import type { ClusterFacts, JournalFacts, LeaseFacts, NodeFacts } from "../../src/plan/facts.ts";
+import { aTaskSpec } from "../task-spec.ts";
 
 /** Chain time at which the lease of these tests was accepted; every other time counts from it. */
 export const T0 = 1_000_000;
@@ -97,28 +98,8 @@ export function anOrder(change: Partial<Order> = {}): Order {
 }
 
 export function aSpec(change: Partial<TaskSpec> = {}): TaskSpec {
-  return {
-    version: 1,
-    salt: `0x${"5a".repeat(32)}`,
-    public: true,
-    name: "hello",
-    image: `localhost/dekuper/busybox@sha256:${"ab".repeat(32)}`,
-    command: ["true"],
-    env: {},
-    resources: {
-      gpus: 0,
-      gpuModel: "",
-      vCpus: 2,
-      memoryMiB: 1024,
-      storageMiB: 2048,
-      isolation: "container",
-      maxDuration: 600,
-    },
-    inputs: [],
-    output: { maxBytes: 1_000_000, recipient: `age1${"q".repeat(58)}` },
-    verification: "signed",
-    ...change,
-  };
+  const image = `localhost/dekuper/busybox@sha256:${"ab".repeat(32)}`;
+  return aTaskSpec({ image, ...change }, { memoryMiB: 1024, storageMiB: 2048, maxDuration: 600 });
 }
 
 /** An order that is confirmed, admitted and whose material is here. */

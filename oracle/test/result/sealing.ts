@@ -6,6 +6,7 @@ import type { BlobWriter } from "../../src/peer/peer.ts";
 import type { OutputLimits } from "../../src/result/output-entries.ts";
 import type { SealedResult } from "../../src/result/result.ts";
 import { createResultSealer } from "../../src/result/seal.ts";
+import { aTaskSpec } from "../task-spec.ts";
 
 const identity = await generateX25519Identity();
 const recipient = await identityToRecipient(identity);
@@ -13,27 +14,7 @@ const recipient = await identityToRecipient(identity);
 export const salt = `0x${"5a".repeat(32)}` as const;
 
 export function aSpec(maxBytes = 1_000_000): TaskSpec {
-  return {
-    version: 1,
-    salt,
-    public: true,
-    name: "task",
-    image: `localhost/busybox@sha256:${"ab".repeat(32)}`,
-    command: ["true"],
-    env: {},
-    resources: {
-      gpus: 0,
-      gpuModel: "",
-      vCpus: 1,
-      memoryMiB: 64,
-      storageMiB: 64,
-      isolation: "container",
-      maxDuration: 60,
-    },
-    inputs: [],
-    output: { maxBytes, recipient },
-    verification: "signed",
-  };
+  return aTaskSpec({ salt, output: { maxBytes, recipient } });
 }
 
 export const observation: AttemptObservation = {
