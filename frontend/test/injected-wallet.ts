@@ -1,3 +1,5 @@
+import type { Page } from "playwright-core";
+
 /** Runs in the page before it loads: a wallet on chain 1 that connects and switches, and whose owner declines to sign. */
 export const injectedWallet = `(() => {
   let chainId = "0x1";
@@ -21,3 +23,13 @@ export const injectedWallet = `(() => {
     },
   };
 })();`;
+
+/** Connects that wallet by the page's own dialogue, on the page that is open. */
+export async function connectInjectedWallet(page: Page): Promise<void> {
+  await page
+    .getByRole("banner")
+    .getByRole("button", { name: /^connect/i })
+    .click();
+  await page.getByRole("dialog").getByRole("button", { name: "Browser wallet" }).click();
+  await page.getByRole("button", { name: /^wallet 0x7099/i }).waitFor();
+}

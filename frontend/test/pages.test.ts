@@ -3,7 +3,7 @@ import { after, before, describe, it } from "node:test";
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { connectBurner, launchBrowser } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
-import { injectedWallet } from "./injected-wallet.ts";
+import { connectInjectedWallet, injectedWallet } from "./injected-wallet.ts";
 import { type LocalMarket, startLocalMarket } from "./local-market.ts";
 
 const UNKNOWN_TASK = `/tasks/0x${"ab".repeat(32)}`;
@@ -174,12 +174,7 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
     const visitor = await other.newPage();
     visitor.setDefaultTimeout(20_000);
     await visitor.goto(dapp.url);
-    await visitor
-      .getByRole("banner")
-      .getByRole("button", { name: /^connect/i })
-      .click();
-    await visitor.getByRole("dialog").getByRole("button", { name: "Browser wallet" }).click();
-    await visitor.getByRole("button", { name: /^wallet 0x7099/i }).waitFor();
+    await connectInjectedWallet(visitor);
     await visitor.evaluate("window.moveWalletTo('0x1')");
     const warning = visitor.getByText("Your wallet is on chain 1.");
     await warning.waitFor();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { launchBrowser } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
-import { injectedWallet } from "./injected-wallet.ts";
+import { connectInjectedWallet, injectedWallet } from "./injected-wallet.ts";
 import { type LocalMarket, startLocalMarket } from "./local-market.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 import { runTaskInBrowser } from "./task-path.ts";
@@ -59,12 +59,7 @@ describe("a task in the browser, against a node's real peer", { timeout: 400_000
       await context.addInitScript(injectedWallet);
       const page = await context.newPage();
       await page.goto(`${dapp.url}/tasks/${taskId}`);
-      await page
-        .getByRole("banner")
-        .getByRole("button", { name: /^connect/i })
-        .click();
-      await page.getByRole("dialog").getByRole("button", { name: "Browser wallet" }).click();
-      await page.getByRole("button", { name: /^wallet 0x7099/i }).waitFor();
+      await connectInjectedWallet(page);
       await page.getByText("Only the wallet that paid for the task can open it.").waitFor();
       await page.getByRole("heading", { name: "Paid", exact: true }).waitFor();
       assert.equal(await page.getByRole("button", { name: "Decrypt output" }).count(), 0);

@@ -1,7 +1,7 @@
 import type { Browser, BrowserContext, Page } from "playwright-core";
 import { connectBurner, launchBrowser } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
-import { injectedWallet } from "./injected-wallet.ts";
+import { connectInjectedWallet, injectedWallet } from "./injected-wallet.ts";
 import { startLocalMarket } from "./local-market.ts";
 import { startSimulatedNode } from "./simulated-node.ts";
 import { deposit, orderTask, reachState } from "./task-path.ts";
@@ -142,12 +142,7 @@ async function withTrouble(browser: Browser, url: string, rpcUrl: string, visit:
   await wallet.addInitScript(injectedWallet);
   const page = await wallet.newPage();
   await page.goto(`${url}/account`);
-  await page
-    .getByRole("banner")
-    .getByRole("button", { name: /^connect/i })
-    .click();
-  await page.getByRole("dialog").getByRole("button", { name: "Browser wallet" }).click();
-  await page.getByRole("button", { name: /^wallet 0x7099/i }).waitFor();
+  await connectInjectedWallet(page);
   await page.evaluate("window.moveWalletTo('0x1')");
   await page.getByText("Your wallet is on chain 1.").waitFor();
   await visit("wrong-network", page);
