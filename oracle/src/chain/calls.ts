@@ -24,8 +24,16 @@ export function budgetOf(call: Call): GasBudget {
   return RESERVED.has(call.name) ? "reserved" : "capped";
 }
 
+/** A call without what does not tell it from another. */
+export type CallPurpose =
+  | Exclude<Call, { name: "checkpoint" }>
+  | {
+      readonly name: "checkpoint";
+      readonly args: readonly [leaseId: Hex, attempt: number, step: bigint, ...Hex[]];
+    };
+
 /** The same purpose twice is the same transaction: a second request joins the first. */
-export function purposeOf(call: Call): string {
+export function purposeOf(call: CallPurpose): string {
   switch (call.name) {
     case "completeLease":
       return `completeLease:${call.args[0].leaseId}:${call.args[0].attempt}`;

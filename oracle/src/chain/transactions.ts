@@ -4,7 +4,14 @@ import type { PrivateKeyAccount } from "viem/accounts";
 import type { JournalledTransaction, TransactionJournal } from "../journal/transactions.ts";
 import { Backoff } from "./backoff.ts";
 import { broadcast } from "./broadcast.ts";
-import { budgetOf, type Call, encodeCall, purposeOf, RESERVED_GAS_PER_LEASE } from "./calls.ts";
+import {
+  budgetOf,
+  type Call,
+  type CallPurpose,
+  encodeCall,
+  purposeOf,
+  RESERVED_GAS_PER_LEASE,
+} from "./calls.ts";
 import type { Clock } from "./clock.ts";
 import { bumpedFees, type Fees, feesFor, suggestedTip } from "./fees.ts";
 import type { ChainReader } from "./reader.ts";
@@ -59,7 +66,8 @@ export class TransactionQueue {
   private readonly backoff = new Backoff(2_000, 5 * 60_000);
   private readonly waiters = new Map<number, Waiter[]>();
   private readonly strangers = new Map<number, number>();
-  private readonly sentHere = new Set<number>();
+  /** When a transaction was last handed to the RPCs by this process, Unix milliseconds. */
+  private readonly sentHere = new Map<number, number>();
   private tail: Promise<unknown> = Promise.resolve();
   private frozen: DekuperError | undefined;
 
@@ -91,6 +99,17 @@ export class TransactionQueue {
     return this.mined(id, call.name, signal);
   }
 
+  /** Whether a call is in the queue: sent, or to be sent again, and not mined yet. */
+  isPending(call: CallPurpose): boolean {
+    return this.pendingOf(call) !== undefined;
+  }
+
+  /** Waits for a call that is in the queue already; undefined: it is not. Throws what `submit` does of mining. */
+  async join(call: CallPurpose, signal: AbortSignal): Promise<Mined | undefined> {
+    const pending = this.pendingOf(call);
+    return pending && this.mined(pending.id, call.name, signal);
+  }
+
   /** Looks for receipts, sends again what a crash left, replaces what is stuck. Called after each look at the chain. */
   async poll(): Promise<void> {
     const { reader, journal, account } = this.options;
@@ -109,10 +128,15 @@ export class TransactionQueue {
     return result;
   }
 
+  private pendingOf(call: CallPurpose): JournalledTransaction | undefined {
+    const purpose = purposeOf(call);
+    return this.options.journal.pending().find((transaction) => transaction.purpose === purpose);
+  }
+
   private async enqueue(call: Call): Promise<number> {
     const { journal, clock, reader } = this.options;
     const purpose = purposeOf(call);
-    const joined = journal.pending().find((transaction) => transaction.purpose === purpose);
+    const joined = this.pendingOf(call);
     if (joined !== undefined) return joined.id;
     if (this.frozen !== undefined) throw this.frozen;
     if (reader.view.evidence === "unreadable")
@@ -140,7 +164,7 @@ export class TransactionQueue {
       { ...signed, ...fees },
     );
     this.options.onStep?.(`prepared:${call.name}`);
-    this.sentHere.add(id);
+    this.sentHere.set(id, this.options.clock.now());
     await this.send(id, signed, call.name);
     this.options.onStep?.(`sent:${call.name}`);
     return id;
@@ -274,10 +298,10 @@ export class TransactionQueue {
     }
     const newest = transaction.sends.at(-1);
     if (newest === undefined || this.frozen !== undefined) return;
-    const isMine = this.sentHere.has(transaction.id);
-    if (isMine && clock.now() - newest.sentAt < settings.replaceAfterMs) return;
-    this.sentHere.add(transaction.id);
-    if (isMine) await this.replace(transaction);
+    const sentAt = this.sentHere.get(transaction.id);
+    if (sentAt !== undefined && clock.now() - sentAt < settings.replaceAfterMs) return;
+    this.sentHere.set(transaction.id, clock.now());
+    if (sentAt !== undefined) await this.replace(transaction);
     else await broadcast(this.options.reader, newest.raw).catch(() => undefined); // Looked at again by the next poll.
   }
 
@@ -337,6 +361,7 @@ export class TransactionQueue {
     const { journal, clock } = this.options;
     journal.finish(transaction.id, state, mined);
     this.strangers.delete(transaction.id);
+    this.sentHere.delete(transaction.id);
     this.options.onEvent?.(`transaction-${state}`, {
       purpose: transaction.purpose,
       txHash: transaction.sends.at(-1)?.hash,
