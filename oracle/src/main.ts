@@ -9,8 +9,11 @@ try {
   const oracle = await runOracle({ config: loadConfig(path) });
   const stop = () => void oracle.stop();
   process.once("SIGINT", stop).once("SIGTERM", stop);
-  await oracle.ended;
-  await oracle.stop();
+  try {
+    await oracle.ended;
+  } finally {
+    await oracle.stop(); // also when it had to end: what is left open would keep the process alive
+  }
 } catch (error) {
   const shown =
     error instanceof DekuperError ? `${error.message}\nhint: ${error.hint}\n(${error.code})` : String(error);

@@ -25,21 +25,23 @@ export async function sendHeartbeats(from: {
     const view = reader.lastReadable;
     if (view !== undefined && from.maySign()) {
       seq = Math.max(seq + 1, clock.now());
-      const heartbeat: Heartbeat = {
-        version: 1,
-        chainId: deployment.chainId,
-        registry: deployment.nodeRegistry,
-        node: from.node,
-        instanceId: from.instanceId,
-        seq,
-        blockNumber: view.head.number,
-        blockHash: view.head.hash,
-        issuedAt: clock.now(),
-        ...from.load(),
-      };
-      await peer
-        .publishHeartbeat(heartbeat)
-        .catch((error: unknown) => log.debug({ error: errorFields(error) }, "heartbeat-not-sent"));
+      try {
+        const heartbeat: Heartbeat = {
+          version: 1,
+          chainId: deployment.chainId,
+          registry: deployment.nodeRegistry,
+          node: from.node,
+          instanceId: from.instanceId,
+          seq,
+          blockNumber: view.head.number,
+          blockHash: view.head.hash,
+          issuedAt: clock.now(),
+          ...from.load(),
+        };
+        await peer.publishHeartbeat(heartbeat);
+      } catch (error) {
+        log.debug({ error: errorFields(error) }, "heartbeat-not-sent"); // the next one is two seconds away
+      }
     }
     await clock.sleep(HEARTBEAT_INTERVAL_MS, signal);
   }

@@ -1,5 +1,6 @@
 import {
   type Deployment,
+  isDekuperError,
   type Outcome,
   outputAttestationTypes,
   saltedDigest,
@@ -34,7 +35,11 @@ export interface LeaseActionDeps {
   readonly material: MaterialStore;
   /** After each journalled step. */
   readonly onStep?: ((step: string, leaseId: Hex) => void) | undefined;
+  /** Longest that a checkpoint claim holds up its lease, milliseconds [60000]. */
+  readonly claimMs?: number | undefined;
 }
+
+const CLAIM_MS = 60_000;
 
 /** What an action works on. */
 export interface LeaseContext {
@@ -46,9 +51,11 @@ export interface LeaseContext {
 /** Takes the planner's steps. Each is safe to repeat: what was done is found done. */
 export class LeaseActions {
   private readonly deps: LeaseActionDeps;
+  private readonly claimMs: number;
 
   constructor(deps: LeaseActionDeps) {
     this.deps = deps;
+    this.claimMs = deps.claimMs ?? CLAIM_MS;
   }
 
   refOf(record: AttemptRecord): AttemptRef {
@@ -129,11 +136,32 @@ export class LeaseActions {
     ref: AttemptRef,
     signal: AbortSignal,
   ): Promise<void> {
-    const { salt } = await this.specOf(record);
-    const manifest = await this.deps.driver.checkpointManifest(ref, signal);
-    const content = manifest.length > 0 ? manifest : await this.deps.logs.captured(ref, signal);
-    const args = [record.leaseId, record.attempt, BigInt(step), saltedDigest(salt, content)] as const;
-    await this.deps.queue.submit({ name: "checkpoint", args }, signal);
+    const { queue } = this.deps;
+    const claimed = [record.leaseId, record.attempt, BigInt(step)] as const;
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(this.claimMs)]);
+    try {
+      if ((await queue.join({ name: "checkpoint", args: claimed }, soon)) !== undefined) return;
+      const { salt } = await this.specOf(record);
+      const args = [...claimed, saltedDigest(salt, await this.progressOf(ref, signal))] as const;
+      await queue.submit({ name: "checkpoint", args }, soon);
+    } catch (error) {
+      signal.throwIfAborted();
+      // It stays in the queue. Whoever waited longer would not see the run end, and its result has a deadline.
+      if (!isDekuperError(error, "TIMED_OUT")) throw error;
+    }
+  }
+
+  /** A checkpoint folder too large to be looked through in time counts as none: the lease must not wait for it. */
+  private async progressOf(ref: AttemptRef, signal: AbortSignal): Promise<Uint8Array> {
+    const limit = AbortSignal.timeout(this.claimMs / 2);
+    const manifest = await this.deps.driver
+      .checkpointManifest(ref, AbortSignal.any([signal, limit]))
+      .catch((error: unknown) => {
+        signal.throwIfAborted();
+        if (limit.aborted) return new Uint8Array();
+        throw error;
+      });
+    return manifest.length > 0 ? manifest : this.deps.logs.captured(ref, signal);
   }
 
   private async seal(

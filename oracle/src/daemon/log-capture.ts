@@ -6,11 +6,15 @@ import type { LogStore } from "../peer/peer.ts";
 /** Most bytes of a log that is attested and delivered. What a task prints beyond it is left out. */
 export const MAX_LOG_BYTES = 16 * 1024 * 1024;
 
+/** How long the cluster may take to give an ended run's log again: the result must be on chain within its grace. */
+const READ_AGAIN_MS = 60_000;
+
 /** Copies running containers' logs into the log store, so that they can be followed and outlive the pod. */
 export class LogCapture {
   private readonly driver: Pick<ClusterDriver, "readLog">;
   private readonly logs: LogStore;
   private readonly onFailure: (ref: AttemptRef, error: unknown) => void;
+  private readonly readAgainMs: number;
   private readonly following = new Map<string, { stop: AbortController; done: Promise<void> }>();
 
   /** `onFailure` hears of a broken stream and of a disk that takes no more; neither ends anything else. */
@@ -18,7 +22,9 @@ export class LogCapture {
     driver: Pick<ClusterDriver, "readLog">,
     logs: LogStore,
     onFailure: (ref: AttemptRef, error: unknown) => void = () => undefined,
+    readAgainMs: number = READ_AGAIN_MS,
   ) {
+    this.readAgainMs = readAgainMs;
     this.driver = driver;
     this.logs = logs;
     this.onFailure = onFailure;
@@ -64,9 +70,9 @@ export class LogCapture {
   }
 
   private async copy(ref: AttemptRef, signal: AbortSignal): Promise<void> {
-    // After a restart the cluster sends the log from its beginning: what is stored already is skipped.
-    let skip = (await this.logs.size(ref.leaseId, ref.attempt))?.bytes ?? 0;
     try {
+      // After a restart the cluster sends the log from its beginning: what is stored already is skipped.
+      let skip = (await this.logs.size(ref.leaseId, ref.attempt))?.bytes ?? 0;
       for await (const bytes of this.driver.readLog(ref, { follow: true }, signal)) {
         const fresh = bytes.subarray(Math.min(skip, bytes.length));
         skip -= bytes.length - fresh.length;
@@ -78,10 +84,12 @@ export class LogCapture {
   }
 
   private async readAgain(ref: AttemptRef, signal: AbortSignal): Promise<Uint8Array | undefined> {
+    const limit = AbortSignal.timeout(this.readAgainMs);
     try {
-      return await collect(this.driver.readLog(ref, { follow: false }, signal));
+      return await collect(this.driver.readLog(ref, { follow: false }, AbortSignal.any([signal, limit])));
     } catch (error) {
-      if (isDekuperError(error)) return undefined; // what was captured stands
+      signal.throwIfAborted();
+      if (limit.aborted || isDekuperError(error)) return undefined; // what was captured stands
       throw error;
     }
   }

@@ -1,10 +1,9 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { DekuperError, isDekuperError, type Network } from "@dekuper/protocol";
+import { DekuperError } from "@dekuper/protocol";
 import { pino } from "pino";
-import { type Address, recoverAddress } from "viem";
+import type { Address } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { checkNetwork, LOCAL_CHAIN_IDS } from "../chain/checks.ts";
+import { LOCAL_CHAIN_IDS } from "../chain/checks.ts";
 import { systemClock } from "../chain/clock.ts";
 import { ChainReader } from "../chain/reader.ts";
 import { StandstillWatch } from "../chain/standstill.ts";
@@ -13,7 +12,6 @@ import type { ClusterDriver } from "../cluster/driver.ts";
 import { createKubernetesDriver } from "../cluster/kubernetes-driver.ts";
 import { networkOf } from "../config/load.ts";
 import type { OracleConfig } from "../config/schema.ts";
-import { Secret } from "../config/secret.ts";
 import { AttemptJournal } from "../journal/attempts.ts";
 import { Database } from "../journal/database.ts";
 import { FactStore } from "../journal/facts.ts";
@@ -21,7 +19,6 @@ import { TransactionJournal } from "../journal/transactions.ts";
 import { readKeystore } from "../keystore/keystore.ts";
 import { createBlobStore } from "../peer/blob-store.ts";
 import { createLogStore } from "../peer/log-store.ts";
-import type { ReadPolicy } from "../peer/peer.ts";
 import { createPeerNode } from "../peer/peer-node.ts";
 import { createResultSealer } from "../result/seal.ts";
 import { Accepter } from "./accepter.ts";
@@ -33,8 +30,11 @@ import { LogCapture, MAX_LOG_BYTES } from "./log-capture.ts";
 import { MaterialStore } from "./material.ts";
 import { createMetrics } from "./metrics.ts";
 import { NodeMap } from "./node-map.ts";
+import { readPolicyOf } from "./read-policy.ts";
 import { errorFields, type OracleLog, Reconciler } from "./reconciler.ts";
+import { checkChain, finalityOf, passwordOf, untilChecked } from "./start-checks.ts";
 import { openStateFolder } from "./state-folder.ts";
+import { sweep, undoAll } from "./upkeep.ts";
 
 export interface OracleOptions {
   readonly config: OracleConfig;
@@ -59,8 +59,6 @@ export interface OracleHandle {
 }
 
 const GET_LOGS_RANGE = 2_000;
-const SWEEP_MS = 60_000;
-const RPC_WAIT_MS = 2_000;
 
 /** The composition root: puts the parts together, starts them in order, and stops them in the reverse one. */
 export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
@@ -70,8 +68,10 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
   const log: OracleLog = options.log ?? pino({ level: config.logLevel, base: null });
   const clock = systemClock;
   const undo: (() => unknown)[] = [];
-  const stopAll = async () => {
-    for (const step of undo.splice(0).reverse()) await step();
+  let stopped: Promise<void> | undefined;
+  const stopAll = () => {
+    stopped ??= undoAll(undo);
+    return stopped;
   };
   try {
     const folder = openStateFolder(config.stateDir);
@@ -292,7 +292,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         log,
         signal: running.signal,
       }),
-      sweep(blobs, clock, running.signal),
+      sweep(blobs, clock, log, running.signal),
     ];
     undo.push(async () => {
       end();
@@ -308,86 +308,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       stop: stopAll,
     };
   } catch (error) {
-    await stopAll();
+    await stopAll().catch((cause: unknown) => log.warn({ error: errorFields(cause) }, "stop-failed"));
     throw error;
   }
-}
-
-/** The state folder belongs to one chain for ever. */
-function checkChain(store: FactStore, deploymentBlockHash: string): void {
-  const known = store.meta("deploymentBlockHash");
-  if (known === undefined) store.setMeta("deploymentBlockHash", deploymentBlockHash);
-  else if (known !== deploymentBlockHash) {
-    throw new DekuperError("CHAIN_CHANGED", "The state folder belongs to another deployment.", {
-      details: { got: deploymentBlockHash, expected: known },
-    });
-  }
-}
-
-/** A wrong network ends the daemon at once; an RPC that is away is waited for. */
-async function untilChecked(reader: ChainReader, network: Network, log: OracleLog): Promise<void> {
-  for (;;) {
-    try {
-      await checkNetwork(reader, network.deployment);
-      if ((await reader.look()).evidence === "readable") return;
-    } catch (error) {
-      if (!isDekuperError(error) || !error.retryable) throw error;
-      log.warn({ error: errorFields(error) }, "waiting-for-rpc");
-    }
-    await systemClock.sleep(RPC_WAIT_MS);
-  }
-}
-
-async function sweep(
-  blobs: { sweep(now: number): Promise<number> },
-  clock: typeof systemClock,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    await clock.sleep(SWEEP_MS, signal);
-    if (!signal.aborted) await blobs.sweep(Math.floor(clock.now() / 1000));
-  }
-}
-
-function finalityOf(config: OracleConfig, isLocalChain: boolean) {
-  const { finality } = config;
-  if (typeof finality === "number") return { kind: "depth", depth: finality } as const;
-  return isLocalChain && finality === undefined
-    ? ({ kind: "depth", depth: 3 } as const)
-    : ({ kind: "tag" } as const);
-}
-
-function passwordOf(config: OracleConfig): Secret {
-  if (config.password !== undefined) return config.password;
-  if (config.passwordFile === undefined) {
-    throw new DekuperError(
-      "CONFIG_INVALID",
-      "passwordFile or password: one of them is needed to open the keystore.",
-      { details: { key: "passwordFile" } },
-    );
-  }
-  try {
-    return new Secret(readFileSync(config.passwordFile, "utf8").replace(/\r?\n$/, ""));
-  } catch (cause) {
-    throw new DekuperError("CONFIG_INVALID", `passwordFile: ${config.passwordFile} cannot be read.`, {
-      cause,
-      details: { key: "passwordFile" },
-    });
-  }
-}
-
-/** Externally owned accounts by recovery; contract accounts by their own answer (ERC-1271). */
-function readPolicyOf(journal: AttemptJournal, reader: ChainReader): ReadPolicy {
-  return {
-    consumerOf: (leaseId, attempt) => journal.consumerOf(leaseId, attempt),
-    outputOwner: (root) => journal.outputOwner(root),
-    specOf: (leaseId, attempt) => journal.find(leaseId, attempt)?.order.specDigest,
-    verifySignature: async ({ consumer, digest, signature }) => {
-      const recovered = await recoverAddress({ hash: digest, signature }).catch(() => undefined);
-      if (recovered === consumer) return true;
-      return reader
-        .read((client) => client.verifyHash({ address: consumer, hash: digest, signature }))
-        .catch(() => false);
-    },
-  };
 }

@@ -131,8 +131,14 @@ export class Reconciler {
     if (view.evidence === "readable") {
       metrics.headBlock.set(view.head.number);
       try {
-        await this.follow(signal);
+        // What was sent is looked after whether or not events can be read: steps wait for it.
+        const unread = await this.follow(signal).then(
+          () => undefined,
+          (error: unknown) => ({ error }),
+        );
+        if (isDekuperError(unread?.error, "CHAIN_CHANGED")) throw unread.error;
         await queue.poll();
+        if (unread !== undefined) throw unread.error;
         const standing = await standstill.check();
         if (standing !== undefined) this.problem = standing.message;
         if (!this.firstLookDone) this.checkJournal();

@@ -7,7 +7,13 @@ import { deployment, hex, node } from "./builders.ts";
 /** What is sent in some beats of a clock that a test owns. */
 async function sent(
   beats: number,
-  change: { readable?: boolean; maySign?: () => boolean; start?: number; failing?: boolean } = {},
+  change: {
+    readable?: boolean;
+    maySign?: () => boolean;
+    start?: number;
+    failing?: boolean;
+    load?: () => { freeGpus: number; leases: number };
+  } = {},
 ): Promise<Heartbeat[]> {
   const heartbeats: Heartbeat[] = [];
   const stop = new AbortController();
@@ -25,7 +31,7 @@ async function sent(
     deployment,
     node,
     instanceId: "ab".repeat(16),
-    load: () => ({ freeGpus: 3, leases: 1 }),
+    load: change.load ?? (() => ({ freeGpus: 3, leases: 1 })),
     maySign: change.maySign ?? (() => true),
     clock: {
       now: () => now,
@@ -71,5 +77,11 @@ describe("this node's heartbeats", () => {
 
   it("go on when one could not be sent", async () => {
     assert.equal((await sent(3, { failing: true })).length, 3);
+    let looks = 0;
+    const load = () => {
+      if (looks++ === 0) throw new Error("the journal cannot be read");
+      return { freeGpus: 0, leases: 0 };
+    };
+    assert.equal((await sent(3, { load })).length, 2);
   });
 });

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import type { OutputAttestation } from "@dekuper/protocol";
+import { DekuperError, type OutputAttestation } from "@dekuper/protocol";
 import { LeaseActions } from "../../src/daemon/lease-actions.ts";
 import { MaterialStore } from "../../src/daemon/material.ts";
 import { createBlobStore, type FileBlobStore } from "../../src/peer/blob-store.ts";
@@ -100,5 +100,78 @@ describe("attesting a run", () => {
       assert.ok(Number(retainUntil) >= needed, `${retainUntil} is at least ${needed}`);
       assert.deepEqual(retained.slice(2 * index, 2 * index + 2), [Number(retainUntil), Number(retainUntil)]);
     }
+  });
+});
+
+describe("claiming a checkpoint", () => {
+  const claim = { kind: "claimCheckpoint", step: 3 } as const;
+  const context = { record: aRecord(), view: { terms } as never, observation: undefined };
+  const aborted = (signal: AbortSignal) =>
+    new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const waiting = (signal: AbortSignal) =>
+    aborted(signal).catch(() => Promise.reject(new DekuperError("TIMED_OUT", "It stays in the queue.")));
+
+  function actionsWith(parts: {
+    queue: object;
+    checkpointManifest?: (_: unknown, signal: AbortSignal) => unknown;
+  }) {
+    const looks: string[] = [];
+    const actions = new LeaseActions({
+      deployment,
+      claimMs: 100,
+      material: { spec: async () => aSpec() },
+      queue: parts.queue,
+      driver: {
+        checkpointManifest: (ref: unknown, signal: AbortSignal) => {
+          looks.push("checkpoint");
+          return parts.checkpointManifest?.(ref, signal) ?? Promise.resolve(new Uint8Array([1]));
+        },
+      },
+      logs: {
+        captured: async () => {
+          looks.push("log");
+          return new Uint8Array([2]);
+        },
+      },
+    } as never);
+    return { actions, looks };
+  }
+
+  it("does not hold up its lease while it is not mined: the run may end, and its result has a deadline", async () => {
+    const { actions, looks } = actionsWith({
+      queue: { join: async () => undefined, submit: (_: unknown, signal: AbortSignal) => waiting(signal) },
+    });
+    await actions.take(claim, context, AbortSignal.timeout(10_000));
+    assert.deepEqual(looks, ["checkpoint"]);
+  });
+
+  it("is not made again while it is in the queue", async () => {
+    const { actions, looks } = actionsWith({
+      queue: {
+        join: (_: unknown, signal: AbortSignal) => waiting(signal),
+        submit: () => assert.fail("a second claim"),
+      },
+    });
+    await actions.take(claim, context, AbortSignal.timeout(10_000));
+    assert.deepEqual(looks, []);
+  });
+
+  it("is over the log where CHECKPOINT_DIR is too large to be looked through", async () => {
+    const claims: unknown[] = [];
+    const { actions, looks } = actionsWith({
+      queue: { join: async () => undefined, submit: async (call: unknown) => claims.push(call) },
+      checkpointManifest: (_, signal) => aborted(signal),
+    });
+    await actions.take(claim, context, AbortSignal.timeout(10_000));
+    assert.deepEqual(looks, ["checkpoint", "log"]);
+    assert.equal(claims.length, 1);
+  });
+
+  it("fails where the contract refuses it", async () => {
+    const refused = new DekuperError("TRANSACTION_REVERTED", "No.");
+    const { actions } = actionsWith({
+      queue: { join: async () => undefined, submit: () => Promise.reject(refused) },
+    });
+    await assert.rejects(actions.take(claim, context, AbortSignal.timeout(10_000)), refused);
   });
 });

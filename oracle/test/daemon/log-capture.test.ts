@@ -25,6 +25,8 @@ class Container implements Pick<ClusterDriver, "readLog"> {
   printed = Buffer.alloc(0);
   broken: Error | undefined;
   running = true;
+  /** Streams give nothing and do not end. */
+  silent = false;
   reads = 0;
 
   print(text: string | Buffer): void {
@@ -39,7 +41,8 @@ class Container implements Pick<ClusterDriver, "readLog"> {
     this.reads++;
     for (let at = 0; ; ) {
       until.throwIfAborted();
-      if (at < this.printed.length) {
+      if (this.silent) await sleep(5);
+      else if (at < this.printed.length) {
         const part = this.printed.subarray(at, at + 64 * 1024);
         at += part.length;
         yield part;
@@ -59,7 +62,7 @@ function aCapture(logs: LogStore = createLogStore({ dir, maxBytes: MAX_LOG_BYTES
   };
   const container = new Container();
   const failures: unknown[] = [];
-  const capture = new LogCapture(container, logs, (_, error) => failures.push(error));
+  const capture = new LogCapture(container, logs, (_, error) => failures.push(error), 500);
   const captured = async () => Buffer.from(await capture.captured(ref, signal)).toString();
   return { ref, container, capture, captured, logs, failures };
 }
@@ -118,6 +121,19 @@ describe("capturing a running container's log", () => {
     await again.stop();
   });
 
+  it("survives a disk that cannot even be looked at", async () => {
+    const broken = new Error("EIO");
+    const logs = createLogStore({ dir, maxBytes: MAX_LOG_BYTES });
+    const { ref, capture, failures } = aCapture({
+      ...logs,
+      size: () => Promise.reject(broken),
+    } as unknown as LogStore);
+    capture.follow(ref, signal);
+    await until(() => failures.length === 1);
+    assert.deepEqual(failures, [broken]);
+    await capture.stop();
+  });
+
   it("survives a disk that takes no more", async () => {
     const full = new Error("EIO");
     const logs = {
@@ -154,6 +170,15 @@ describe("the log of an ended run", () => {
       const log = await capture.finish(ref, signal);
       assert.equal(Buffer.from(log).toString(), "one\ntwo\ntail\n");
     }
+  });
+
+  it("is what was captured where the cluster falls silent: the result has a deadline", async () => {
+    const { ref, container, capture, captured } = aCapture();
+    container.print("one\n");
+    capture.follow(ref, signal);
+    await until(async () => (await captured()) === "one\n");
+    container.silent = true;
+    assert.equal(Buffer.from(await capture.finish(ref, signal)).toString(), "one\n");
   });
 
   it("is empty, and ended, where nothing ever ran", async () => {

@@ -1,0 +1,20 @@
+import { recoverAddress } from "viem";
+import type { ChainReader } from "../chain/reader.ts";
+import type { AttemptJournal } from "../journal/attempts.ts";
+import type { ReadPolicy } from "../peer/peer.ts";
+
+/** Externally owned accounts by recovery; contract accounts by their own answer (ERC-1271). */
+export function readPolicyOf(journal: AttemptJournal, reader: ChainReader): ReadPolicy {
+  return {
+    consumerOf: (leaseId, attempt) => journal.consumerOf(leaseId, attempt),
+    outputOwner: (root) => journal.outputOwner(root),
+    specOf: (leaseId, attempt) => journal.find(leaseId, attempt)?.order.specDigest,
+    verifySignature: async ({ consumer, digest, signature }) => {
+      const recovered = await recoverAddress({ hash: digest, signature }).catch(() => undefined);
+      if (recovered === consumer) return true;
+      return reader
+        .read((client) => client.verifyHash({ address: consumer, hash: digest, signature }))
+        .catch(() => false);
+    },
+  };
+}
