@@ -5,7 +5,8 @@ import { openBenchNetwork } from "./lib/bench-network.ts";
 import { markdownTable, type Report } from "./lib/report.ts";
 
 const WINDOW_MS = 30_000;
-const LEASES = 5;
+/** As many as the node has vCPUs to offer on the smallest machine. */
+const LEASES = 2;
 
 /** The oracle's memory and its calls to the Kubernetes API and the RPC, idle and with some leases running. */
 export async function measureOracle(): Promise<Report> {

@@ -1,7 +1,8 @@
 import { chainOf, transportOf } from "@dekuper/client";
 import { DekuperError, demoDollarAbi, type Network } from "@dekuper/protocol";
-import { type Address, createPublicClient, createWalletClient, nonceManager, parseEther } from "viem";
+import { type Address, createPublicClient, createWalletClient, parseEther } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
+import { createNonceManager, jsonRpc } from "viem/nonce";
 import type { LocalAccount } from "./state.ts";
 
 /** What an account of the local network gets: coin for gas, and demo dollars in whole units. */
@@ -17,6 +18,8 @@ export async function fundAccounts(
   deployer: LocalAccount,
   grants: readonly Grant[],
 ): Promise<void> {
+  // Not viem's shared one: it remembers this account from another chain of the same id.
+  const nonceManager = createNonceManager({ source: jsonRpc() });
   const account = privateKeyToAccount(deployer.privateKey, { nonceManager });
   const chain = chainOf(network);
   const transport = transportOf(network);
