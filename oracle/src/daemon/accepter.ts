@@ -4,6 +4,7 @@ import {
   isDekuperError,
   isolationClasses,
   nodeRegistryAbi,
+  type Order,
 } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 import { type NodeEntry, readAdmittedAt, readLease } from "../chain/contracts.ts";
@@ -42,12 +43,19 @@ const BATCH = 32;
 const ACCEPT_TIMEOUT_MS = 120_000;
 /** In this version a lease has one attempt. */
 const ATTEMPT = 1;
+/** Of chain time. */
+const PRUNE_SECONDS = 60;
+
+const acceptOf = (taskId: Hex) => ({ name: "acceptTask", args: [taskId] }) as const;
 
 /** Looks at open orders, gets their material and takes those that fit. */
 export class Accepter {
   private readonly deps: AccepterDeps;
-  private readonly busy = new Set<Hex>();
+  private readonly busy = new Map<Hex, Promise<void>>();
+  /** Orders that are being taken: a lease and its share of the node each, before the chain says so. */
+  private readonly accepting = new Map<Hex, Order>();
   private readonly told = new Map<Hex, string>();
+  private prunedAt = 0;
   /** Where the next round begins; undefined: from the oldest. */
   private lookedAtUpTo: Hex | undefined;
 
@@ -61,26 +69,49 @@ export class Accepter {
     const now = reader.lastReadable?.head.timestamp ?? 0;
     const batch = store.openTasks(now, BATCH, this.lookedAtUpTo);
     this.lookedAtUpTo = batch.length < BATCH ? undefined : batch.at(-1)?.leaseId;
+    if (now - this.prunedAt >= PRUNE_SECONDS) this.prune(now);
     const open = batch.filter(({ leaseId }) => !this.busy.has(leaseId));
     if (open.length === 0) return;
     const [entry, hasStake] = await Promise.all([nodes.read(node), this.hasStake()]);
-    const facts = this.acceptFacts(state, entry, hasStake);
+    const facts = () => this.acceptFacts(state, entry, hasStake);
     await Promise.all(open.map((task) => this.look(task, facts, now, signal)));
   }
 
-  private async look(task: OpenTask, facts: AcceptFacts, now: number, signal: AbortSignal): Promise<void> {
+  /** Until nothing goes on in the background any more; the signal of what was begun ends it. */
+  async settled(): Promise<void> {
+    await Promise.all(this.busy.values());
+  }
+
+  /** Forgets orders that are closed or taken: anyone may make more of them than memory holds. */
+  private prune(now: number): void {
+    const { store, material } = this.deps;
+    const isOpen = (leaseId: Hex) => store.isOpen(leaseId, now);
+    for (const leaseId of this.told.keys()) if (!isOpen(leaseId)) this.told.delete(leaseId);
+    material.forgetUnless(isOpen);
+    this.prunedAt = now;
+  }
+
+  private async look(
+    task: OpenTask,
+    facts: () => AcceptFacts,
+    now: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { reader, deployment, node, material, log } = this.deps;
     const { leaseId, taskId, order } = task;
     const [admittedAt, isConfirmed] = await Promise.all([
       reader.read((client) => readAdmittedAt(client, deployment, taskId, node)),
       this.isConfirmed(leaseId),
     ]);
-    const plan = planAccept({ order, admittedAt, isConfirmed, material: material.of(leaseId) }, facts, now);
+    const plan = planAccept({ order, admittedAt, isConfirmed, material: material.of(leaseId) }, facts(), now);
     switch (plan.kind) {
       case "fetch":
         return this.inBackground(leaseId, () => material.fetch(leaseId, order, now, signal));
       case "accept":
-        return this.inBackground(leaseId, () => this.accept(task, signal));
+        this.accepting.set(leaseId, order); // at once: the next order is judged by what this one leaves
+        return this.inBackground(leaseId, () =>
+          this.accept(task, signal).finally(() => this.accepting.delete(leaseId)),
+        );
       case "wait":
         // What was missing is asked for again when its time has come.
         if (plan.reason === "spec-not-found" && plan.lookAgainAt <= now) material.forget(leaseId);
@@ -101,27 +132,49 @@ export class Accepter {
     await material.hold(leaseId, order, now + ACCEPT_TIMEOUT_MS / 1000 + order.startWindow);
     journal.open({ leaseId, attempt: ATTEMPT, taskId, consumer, order });
     try {
-      await queue.submit(
-        { name: "acceptTask", args: [taskId] },
-        AbortSignal.any([signal, AbortSignal.timeout(ACCEPT_TIMEOUT_MS)]),
-      );
+      await queue.submit(acceptOf(taskId), AbortSignal.any([signal, AbortSignal.timeout(ACCEPT_TIMEOUT_MS)]));
       journal.mark(leaseId, ATTEMPT, "accepted");
       this.told.delete(leaseId);
       log.info({ leaseId, taskId }, "task-accepted");
     } catch (error) {
-      // Refused for good by the contract: somebody else was first, as a rule. A timeout leaves it in the queue.
-      if (isDekuperError(error, "TRANSACTION_REVERTED")) journal.forget(leaseId, ATTEMPT);
+      // Nothing was sent: the contract refused it, or gas or RPCs were missing. What was sent may still be mined, or be
+      // turned by a reorg, and is forgotten only once the chain is final on it.
+      const wasMined = isDekuperError(error, "TRANSACTION_REVERTED") && error.details.state !== undefined;
+      if (!wasMined && !queue.isPending(acceptOf(taskId))) journal.forget(leaseId, ATTEMPT);
       throw error;
     }
   }
 
   private inBackground(leaseId: Hex, work: () => Promise<void>): void {
-    this.busy.add(leaseId);
-    work()
+    const done = work()
       .catch((error: unknown) =>
         this.deps.log.info({ leaseId, error: errorFields(error) }, "order-not-taken"),
       )
       .finally(() => this.busy.delete(leaseId));
+    this.busy.set(leaseId, done);
+  }
+
+  /** Leases that are held or may be: an accept that came to nothing is none. */
+  private liveLeases(): number {
+    const { journal, queue } = this.deps;
+    const held = journal
+      .live()
+      .filter(({ ended, steps }) => ended === undefined && !steps.has("posted"))
+      .filter(({ leaseId, taskId, steps }) => {
+        return !this.accepting.has(leaseId) && (steps.has("accepted") || queue.isPending(acceptOf(taskId)));
+      });
+    return held.length + this.accepting.size;
+  }
+
+  /** What the chain says is free, less what is being taken. */
+  private free(entry: NodeEntry | undefined): AcceptFacts["available"] {
+    const free = { gpus: 0, vCpus: 0, memoryMiB: 0n, ...entry?.available };
+    for (const { gpus, vCpus, memoryMiB } of this.accepting.values()) {
+      free.gpus -= gpus;
+      free.vCpus -= vCpus;
+      free.memoryMiB -= memoryMiB;
+    }
+    return free;
   }
 
   private async isConfirmed(leaseId: Hex): Promise<boolean> {
@@ -148,7 +201,7 @@ export class Accepter {
   }
 
   private acceptFacts(state: NodeState, entry: NodeEntry | undefined, hasStake: boolean): AcceptFacts {
-    const { reader, journal, settings } = this.deps;
+    const { reader, settings } = this.deps;
     const none = { perGpuHour: 0n, perVCpuHour: 0n };
     return {
       ...state,
@@ -156,7 +209,7 @@ export class Accepter {
       holdsLeaderLock: true,
       status: entry?.status,
       hasStake,
-      available: entry?.available ?? { gpus: 0, vCpus: 0, memoryMiB: 0n },
+      available: this.free(entry),
       storageMiB: entry?.storageMiB ?? 0n,
       gpuModel: entry?.gpuModel ?? "",
       isolation: settings.isolation ?? isolationClasses[entry?.isolation ?? 0] ?? "container",
@@ -165,8 +218,7 @@ export class Accepter {
       imageHosts: settings.imageHosts,
       isLocalNetwork: settings.isLocalNetwork,
       hasGasReserve: true, // the queue refuses an accept that the reserve does not allow (rule 31)
-      liveLeases: journal.live().filter(({ ended, steps }) => ended === undefined && !steps.has("posted"))
-        .length,
+      liveLeases: this.liveLeases(),
       maxLeases: settings.maxLeases,
       maxInputBytes: settings.maxInputBytes,
     };

@@ -40,6 +40,14 @@ export interface LeaseActionDeps {
 }
 
 const CLAIM_MS = 60_000;
+/** Steps of an adopted lease for which its material may have to be fetched again, and how much of it. */
+const NEEDS: Partial<Record<LeaseAction["kind"], "spec" | "all">> = {
+  ensureAttempt: "all",
+  sendInputs: "all",
+  claimCheckpoint: "spec",
+  seal: "spec",
+  attest: "spec",
+};
 
 /** What an action works on. */
 export interface LeaseContext {
@@ -69,6 +77,8 @@ export class LeaseActions {
     const { leaseId, attempt } = record;
     const ref = this.refOf(record);
     const { queue, driver } = this.deps;
+    const needs = record.adopted ? NEEDS[action.kind] : undefined;
+    if (needs !== undefined) await this.deps.material.recover(record.order, needs, signal);
     switch (action.kind) {
       case "ensureAttempt":
         return this.ensure(context, ref, signal);
@@ -216,7 +226,10 @@ export class LeaseActions {
     const until = retainUntil(view.terms, Math.max(now, completeByOf(view.facts)));
     const attestation = attestationOf({ ...record, run, sealed }, until, clock);
     await this.deps.blobs.retain({ kind: "output", digest: sealed.ciphertextRoot }, until);
-    await this.deps.material.retain(await this.specOf(record), record.order.specDigest, until);
+    const spec = await this.specOf(record);
+    // The run is over: inputs that an adopted lease came without are not needed any more.
+    const kept = record.adopted ? { ...spec, inputs: [] } : spec;
+    await this.deps.material.retain(kept, record.order.specDigest, until);
     this.deps.journal.storeAttestation(attestation);
     this.deps.onStep?.("attested", record.leaseId);
   }

@@ -39,9 +39,24 @@ export class MaterialStore {
     this.known.delete(leaseId);
   }
 
+  forgetUnless(isWanted: (leaseId: Hex) => boolean): void {
+    for (const leaseId of this.known.keys()) if (!isWanted(leaseId)) this.known.delete(leaseId);
+  }
+
   /** Gets spec and inputs and checks them against the order. `now` is chain time. */
   async fetch(leaseId: Hex, order: Order, now: number, signal: AbortSignal): Promise<void> {
     this.known.set(leaseId, await this.get(order, now, signal));
+  }
+
+  /**
+   * Gets again what is missing of an accepted order: a state folder that takes over leases (`adopt`) begins empty. Throws
+   * what `fetchBlob` does.
+   */
+  async recover(order: Order, what: "spec" | "all", signal: AbortSignal): Promise<void> {
+    await this.ensure({ kind: "spec", digest: order.specDigest }, MAX_SPEC_BYTES, signal);
+    if (what === "spec") return;
+    for (const { digest, size } of (await this.spec(order)).inputs)
+      await this.ensure({ kind: "input", digest }, size, signal);
   }
 
   /** The spec of an order that was accepted; it is in the store. */

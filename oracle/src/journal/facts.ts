@@ -95,6 +95,18 @@ export class FactStore {
       }));
   }
 
+  /** Whether `openTasks` would still show an order. */
+  isOpen(leaseId: Hex, now: number): boolean {
+    return (
+      this.db.get(
+        `SELECT 1 FROM tasks WHERE lease_id = ? AND open_until >= ? AND NOT EXISTS (
+           SELECT 1 FROM lease_events WHERE lease_events.lease_id = tasks.lease_id)`,
+        leaseId,
+        now,
+      ) !== undefined
+    );
+  }
+
   task(leaseId: Hex): OpenTask | undefined {
     const row = this.db.get("SELECT * FROM tasks WHERE lease_id = ?", leaseId);
     if (row === undefined) return undefined;

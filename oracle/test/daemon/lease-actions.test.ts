@@ -175,3 +175,35 @@ describe("claiming a checkpoint", () => {
     await assert.rejects(actions.take(claim, context, AbortSignal.timeout(10_000)), refused);
   });
 });
+
+describe("a step of an adopted lease", () => {
+  it("gets first what the new state folder lacks of it", async () => {
+    const got: unknown[] = [];
+    const stored: OutputAttestation[] = [];
+    const spec = aSpec({ inputs: [{ path: "data", digest: specName(aSpec()).digest, size: 1 }] });
+    const kept: number[] = [];
+    const actions = new LeaseActions({
+      deployment,
+      blobs: { retain: async () => undefined },
+      material: {
+        recover: async (_: unknown, what: string) => got.push(what),
+        spec: async () => spec,
+        retain: async ({ inputs }: typeof spec) => kept.push(inputs.length),
+      },
+      driver: { sendInputs: async () => undefined, release: async () => undefined },
+      reader: { lastReadable: { head: { timestamp: 5_100 }, headSeenAt: 5_100_000 } },
+      journal: {
+        mark: () => undefined,
+        storeAttestation: (attestation: OutputAttestation) => stored.push(attestation),
+      },
+    } as never);
+    const facts = { status: "Running", startedAt: 5_000, maxDuration: 60, completionGrace: 30 };
+    const record = aRecord({ adopted: true, order: orderOf(spec), run, sealed });
+    const context = { record, view: { terms, facts } as never, observation: undefined };
+    for (const kind of ["sendInputs", "attest", "release"] as const)
+      await actions.take({ kind }, context, AbortSignal.timeout(10_000));
+    assert.deepEqual(got, ["all", "spec"]);
+    assert.equal(stored.length, 1);
+    assert.deepEqual(kept, [0], "inputs are not needed once the run is over");
+  });
+});

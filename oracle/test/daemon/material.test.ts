@@ -153,3 +153,33 @@ describe("what a lease needs", () => {
     assert.deepEqual(await material.spec(orderOf(spec)), spec);
   });
 });
+
+describe("the material of a lease that is adopted", () => {
+  it("is fetched again where the state folder is new: its spec for the result, its inputs for the pod", async () => {
+    const input = anInput("hello");
+    const spec = aSpec({ inputs: [input.entry] });
+    const order = orderOf(spec);
+    offer(spec);
+    others.set(input.name.digest, input.bytes);
+    const material = aMaterial();
+    await material.recover(order, "spec", signal);
+    assert.deepEqual(asked, [specName(spec)]);
+    assert.deepEqual(await material.spec(order), spec);
+    await material.recover(order, "all", signal);
+    await material.recover(order, "all", signal);
+    assert.deepEqual(asked, [specName(spec), input.name], "what is here is not asked for");
+  });
+});
+
+describe("orders that are over", () => {
+  it("are forgotten: anyone may make more of them than memory holds", async () => {
+    const material = aMaterial();
+    const spec = aSpec();
+    offer(spec);
+    await material.fetch(leaseId, orderOf(spec), now, signal);
+    material.forgetUnless((id) => id === leaseId);
+    assert.equal(material.of(leaseId).kind, "ready");
+    material.forgetUnless(() => false);
+    assert.equal(material.of(leaseId).kind, "unknown");
+  });
+});

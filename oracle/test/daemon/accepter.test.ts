@@ -1,0 +1,185 @@
+import assert from "node:assert/strict";
+import { describe, it, type TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { DekuperError, type Order } from "@dekuper/protocol";
+import type { Hex } from "viem";
+import { Accepter } from "../../src/daemon/accepter.ts";
+import { AttemptJournal } from "../../src/journal/attempts.ts";
+import { FactStore } from "../../src/journal/facts.ts";
+import { openDatabase } from "../journal/crash.ts";
+import { aSpec, deployment, hex, node, orderOf, terms } from "./builders.ts";
+
+const signal = AbortSignal.timeout(60_000);
+const leaseOf = (number: number): Hex => hex((0x40 + number).toString(16));
+const taskOf = (number: number): Hex => hex((0x80 + number).toString(16));
+
+/** A node that could take all of some open orders, on a chain where everything is as it should be. */
+function aNode(
+  t: TestContext,
+  options: {
+    orders?: number;
+    maxLeases?: number;
+    gpus?: number;
+    accept?: (task: Hex) => Promise<unknown>;
+  } = {},
+) {
+  const { db } = openDatabase(t);
+  const store = new FactStore(db);
+  const journal = new AttemptJournal(db, () => 0);
+  const order = orderOf(aSpec());
+  const orders = options.orders ?? 1;
+  const facts = Array.from({ length: orders }, (_, number) => ({
+    kind: "task" as const,
+    block: 5,
+    logIndex: number,
+    task: { leaseId: leaseOf(number), taskId: taskOf(number), consumer: terms.consumer, order },
+  }));
+  store.record(facts, { number: 5, hash: hex("0b") });
+  const submitted: Hex[] = [];
+  const pending = new Set<Hex>();
+  const said: string[] = [];
+  const known = new Set(facts.map(({ task }) => task.leaseId));
+  const answers: Record<string, unknown> = {
+    admittedAt: 0n,
+    getLease: { status: 1, node, attempt: 1 },
+    stakeOf: [100n, 0n, 0n, 0n],
+    stakeRequired: 1n,
+  };
+  const client = { readContract: async (call: { functionName: string }) => answers[call.functionName] };
+  const head = { number: 9, hash: hex("0c"), timestamp: 1_000, baseFee: 0n };
+  const accepter = new Accepter({
+    deployment,
+    node,
+    store,
+    journal,
+    reader: {
+      view: { evidence: "readable", head, final: head, confirmed: 9 },
+      lastReadable: { head },
+      read: (work: (of: typeof client) => unknown) => work(client),
+    },
+    queue: {
+      submit: async ({ args: [task] }: { args: [Hex] }) => {
+        submitted.push(task);
+        return options.accept?.(task);
+      },
+      isPending: ({ args: [task] }: { args: [Hex] }) => pending.has(task),
+    },
+    nodes: {
+      read: async () => ({
+        status: "Active",
+        isolation: 3,
+        gpuModel: "",
+        storageMiB: 10n ** 6n,
+        posted: { perGpuHour: 0n, perVCpuHour: 0n },
+        floor: { perGpuHour: 0n, perVCpuHour: 0n },
+        available: { gpus: options.gpus ?? 64, vCpus: 64, memoryMiB: 10n ** 6n },
+      }),
+    },
+    material: {
+      of: () => ({ kind: "ready", spec: aSpec() }),
+      hold: async (_: Hex, __: Order) => undefined,
+      forgetUnless: (isWanted: (lease: Hex) => boolean) => {
+        for (const lease of known) if (!isWanted(lease)) known.delete(lease);
+      },
+    },
+    log: { info: (_: unknown, event: string) => said.push(event) },
+    settings: {
+      isLocalNetwork: true,
+      imageHosts: ["ghcr.io"],
+      maxLeases: options.maxLeases ?? 64,
+      maxInputBytes: 1_000,
+    },
+  } as never);
+  const round = async () => {
+    const all = { mayAct: true, maySign: true, isStopping: false, diskFull: false, clusterReachable: true };
+    await accepter.consider(all, signal);
+    await sleep(1);
+  };
+  return { accepter, journal, store, submitted, pending, round, known, head };
+}
+
+const never = () => new Promise<never>(() => undefined);
+
+describe("taking open orders", () => {
+  it("never exceeds maxLeases, however many orders come at once", async (t) => {
+    const { submitted, round } = aNode(t, { orders: 5, maxLeases: 2, accept: never });
+    await round();
+    assert.equal(submitted.length, 2);
+    await round();
+    assert.equal(submitted.length, 2);
+  });
+
+  it("asks for no more than what is free of the node: the rest would be paid for and refused", async (t) => {
+    const { submitted, round } = aNode(t, { orders: 5, gpus: 5, accept: never });
+    await round();
+    assert.equal(submitted.length, 2, "two GPUs each");
+  });
+
+  it("leaves no trace of an accept that was not sent, and takes the order later", async (t) => {
+    let gas = false;
+    const { accepter, journal, submitted, round } = aNode(t, {
+      maxLeases: 1,
+      accept: async () => {
+        if (!gas) throw new DekuperError("INSUFFICIENT_GAS", "Too little coin.");
+      },
+    });
+    await round();
+    await accepter.settled();
+    assert.equal(journal.find(leaseOf(0), 1), undefined);
+    gas = true;
+    await round();
+    await accepter.settled();
+    assert.equal(submitted.length, 2);
+    assert.ok(journal.find(leaseOf(0), 1)?.steps.has("accepted"));
+  });
+
+  it("keeps an accept that is still in the queue, and counts it", async (t) => {
+    const node = aNode(t, {
+      orders: 2,
+      maxLeases: 1,
+      accept: async (task) => {
+        node.pending.add(task);
+        throw new DekuperError("TIMED_OUT", "It stays in the queue.");
+      },
+    });
+    await node.round();
+    await node.accepter.settled();
+    assert.ok(node.journal.find(leaseOf(0), 1));
+    await node.round();
+    await node.accepter.settled();
+    assert.equal(new Set(node.submitted).size, 1, "the second order has to wait");
+  });
+
+  it("keeps one that was mined and reverted: a reorg may turn it, and a lease must not be held unknown", async (t) => {
+    const { accepter, journal, round } = aNode(t, {
+      accept: async () => {
+        throw new DekuperError("TRANSACTION_REVERTED", "It reverted.", { details: { state: "reverted" } });
+      },
+    });
+    await round();
+    await accepter.settled();
+    assert.ok(journal.find(leaseOf(0), 1));
+  });
+
+  it("forgets one that the contract refused before it was sent", async (t) => {
+    const { accepter, journal, round } = aNode(t, {
+      accept: async () => {
+        throw new DekuperError("TRANSACTION_REVERTED", "No.", { details: { reason: "WrongStatus" } });
+      },
+    });
+    await round();
+    await accepter.settled();
+    assert.equal(journal.find(leaseOf(0), 1), undefined);
+  });
+
+  it("remembers nothing of orders that others have taken", async (t) => {
+    const { store, round, known, head } = aNode(t, { orders: 2, accept: never });
+    await round();
+    assert.equal(known.size, 2);
+    const taken = { kind: "lease", event: "LeaseAssigned", leaseId: leaseOf(1), node, attempt: 1 } as const;
+    store.record([{ ...taken, block: 6, logIndex: 0 }], { number: 6, hash: hex("0d") });
+    head.timestamp += 60;
+    await round();
+    assert.deepEqual([...known], [leaseOf(0)]);
+  });
+});
