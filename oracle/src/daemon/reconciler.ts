@@ -12,6 +12,7 @@ import type { NodeFacts } from "../plan/facts.ts";
 import { planLease } from "../plan/lease.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Accepter } from "./accepter.ts";
+import { type ClusterLook, ClusterView } from "./cluster-view.ts";
 import type { LeaseActions } from "./lease-actions.ts";
 import { clusterFacts, journalFacts, type LeaseFactReader } from "./lease-facts.ts";
 import type { LogCapture } from "./log-capture.ts";
@@ -68,7 +69,8 @@ export class Reconciler {
   private readonly busy = new Map<string, Promise<void>>();
   private readonly retryAt = new Map<string, { at: number; delay: number }>();
   private readonly missingSince = new Map<string, number>();
-  private observations: readonly AttemptObservation[] | undefined;
+  private readonly cluster: ClusterView;
+  private seen: ClusterLook | undefined;
   private wake: (() => void) | undefined;
   private nodesReadAt = 0;
   private firstLookDone = false;
@@ -81,10 +83,11 @@ export class Reconciler {
 
   constructor(deps: ReconcilerDeps) {
     this.deps = deps;
+    this.cluster = new ClusterView(deps.driver, deps.clock);
   }
 
   get clusterReachable(): boolean {
-    return this.observations !== undefined;
+    return this.seen !== undefined;
   }
   get diskFull(): boolean {
     return this.deps.clock.now() < this.diskFullUntil;
@@ -94,7 +97,10 @@ export class Reconciler {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const offHint = this.deps.driver.onHint(() => this.wake?.());
+    const offHint = this.deps.driver.onHint(() => {
+      this.cluster.changed();
+      this.wake?.();
+    });
     try {
       while (!signal.aborted) {
         try {
@@ -106,26 +112,20 @@ export class Reconciler {
       }
     } finally {
       offHint();
-      await Promise.allSettled(this.busy.values());
+      await Promise.allSettled([...this.busy.values(), this.deps.accepter.settled()]);
     }
   }
 
   private async tick(signal: AbortSignal): Promise<void> {
-    const { reader, queue, metrics, standstill, driver } = this.deps;
-    const [view, observations] = await Promise.all([
-      reader.look(),
-      driver.observe(signal).catch((error: unknown) => {
-        if (!isDekuperError(error)) throw error;
-        return undefined; // unreachable is not absent
-      }),
-    ]);
-    this.observations = observations;
+    const { reader, queue, metrics, standstill } = this.deps;
+    const [view, seen] = await Promise.all([reader.look(), this.cluster.look(signal)]);
+    this.seen = seen;
     metrics.readable.set(view.evidence === "readable" ? 1 : 0);
-    metrics.clusterReachable.set(observations === undefined ? 0 : 1);
+    metrics.clusterReachable.set(seen === undefined ? 0 : 1);
     this.problem =
       view.evidence === "unreadable"
         ? `chain: ${view.reason}`
-        : observations === undefined
+        : seen === undefined
           ? "cluster-unreachable"
           : undefined;
     if (view.evidence === "readable") {
@@ -215,7 +215,7 @@ export class Reconciler {
     if (isOver && record.ended === undefined)
       journal.recordEnded(record.leaseId, record.attempt, lease.status);
 
-    const observation = this.observations?.find(
+    const observation = this.seen?.observations.find(
       ({ leaseId, attempt }) => leaseId === record.leaseId && attempt === record.attempt,
     );
     if (observation?.podUid !== undefined) journal.mark(record.leaseId, record.attempt, "pod_seen");
@@ -226,9 +226,9 @@ export class Reconciler {
       {
         lease,
         cluster:
-          this.observations === undefined
+          this.seen === undefined
             ? { isReachable: false }
-            : clusterFacts(observation, this.missing(key, observation), Math.floor(clock.now() / 1000)),
+            : clusterFacts(observation, this.missing(key, observation, this.seen), inSeconds(this.seen)),
         journal: journalFacts(fresh),
         node: this.nodeFacts(),
       },
@@ -283,6 +283,7 @@ export class Reconciler {
     } finally {
       end();
       this.busy.delete(key);
+      this.cluster.changed();
       this.wake?.();
     }
   }
@@ -295,12 +296,16 @@ export class Reconciler {
   }
 
   /** Since when the attempt has been absent from the API's answers, Unix seconds. */
-  private missing(key: string, observation: AttemptObservation | undefined): number | undefined {
+  private missing(
+    key: string,
+    observation: AttemptObservation | undefined,
+    seen: ClusterLook,
+  ): number | undefined {
     if (observation !== undefined) {
       this.missingSince.delete(key);
       return undefined;
     }
-    const since = this.missingSince.get(key) ?? Math.floor(this.deps.clock.now() / 1000);
+    const since = this.missingSince.get(key) ?? inSeconds(seen);
     this.missingSince.set(key, since);
     return since;
   }
@@ -347,6 +352,11 @@ export class Reconciler {
     await this.deps.clock.sleep(this.deps.settings.pollMs, AbortSignal.any([signal, woken.signal]));
     this.wake = undefined;
   }
+}
+
+/** A pod is missing from answers, not from the time between two of them. */
+function inSeconds({ listedAt }: ClusterLook): number {
+  return Math.floor(listedAt / 1000);
 }
 
 function describe(plan: Plan): string {
