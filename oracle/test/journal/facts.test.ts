@@ -57,6 +57,29 @@ describe("the facts of the chain", () => {
     assert.deepEqual(store.blocks(), [block(10)]);
   });
 
+  it("are the same in whatever order, and however often, an answer holds them", (t) => {
+    const facts: ChainFact[] = [
+      created(1, 1),
+      created(2, 2),
+      created(3, 3),
+      happened(4, 2, "LeaseAssigned"),
+      happened(5, 3, "LeaseAssigned"),
+      happened(6, 3, "LeaseSettled"),
+    ];
+    const shuffledWithRepeats = fc
+      .tuple(fc.shuffledSubarray(facts), fc.shuffledSubarray(facts, { minLength: facts.length }))
+      .map(([repeats, all]) => [...repeats, ...all]);
+    fc.assert(
+      fc.property(shuffledWithRepeats, (answer) => {
+        const store = new FactStore(openDatabase(t).db);
+        store.record(answer, block(10));
+        assert.deepEqual(open(store), [bytes32(1)]);
+        assert.deepEqual(store.assignedTo(NODE), [{ leaseId: bytes32(2), attempt: 1 }]);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
   it("read back as they were", (t) => {
     const { db, dir } = openDatabase(t);
     const fact = created(1, 1);
