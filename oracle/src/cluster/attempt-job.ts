@@ -139,6 +139,7 @@ function mainContainer(order: AttemptOrder, { main }: AttemptResources): V1Conta
       wrapperScript,
       "dekuper",
       String(maxDuration),
+      String(Math.ceil(spec.output.maxBytes / 1024)),
       ...spec.command.map(literal),
     ],
     env: environment(order),

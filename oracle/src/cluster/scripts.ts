@@ -58,12 +58,16 @@ sha256sum -c ${CONTROL}/digests >${CONTROL}/check 2>&1 || { grep -v ': OK$' ${CO
 echo 1<>${CONTROL}/tick.inputs
 `;
 
+/** A task hears of a filling /output when it holds this share of what is delivered; looked at every so many seconds. */
+const WARN_PERCENT = 80;
+const LOOK_AT_OUTPUT_SECONDS = 10;
+
 /**
- * PID 1 of the main container. Arguments: seconds that the run may last, then the task's command. The command runs as its
+ * PID 1 of the main container. Arguments: seconds that the run may last, KiB that /output may hold, then the task's command. The command runs as its
  * child in a session of its own, so that a signal reaches all its processes; the wrapper ends with the child's exit code and
  * leaves why, that code, and the CPU time of child processes as the termination message.
  */
-export const wrapperScript = `limit=$1; shift
+export const wrapperScript = `limit=$1 most=$2; shift 2
 why=exited child= signalled=
 term() { signalled=1; [ -n "$child" ] && kill -TERM "-$child" 2>/dev/null; }
 stop() { why=$1; term; }
@@ -79,10 +83,18 @@ child=$!
   trap - TERM USR1 USR2
   exec 3<>${CONTROL}/tick.main
   uptime() { read -r now _ </proc/uptime; now=\${now%.*}; }
-  uptime; begun=$now signal=
+  uptime; begun=$now signal= look=$((now + ${LOOK_AT_OUTPUT_SECONDS}))
   while [ -z "$signal" ]; do
     ${waitTick}
     uptime
+    if [ "$now" -ge "$look" ]; then
+      look=$((now + ${LOOK_AT_OUTPUT_SECONDS}))
+      holds=$(${BUSYBOX} du -sk ${taskPaths.output} 2>/dev/null); holds=\${holds%%[!0-9]*}
+      if [ $((\${holds:-0} * 100)) -ge $((most * ${WARN_PERCENT})) ]; then
+        echo "dekuper: /output holds $holds KiB of the $most KiB that are delivered; above that, only the log is" >&2
+        look=$((now + limit))
+      fi
+    fi
     if [ -e ${CONTROL}/stop ]; then signal=USR2
     elif [ $((now - begun)) -ge "$limit" ]; then signal=USR1
     fi

@@ -78,6 +78,17 @@ export function endings(get: () => NetworkFixture): void {
       assert.equal(money.released, reserved);
     });
 
+    it("an output that fills up: the task is warned in its log before it is too large", async () => {
+      const network = get();
+      const write = "dd if=/dev/zero of=/output/most bs=1024 count=900 2>/dev/null; sleep 13";
+      const { taskId, leaseId } = await network.submit(taskFile({ command: script(write), maxSize: "1Mi" }));
+      await network.untilStatus(taskId, ["Completed"]);
+      const { log, output } = await network.fetch(taskId);
+      assert.match(log, /^dekuper: \/output holds 9\d\d KiB of the 1024 KiB/m);
+      assert.ok(output.has("most"));
+      await network.session.market.approve(leaseId);
+    });
+
     it("hostile entries in /output are left out and listed; the rest arrives", async () => {
       const network = get();
       const { taskId, leaseId } = await network.submit(

@@ -88,6 +88,36 @@ export function incidents(get: () => NetworkFixture): void {
       else await network.session.market.approve(leaseId);
     });
 
+    it("the log of a run whose pod was deleted is still the consumer's to read", async () => {
+      const network = get();
+      const { signer, peer } = network.session;
+      const { taskId, leaseId } = await network.submit(
+        taskFile({ name: "last-words", command: ["sh", "-c", "echo last words; sleep 60"] }),
+      );
+      const { lease } = await network.untilStatus(taskId, ["Running"]);
+      const { node, attempt } = lease;
+      assert.ok(node !== undefined);
+      const token = await signReadToken(
+        signer,
+        network.record.network.deployment,
+        { leaseId, attempt },
+        "logs",
+      );
+      const readLog = async (follow: boolean) => {
+        let log = "";
+        for await (const bytes of peer.followLogs(node, { leaseId, attempt, offset: 0, follow, token })) {
+          log += Buffer.from(bytes).toString();
+          if (follow) break;
+        }
+        return log;
+      };
+      assert.equal(await readLog(true), "last words\n");
+      await deletePods(network, leaseId);
+      await network.untilDetail(taskId, (detail) => detail.lease.status === "Failed");
+      await untilGone(network, leaseId);
+      assert.equal(await readLog(false), "last words\n");
+    });
+
     it("new tasks start while one oracle is dead", async () => {
       const network = get();
       const [first] = network.record.providers;
