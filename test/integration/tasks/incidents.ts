@@ -115,7 +115,7 @@ export function incidents(get: () => NetworkFixture): void {
       await deletePods(network, leaseId);
       await network.untilDetail(taskId, (detail) => detail.lease.status === "Failed");
       await untilGone(network, leaseId);
-      assert.equal(await readLog(false), "last words\n");
+      assert.match(await readLog(false), /^last words\n/); // its shell may have said that it was ended
     });
 
     it("new tasks start while one oracle is dead", async () => {
