@@ -1,7 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { DekuperError } from "@dekuper/protocol";
+
+const SQLITE_BUSY = 5;
 
 /** A state folder that this process alone uses. */
 export interface StateFolder {
@@ -13,10 +16,44 @@ export interface StateFolder {
 
 /**
  * Takes the state folder. The lock names its holder by pid and start time, so that one left by a killed process, or by one
- * whose pid was given to another, is taken over. `STATE_LOCKED` otherwise.
+ * whose pid was given to another, is taken over. The kernel's own lock decides besides: of a process in another container,
+ * such as the pod before this one of a rolling update, the pid means nothing here. `STATE_LOCKED` otherwise.
  */
 export function openStateFolder(dir: string): StateFolder {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const kernelLock = lockByKernel(dir);
+  try {
+    lockByName(dir);
+    const release = () => {
+      rmSync(join(dir, "lock"), { force: true });
+      kernelLock.close();
+    };
+    return { dir, instanceId: instanceIdOf(dir), release };
+  } catch (error) {
+    kernelLock.close();
+    throw error;
+  }
+}
+
+/** SQLite's lock is the kernel's on the file: it ends with the process, however that ends, and tells nobody's pid. */
+function lockByKernel(dir: string): DatabaseSync {
+  const file = new DatabaseSync(join(dir, "lock.sqlite"));
+  try {
+    file.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+    return file;
+  } catch (cause) {
+    file.close();
+    if ((cause as { errcode?: number }).errcode !== SQLITE_BUSY) throw cause;
+    const pid = liveHolder(join(dir, "lock"));
+    const who = pid === undefined ? "A process in another container" : `Process ${pid}`;
+    throw new DekuperError("STATE_LOCKED", `${who} uses the state folder ${dir}.`, {
+      cause,
+      details: pid === undefined ? { dir } : { pid, dir },
+    });
+  }
+}
+
+function lockByName(dir: string): void {
   const lock = join(dir, "lock");
   const self = `${process.pid} ${startTime(process.pid) ?? ""}`;
   const draft = `${lock}.${process.pid}`;
@@ -40,7 +77,6 @@ export function openStateFolder(dir: string): StateFolder {
   } finally {
     rmSync(draft, { force: true });
   }
-  return { dir, instanceId: instanceIdOf(dir), release: () => rmSync(lock, { force: true }) };
 }
 
 /** The pid in a lock file, if that process still runs. */

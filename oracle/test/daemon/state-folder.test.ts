@@ -63,6 +63,17 @@ describe("a state folder", () => {
     await holder.kill();
   });
 
+  it("stays with a process whose pid means nothing here: in another container it is another's, or nobody's", async () => {
+    const folder = aFolder();
+    const holder = await otherProcess(folder);
+    writeFileSync(join(folder, "lock"), "4000000 1");
+    const error = lockedBy(folder);
+    assert.equal(error?.code, "STATE_LOCKED");
+    assert.match(error?.message ?? "", /A process in another container uses the state folder/);
+    await holder.kill();
+    assert.equal(lockedBy(folder), undefined);
+  });
+
   it("is taken over from a process that was killed, at once and with its instance id", async () => {
     const folder = aFolder();
     const holder = await otherProcess(folder);
@@ -100,7 +111,7 @@ describe("a state folder", () => {
     assert.equal(losers.length, 3);
     const [pid] = readFileSync(join(folder, "lock"), "utf8").split(" ");
     assert.equal(pid, String(winners[0]?.pid));
-    assert.deepEqual(readdirSync(folder).toSorted(), ["instance-id", "lock"]);
+    assert.deepEqual(readdirSync(folder).toSorted(), ["instance-id", "lock", "lock.sqlite"]);
     await Promise.all(all.map(({ kill }) => kill()));
   });
 
