@@ -2,7 +2,7 @@ import { type Deployment, nodeRegistryAbi, taskRegistryAbi } from "@dekuper/prot
 import { getAddress, type Log, parseEventLogs } from "viem";
 import type { ChainFact, FactStore, StoredBlock } from "../journal/facts.ts";
 import { checkDeploymentBlock } from "./checks.ts";
-import { blockOf, type ChainReader } from "./reader.ts";
+import { blockOf, type ChainReader, isRefusal } from "./reader.ts";
 
 /** What the follower found: facts up to a block, or that the chain took back everything above one. */
 export type FollowItem =
@@ -38,11 +38,20 @@ export async function* followLogs(options: FollowOptions): AsyncGenerator<Follow
     if (toBlock !== cursor.number) yield { kind: "reorged", toBlock };
   }
   let from = (store.cursor()?.number ?? deployment.deploymentBlock - 1) + 1;
+  let most = range;
   while (from <= head && !signal.aborted) {
     // Stopping at the final block leaves one in the store that no reorg takes back.
     const limit = from <= view.final.number ? view.final.number : head;
-    const to = Math.min(limit, from + range - 1);
-    const item = await readRange(options, from, to);
+    const to = Math.min(limit, from + most - 1);
+    let item: FollowItem;
+    try {
+      item = await readRange(options, from, to);
+    } catch (error) {
+      // RPCs take ranges of very different sizes, and say so each in its own words: fewer blocks are asked for.
+      if (to === from || !isRefusal(error)) throw error;
+      most = Math.max(1, Math.floor((to - from + 1) / 4));
+      continue;
+    }
     yield item;
     from = to + 1;
   }

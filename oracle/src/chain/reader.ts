@@ -204,6 +204,11 @@ export function isAnswer(error: unknown): boolean {
   );
 }
 
+/** The RPC that was asked last has answered, and its answer was an error: asking for less may help. */
+export function isRefusal(error: unknown): boolean {
+  return causesOf(error).some((item) => item instanceof RpcRequestError);
+}
+
 function hasRevertData(data: unknown): boolean {
   if (typeof data === "object" && data !== null && "data" in data) return hasRevertData(data.data);
   return isHex(data) && data.length > 2;

@@ -6,6 +6,7 @@ import { FactStore } from "../../src/journal/facts.ts";
 import { openDatabase } from "../journal/crash.ts";
 import { aDeployment, readerOf } from "./builders.ts";
 import { FakeChain } from "./fake-chain.ts";
+import { RpcFault } from "./rpc-server.ts";
 
 const RANGE = 10;
 
@@ -53,6 +54,32 @@ describe("following the logs", () => {
     ]);
     assert.deepEqual(store.cursor(), { number: 29, hash: chain.head.hash });
     assert.ok(store.blocks().some(({ number }) => number === 26));
+  });
+
+  it("asks for fewer blocks where an RPC refuses so many, and goes on with as many as it takes", async (t) => {
+    const { follow, asked, store, rpcs } = await startFollower(t, 30);
+    const good = rpcs[0]?.handlers.get("eth_getLogs");
+    rpcs[0]?.handlers.set("eth_getLogs", (query: { fromBlock: Hex; toBlock: Hex }) => {
+      if (hexToNumber(query.toBlock) - hexToNumber(query.fromBlock) >= 3)
+        throw new RpcFault(-32_005, "query exceeds the block range");
+      return good?.(query as never);
+    });
+    await follow();
+    assert.equal(store.cursor()?.number, 29);
+    assert.deepEqual(asked.slice(0, 3), [
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+  });
+
+  it("gives up where not even one block is answered for", async (t) => {
+    const { follow, rpcs, store } = await startFollower(t, 30);
+    rpcs[0]?.handlers.set("eth_getLogs", () => {
+      throw new RpcFault(-32_005, "not today");
+    });
+    await assert.rejects(follow(), { code: "RPC_UNAVAILABLE" });
+    assert.equal(store.cursor(), undefined);
   });
 
   it("goes on behind the cursor, and asks for nothing where there is nothing new", async (t) => {
