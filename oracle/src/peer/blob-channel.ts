@@ -55,7 +55,7 @@ async function put(
 ): Promise<void> {
   const { name, size } = request;
   if (name.kind === "output") throw new DekuperError("NOT_ALLOWED", "Outputs are not taken from others.");
-  if ((await store.has(name)) !== undefined) {
+  if ((await store.renew(name)) !== undefined) {
     await sendAnswer(stream, { ok: true, size, offset: size });
     await sendAnswer(stream, { ok: true });
     return;

@@ -63,6 +63,11 @@ export class BlobIndex {
       .run(until, name);
   }
 
+  /** Counts a blob as new. */
+  touch(name: string, created: number): void {
+    this.db.prepare("UPDATE blobs SET created = max(created, ?) WHERE name = ?").run(created, name);
+  }
+
   delete(name: string): void {
     this.db.prepare("DELETE FROM blobs WHERE name = ?").run(name);
   }

@@ -145,7 +145,7 @@ class DiskBlobStore implements FileBlobStore {
     size: number,
     from: { owner: string; offset: number; bytes: AsyncIterable<Uint8Array> },
   ): Promise<void> {
-    if ((await this.has(name)) !== undefined) return;
+    if ((await this.renew(name)) !== undefined) return;
     const file = partialFile(name, from.owner);
     await this.reserve(name, size, from.owner, file);
     const before = this.writers.get(file);
@@ -190,6 +190,13 @@ class DiskBlobStore implements FileBlobStore {
         await rm(path, { force: true });
       },
     };
+  }
+
+  async renew(name: BlobName): Promise<{ size: number } | undefined> {
+    const row = this.index.find(key(name));
+    if (row === undefined) return undefined;
+    if (row.created < this.seconds()) this.index.touch(row.name, this.seconds());
+    return { size: row.size };
   }
 
   async retain(name: BlobName, until: number): Promise<void> {

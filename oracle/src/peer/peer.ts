@@ -29,6 +29,8 @@ export interface BlobStore {
   ): Promise<void>;
   /** Bytes of this owner's partial put that are there already; without an owner, of the longest one. */
   partialSize(name: BlobName, owner?: string): Promise<number>;
+  /** Of a blob that is here, counts its time without retention anew: who puts it again relies on it. */
+  renew(name: BlobName): Promise<{ size: number } | undefined>;
   /** Opens a file for what this node makes itself; `commit` syncs it and gives it its name. */
   create(): Promise<BlobWriter>;
   /** Keeps a blob until then (Unix seconds); the later of two wins. */

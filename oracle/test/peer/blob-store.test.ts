@@ -117,6 +117,20 @@ describe("quotas", () => {
 });
 
 describe("expiry", () => {
+  it("keeps what is put again for as long as what is put anew: who was told that it is here relies on it", async () => {
+    const store = await aStore({ unretainedSeconds: 100 });
+    const input = anInput("again");
+    await put(store, input);
+    now += 90;
+    await put(store, input, "host:10.0.0.2");
+    now += 90;
+    assert.equal(await store.sweep(now), 0);
+    assert.notEqual(await store.has(input.name), undefined);
+    now += 90;
+    assert.equal(await store.sweep(now), 1);
+    assert.equal(await store.renew(input.name), undefined);
+  });
+
   it("takes what nobody retains after a while, and what is retained after its time; the later of two counts", async () => {
     const store = await aStore({ unretainedSeconds: 100 });
     const [loose, kept] = [anInput("loose"), anInput("kept")];
