@@ -1,6 +1,6 @@
 import { DekuperError, type Network } from "@dekuper/protocol";
 import type { PublicClient } from "viem";
-import { rpcFailure } from "./errors.ts";
+import { rpcFailure, rpcOrigin } from "./errors.ts";
 
 /**
  * Is this the market that the network file names? `RPC_UNAVAILABLE`, `NETWORK_MISMATCH`, `CONTRACT_MISSING` or
@@ -15,7 +15,7 @@ export async function checkNetwork(client: PublicClient, network: Network): Prom
     throw new DekuperError(
       "NETWORK_MISMATCH",
       `The RPC serves chain ${chainId}; network ${network.name} is chain ${deployment.chainId}.`,
-      { details: { got: chainId, expected: deployment.chainId, rpc: network.rpcUrls[0] ?? "" } },
+      { details: { got: chainId, expected: deployment.chainId, rpc: rpcOrigin(network.rpcUrls[0] ?? "") } },
     );
   }
   const contracts = ["nodeRegistry", "taskRegistry", "paymentEscrow", "token"] as const;

@@ -143,13 +143,18 @@ export function chainError(cause: unknown, what: string, network?: Network): Dek
   });
 }
 
+/** An RPC's URL without path and query, which often carry its key: errors are pasted where others read them. */
+export function rpcOrigin(url: string): string {
+  return URL.canParse(url) ? new URL(url).origin : "the RPC";
+}
+
 /** The RPC did not answer, or not as an RPC does. */
 export function rpcFailure(cause: unknown, network?: Network): DekuperError {
   if (isDekuperError(cause)) return cause;
-  const urls = network?.rpcUrls.join(", ") ?? "the RPC";
+  const rpcs = network?.rpcUrls.map(rpcOrigin) ?? [];
   const why = cause instanceof BaseError ? trimmed(cause) : String((cause as Error)?.message ?? cause);
-  return new DekuperError("RPC_UNAVAILABLE", `No answer from ${urls}: ${why}`, {
-    details: { rpc: network?.rpcUrls[0] },
+  return new DekuperError("RPC_UNAVAILABLE", `No answer from ${rpcs.join(", ") || "the RPC"}: ${why}`, {
+    details: { rpc: rpcs[0] },
     cause,
   });
 }
