@@ -93,4 +93,13 @@ export const migrations: readonly string[] = [
     sent_at INTEGER NOT NULL
   ) STRICT;
   `,
+  `
+  -- Asked at every look, so the cost must not grow with what is over.
+  CREATE INDEX tasks_by_close ON tasks (open_until);
+  CREATE INDEX attempts_live ON attempts (created_at) WHERE torn_down_at IS NULL OR ended_status IS NULL;
+  CREATE INDEX transactions_by_state_and_block ON transactions (state, block);
+  CREATE INDEX transactions_by_nonce ON transactions (nonce);
+  CREATE INDEX transactions_by_time ON transactions (created_at);
+  CREATE INDEX sends_by_transaction ON sends (transaction_id);
+  `,
 ];
