@@ -16,8 +16,10 @@ export function attestationOf(
   clock: { now: number; toChainTime(seconds: number): number },
 ): OutputAttestation {
   const { run, sealed, order } = record;
-  const ended = Math.min(clock.toChainTime(run.finishedAt), clock.now);
-  const started = Math.min(clock.toChainTime(run.startedAt), ended);
+  const finished = clock.toChainTime(run.finishedAt);
+  const ended = Math.min(finished, clock.now);
+  // Moved together: a cluster whose clock is ahead would else have run for nothing. Pay never begins before the start's block.
+  const started = Math.min(clock.toChainTime(run.startedAt) - (finished - ended), ended);
   return {
     taskId: record.taskId,
     leaseId: record.leaseId,

@@ -36,15 +36,21 @@ describe("an end-of-run attestation", () => {
 
   it("never ends in the chain's future, and never starts after it ended", () => {
     const late = attested({}, { now: 5_030 });
-    assert.deepEqual([late.started, late.ended], [5_000n, 5_030n]);
-    const ahead = attested({}, { now: 4_000 });
-    assert.deepEqual([ahead.started, ahead.ended], [4_000n, 4_000n]);
+    assert.deepEqual([late.started, late.ended], [4_970n, 5_030n]);
     const backwards = attested({ startedAt: 5_100, finishedAt: 5_060 });
     assert.deepEqual([backwards.started, backwards.ended, backwards.gpuSeconds], [5_060n, 5_060n, 0n]);
   });
 
+  it("is as long as the run also where the cluster's clock is ahead: its seconds are paid", () => {
+    for (const now of [5_059, 5_000, 4_000]) {
+      const { started, ended, gpuSeconds } = attested({}, { now });
+      assert.deepEqual([started, ended, gpuSeconds], [BigInt(now) - 60n, BigInt(now), 120n]);
+    }
+  });
+
   it("counts no GPU second outside of its own times", () => {
-    assert.equal(attested({}, { now: 5_030 }).gpuSeconds, 60n);
+    const { started, ended, gpuSeconds } = attested({}, { now: 5_030 });
+    assert.equal(gpuSeconds, 2n * (ended - started));
   });
 
   it("keeps the delivery through every window and the retention that the order asks for", () => {
