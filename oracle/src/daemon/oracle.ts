@@ -292,7 +292,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         log,
         signal: running.signal,
       }),
-      sweep(blobs, clock, log, running.signal),
+      sweep([blobs, logStore], clock, log, running.signal),
     ];
     undo.push(async () => {
       end();

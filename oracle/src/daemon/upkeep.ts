@@ -18,7 +18,7 @@ export async function undoAll(steps: readonly (() => unknown)[]): Promise<void> 
 
 /** A sweep that fails, on a full disk say, is tried again: the daemon lives on. */
 export async function sweep(
-  blobs: { sweep(now: number): Promise<number> },
+  stores: readonly { sweep(now: number): Promise<number> }[],
   clock: Clock,
   log: Pick<OracleLog, "warn">,
   signal: AbortSignal,
@@ -26,10 +26,9 @@ export async function sweep(
   for (;;) {
     await clock.sleep(SWEEP_MS, signal);
     if (signal.aborted) return;
-    try {
-      await blobs.sweep(Math.floor(clock.now() / 1000));
-    } catch (error) {
-      log.warn({ error: errorFields(error) }, "sweep-failed");
-    }
+    for (const store of stores)
+      await store
+        .sweep(Math.floor(clock.now() / 1000))
+        .catch((error: unknown) => log.warn({ error: errorFields(error) }, "sweep-failed"));
   }
 }

@@ -1,4 +1,4 @@
-import { mkdir, open, writeFile } from "node:fs/promises";
+import { mkdir, open, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Hex } from "viem";
 import { fileSize, onDisk, publishFile, readHandle, syncFolder } from "./durable-file.ts";
@@ -7,6 +7,9 @@ import type { LogStore } from "./peer.ts";
 const TRUNCATED = new TextEncoder().encode(
   "\n[the log is longer than this node keeps; the rest is left out]\n",
 );
+
+/** Longer than any run (30 days), its windows and its retention together: seconds. */
+const KEPT_SECONDS = 60 * 86_400;
 
 /**
  * One file per lease attempt, and a `.ended` mark beside it. A log keeps its first `maxBytes`; one last line says
@@ -101,6 +104,20 @@ class DiskLogStore implements LogStore {
     }
   }
 
+  async sweep(nowSeconds: number): Promise<number> {
+    let deleted = 0;
+    for (const lease of await readdir(this.dir).catch(noneYet)) {
+      const folder = join(this.dir, lease);
+      const times = await Promise.all(
+        (await readdir(folder).catch(noneYet)).map(async (file) => (await stat(join(folder, file))).mtimeMs),
+      );
+      if (Math.max(0, ...times) > (nowSeconds - KEPT_SECONDS) * 1000) continue;
+      await rm(folder, { recursive: true, force: true });
+      deleted++;
+    }
+    return deleted;
+  }
+
   private bounded(bytes: Uint8Array, size: number): Uint8Array {
     if (size > this.maxBytes) return new Uint8Array();
     if (size + bytes.length <= this.maxBytes) return bytes;
@@ -130,4 +147,9 @@ class DiskLogStore implements LogStore {
       },
     };
   }
+}
+
+function noneYet(error: NodeJS.ErrnoException): string[] {
+  if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
+  throw error;
 }

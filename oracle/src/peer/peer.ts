@@ -56,6 +56,8 @@ export interface LogStore {
     attempt: number,
     options: { offset: number; follow: boolean; signal: AbortSignal },
   ): AsyncIterable<Uint8Array>;
+  /** Deletes the logs of leases to which nothing was written for 60 days; returns of how many. */
+  sweep(nowSeconds: number): Promise<number>;
 }
 
 /** The oracle's libp2p node. Its identity is the operator key: its peer id is its chain address. */

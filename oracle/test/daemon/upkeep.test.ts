@@ -22,13 +22,19 @@ describe("the sweep of what nobody retains", () => {
     const stop = new AbortController();
     const said: string[] = [];
     let sweeps = 0;
-    await sweep(
-      {
-        sweep: async () => {
-          if (++sweeps === 3) stop.abort();
-          throw Object.assign(new Error("database or disk is full"), { errcode: 13 });
-        },
+    const full = {
+      sweep: async () => {
+        throw Object.assign(new Error("database or disk is full"), { errcode: 13 });
       },
+    };
+    const other = {
+      sweep: async () => {
+        if (++sweeps === 3) stop.abort();
+        return 0;
+      },
+    };
+    await sweep(
+      [full, other],
       { now: () => 0, sleep: async () => undefined },
       { warn: (_, event) => said.push(event) },
       stop.signal,
