@@ -14,6 +14,7 @@ import {Peers} from "./libraries/Peers.sol";
 /// @title The accounts
 /// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
 /// - BalanceCoversEveryClaim: the token balance is at least free + reserved + earnings + fees + stake + forfeited.
+/// - EveryTokenIsSomebodys: what was deposited and not sent on is in one of those accounts, to the last base unit.
 /// - TotalsAreTheirParts: each total equals the sum of its accounts.
 /// - NoLeasePaidAboveReserve: no lease is ever paid more than it reserved, and none twice.
 /// - EndedTasksHoldNothing: a lease that has ended has no reservation.

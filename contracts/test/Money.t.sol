@@ -46,10 +46,11 @@ contract MoneyTest is Cheats {
     // ---- PaymentEscrow
 
     function invariant_BalanceCoversEveryClaim() public view {
-        (uint256 free, uint256 reserved, uint256 earnings, uint256 fees, uint256 stake, uint256 forfeited) =
-            _escrow.totals();
-        uint256 claims = free + reserved + earnings + fees + stake + forfeited;
-        assertLe(claims, _token.balanceOf(address(_escrow)), "claims against balance");
+        assertLe(_claims(), _token.balanceOf(address(_escrow)), "claims against balance");
+    }
+
+    function invariant_EveryTokenIsSomebodys() public view {
+        assertEq(_claims(), _handler.tokensIn() - _handler.tokensOut(), "claims against what came and did not go");
     }
 
     function invariant_TotalsAreTheirParts() public view {
@@ -188,6 +189,12 @@ contract MoneyTest is Cheats {
             uint256 due = claimed < task.maxDuration ? claimed : task.maxDuration;
             assertEq(lease.billedSeconds, due, "billed to the last claim");
         }
+    }
+
+    function _claims() private view returns (uint256) {
+        (uint256 free, uint256 reserved, uint256 earnings, uint256 fees, uint256 stake, uint256 forfeited) =
+            _escrow.totals();
+        return free + reserved + earnings + fees + stake + forfeited;
     }
 
     function _lease(uint256 index) private view returns (bytes32 leaseId, Lease memory lease, Task memory task) {

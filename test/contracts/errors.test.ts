@@ -4,6 +4,7 @@ import { expect } from "chai";
 const contracts = new URL("../../contracts/", import.meta.url);
 const tests = new URL("./", import.meta.url);
 
+/* That every revert is really reached is what `scripts/check-coverage.ts` holds: a name may be shared by two contracts. */
 describe("Every custom error that the contracts declare", () => {
   it("is named by a test that reaches it", async () => {
     const sources = (await readdir(contracts, { recursive: true })).filter(
