@@ -34,6 +34,7 @@ export const suites: readonly Suite[] = [
     "cli/src",
     "frontend/app",
     "frontend/features",
+    "frontend/ui",
   ]),
   check("lint", "solhint", [bin("solhint"), "--max-warnings", "0", "contracts/**/*.sol"]),
   // The types of `test` are typechain's: made by compiling.
@@ -44,6 +45,8 @@ export const suites: readonly Suite[] = [
   check("generated", "generated files are fresh", ["node", "scripts/generate.ts", "--check"]),
   { group: "contracts", name: "contracts", command: [bin("hardhat"), "test"], counts: "mocha", timeout: 900 },
   check("contracts", "contracts' coverage", ["node", "scripts/check-coverage.ts"], 900),
+  nodeTests("lint", "pages: links, paths, scripts, incidents", ["test/docs/*.test.ts"], 60),
+  nodeTests("units", "set-up", ["test/setup/*.test.ts"]),
   nodeTests("units", "protocol", ["protocol/test/*.test.ts"]),
   nodeTests("units", "kubernetes", ["kubernetes/test/*.test.ts"]),
   nodeTests("units", "client", ["client/test/**/*.test.ts"]),

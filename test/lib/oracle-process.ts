@@ -1,4 +1,3 @@
-import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -121,10 +120,5 @@ export function processOf(network: NetworkFixture, name: string): LocalProcess {
 }
 
 function journalFile(provider: LocalProvider): string {
-  const folder = join(provider.oracleDir, "state");
-  const name = existsSync(folder)
-    ? readdirSync(folder).find((file) => /\.(db|sqlite)$/.test(file))
-    : undefined;
-  if (name === undefined) throw new Error(`no journal in ${folder}`);
-  return join(folder, name);
+  return join(provider.oracleDir, "state", "oracle.sqlite");
 }
