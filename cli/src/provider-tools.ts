@@ -9,7 +9,10 @@ export async function runDaemon(
 ): Promise<void> {
   const { loadConfig, runOracle } = await import("@dekuper/oracle");
   const config = loadConfig(options.config, context.env);
-  const oracle = await runOracle({ config: { ...config, adopt: config.adopt || options.adopt === true } });
+  const oracle = await runOracle({
+    config: { ...config, adopt: config.adopt || options.adopt === true },
+    signal: context.signal,
+  });
   const interrupted = new Promise<void>((resolve) => {
     if (context.signal.aborted) resolve();
     context.signal.addEventListener("abort", () => resolve(), { once: true });

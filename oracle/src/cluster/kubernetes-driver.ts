@@ -66,10 +66,13 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Cluste
 export function loadKubeconfig(path: string | undefined): KubeConfig {
   const config = new KubeConfig();
   const invalid = (problem: string, cause?: unknown) =>
-    new DekuperError("CONFIG_INVALID", `The kubeconfig ${path ?? "of the service account"} ${problem}.`, {
+    new DekuperError("CONFIG_INVALID", `The kubeconfig${path === undefined ? "" : ` ${path}`} ${problem}.`, {
       cause,
       hint: "Give the path of a kubeconfig whose current context names the cluster.",
     });
+  if (path === undefined && !process.env.KUBERNETES_SERVICE_HOST) {
+    throw invalid("is named nowhere, and this is not a pod of a cluster");
+  }
   try {
     if (path === undefined) config.loadFromCluster();
     else config.loadFromFile(path);

@@ -32,7 +32,7 @@ import { createMetrics } from "./metrics.ts";
 import { NodeMap } from "./node-map.ts";
 import { readPolicyOf } from "./read-policy.ts";
 import { errorFields, type OracleLog, Reconciler } from "./reconciler.ts";
-import { checkChain, finalityOf, passwordOf, untilChecked } from "./start-checks.ts";
+import { checkChain, finalityOf, passwordOf, untilChecked, untilReachable } from "./start-checks.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { sweep, undoAll } from "./upkeep.ts";
 
@@ -41,6 +41,8 @@ export interface OracleOptions {
   /** Default: Kubernetes. Tests bring their own. */
   readonly driver?: ClusterDriver;
   readonly log?: OracleLog;
+  /** Ends a start that still waits for RPC or cluster. */
+  readonly signal?: AbortSignal;
   /** After each journalled step; tests stop the daemon here. */
   readonly onStep?: (step: string) => void;
 }
@@ -89,7 +91,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       minConfirmations: config.minConfirmations ?? (isLocalChain ? 1 : 2),
       clock,
     });
-    await untilChecked(reader, network, log);
+    await untilChecked(reader, network, log, options.signal);
     const db = new Database(config.stateDir);
     undo.push(() => db.close());
     const store = new FactStore(db);
@@ -107,9 +109,12 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         onRequest: (verb) => metrics.clusterRequests.inc({ verb }),
         ...(config.kubeconfig === undefined ? {} : { kubeconfig: config.kubeconfig }),
       });
-    await driver.start(running.signal);
+    await untilReachable(() => driver.start(running.signal), log, { signal: options.signal });
     undo.push(() => driver.stop());
-    const leader = await driver.acquireLeaderLock({ node, instanceId: folder.instanceId }, running.signal);
+    const lock = { node, instanceId: folder.instanceId };
+    const leader = await untilReachable(() => driver.acquireLeaderLock(lock, running.signal), log, {
+      signal: options.signal,
+    });
     undo.push(() => leader.release());
 
     const blobs = await createBlobStore({ dir: join(config.stateDir, "blobs") });

@@ -9,7 +9,8 @@ import { Secret } from "../config/secret.ts";
 import type { FactStore } from "../journal/facts.ts";
 import { errorFields, type OracleLog } from "./reconciler.ts";
 
-const RPC_WAIT_MS = 2_000;
+/** Between two tries to reach what is away. */
+const WAIT_MS = 2_000;
 
 /** The state folder belongs to one chain for ever. */
 export function checkChain(store: FactStore, deploymentBlockHash: string): void {
@@ -23,7 +24,12 @@ export function checkChain(store: FactStore, deploymentBlockHash: string): void 
 }
 
 /** A wrong network ends the daemon at once; an RPC that is away is waited for. */
-export async function untilChecked(reader: ChainReader, network: Network, log: OracleLog): Promise<void> {
+export async function untilChecked(
+  reader: ChainReader,
+  network: Network,
+  log: OracleLog,
+  signal?: AbortSignal,
+): Promise<void> {
   for (;;) {
     try {
       await checkNetwork(reader, network.deployment);
@@ -32,7 +38,26 @@ export async function untilChecked(reader: ChainReader, network: Network, log: O
       if (!isDekuperError(error) || !error.retryable) throw error;
       log.warn({ error: errorFields(error) }, "waiting-for-rpc");
     }
-    await systemClock.sleep(RPC_WAIT_MS);
+    await systemClock.sleep(WAIT_MS, signal);
+    signal?.throwIfAborted();
+  }
+}
+
+/** A cluster that is away is waited for as well; what it refuses ends the daemon. */
+export async function untilReachable<Result>(
+  reach: () => Promise<Result>,
+  log: Pick<OracleLog, "warn">,
+  { signal, waitMs = WAIT_MS }: { signal?: AbortSignal | undefined; waitMs?: number } = {},
+): Promise<Result> {
+  for (;;) {
+    try {
+      return await reach();
+    } catch (error) {
+      if (!isDekuperError(error, "CLUSTER_UNREACHABLE")) throw error;
+      log.warn({ error: errorFields(error) }, "waiting-for-cluster");
+    }
+    await systemClock.sleep(waitMs, signal);
+    signal?.throwIfAborted();
   }
 }
 
