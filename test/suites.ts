@@ -54,6 +54,9 @@ export const suites: readonly Suite[] = [
     "oracle/test/{chain,plan,journal,daemon,config,keystore,peer,cluster,result,doctor}/*.test.ts",
   ]),
   nodeTests("units", "command", ["cli/test/*.test.ts"]),
+  // On a new machine this takes a quarter of an hour; after it, the cache has them.
+  check("integration", "programs of the embedded cluster", ["node", "kubernetes/src/main.ts", "build"], 2400),
+  check("integration", "images of the embedded cluster", ["node", "kubernetes/src/main.ts", "images"], 1200),
   integration("embedded Kubernetes", "kubernetes/test/integration/*.test.ts", 900),
   // In one process, so that all its files share one cluster.
   {

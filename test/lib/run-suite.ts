@@ -92,12 +92,13 @@ async function runCommand(
   return { code, output };
 }
 
-/** Sums TAP's "# pass N" or mocha's (and Hardhat's Solidity tests') "N passing". */
+/** Sums TAP's "# pass N", or takes Hardhat's own total "N passing (x solidity, y mocha)", "N failing (...)". */
 function count(text: string): { passed: number; failed: number } {
   const sum = (pattern: RegExp) =>
     [...text.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0);
   return {
-    passed: sum(/^# pass (\d+)$/gm) + sum(/^\s*(\d+) passing\b/gm),
-    failed: sum(/^# fail (\d+)$/gm) + sum(/^# cancelled (\d+)$/gm) + sum(/^\s*(\d+) failing\b/gm),
+    passed: sum(/^# pass (\d+)$/gm) + sum(/^(\d+) passing \(.*solidity/gm),
+    failed:
+      sum(/^# fail (\d+)$/gm) + sum(/^# cancelled (\d+)$/gm) + sum(/^(\d+) failing \(.*(?:solidity|mocha)/gm),
   };
 }
