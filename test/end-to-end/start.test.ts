@@ -3,10 +3,11 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
+import { runTaskInBrowser } from "../../frontend/test/task-path.ts";
 import { runJson, start } from "../lib/command-line.ts";
 import { leftOf } from "../lib/leftovers.ts";
 
-it("npm start trains the sample in a pod with torch, serves the dApp, and Ctrl-C stops everything", async () => {
+it("npm start trains the sample with torch, serves a dApp in which a task can be ordered, and Ctrl-C stops everything", async () => {
   const state = await mkdtemp(join(tmpdir(), "dekuper-start-"));
   const command = start("terminal", ["npm", "start", "--", "--state", state]);
   try {
@@ -27,6 +28,13 @@ it("npm start trains the sample in a pod with torch, serves the dApp, and Ctrl-C
     assert.match(await page.text(), /Dekuper/);
     const network = (await (await fetch(`${url}/network.json`)).json()) as { local: boolean };
     assert.equal(network.local, true);
+
+    // A second task from order to pay in a real browser, against these very nodes.
+    const task = await runTaskInBrowser({ url, screenshots: process.env.DEKUPER_SCREENSHOTS });
+    assert.equal(task.states.at(-1), "Settled");
+    assert.ok(task.files.has("metrics.json"));
+    assert.deepEqual([...task.violations, ...task.pageErrors], []);
+
     command.child.stdin?.write("\u0003");
     await command.ended;
     assert.deepEqual(await leftOf(state), []);
