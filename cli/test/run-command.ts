@@ -120,7 +120,7 @@ function start(
 function environment(stateDir: string, more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   // How the tests were started is not how the command was.
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(DEKUPER_|npm_|NO_COLOR$|FORCE_COLOR$|NODE_)/.test(name),
+    ([name]) => !/^(DEKUPER_|npm_|NO_COLOR$|FORCE_COLOR$|NODE_|CI$)/.test(name),
   );
   return { ...Object.fromEntries(inherited), DEKUPER_STATE: stateDir, ...more };
 }
