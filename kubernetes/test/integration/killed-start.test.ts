@@ -57,7 +57,10 @@ async function startAndKillWhen(
   await untilMoment(what, hasCome);
   command.kill("SIGKILL");
   const supervisor = lockHolder(layout.supervisorLock);
-  if (withSupervisor && supervisor) process.kill(supervisor.pid, "SIGKILL");
+  if (withSupervisor && supervisor) {
+    process.kill(supervisor.pid, "SIGKILL");
+    await untilMoment("the supervisor's end", () => lockHolder(layout.supervisorLock) === undefined);
+  }
   await ended;
 }
 
