@@ -52,9 +52,15 @@ module.exports = {
     {
       name: "the-browser-has-no-node",
       severity: "error",
-      comment: "protocol and client (but for client/src/node) run in the browser",
-      from: { path: "^(protocol|client)/src", pathNot: "^client/src/node" },
+      comment: "protocol and client (but for their src/node) run in the browser",
+      from: { path: "^(protocol|client)/src", pathNot: "^(protocol|client)/src/node/" },
       to: { dependencyTypes: ["core"] },
+    },
+    {
+      name: "the-browser-imports-no-node-part",
+      severity: "error",
+      from: { path: "^(protocol/src|client/src|frontend)/", pathNot: "^(protocol|client)/src/node/" },
+      to: { path: "^(protocol|client)/src/node/" },
     },
   ],
   options: {

@@ -115,6 +115,8 @@ export function kubeletConfig(layout: ClusterLayout, { addresses }: ClusterSetti
       registerNode: true,
       shutdownGracePeriod: "0s",
       nodeStatusUpdateFrequency: "10s",
+      // The node's status names every image that it has: by it a task's image is known to be here.
+      nodeStatusMaxImages: -1,
       // A disk fill is noticed at the eviction manager's next look at the pod's usage.
       volumeStatsAggPeriod: "5s",
       enableControllerAttachDetach: false,

@@ -1,11 +1,11 @@
-export { createDeliveryFolder, type DeliveryFolder, fileCiphertext } from "./delivery-folder.ts";
 export {
   fetchPublic,
   isPublicAddress,
   type RegistryAnswer,
   type RegistryFetch,
   resolveImage,
-} from "./image.ts";
+} from "@dekuper/protocol/node";
+export { createDeliveryFolder, type DeliveryFolder, fileCiphertext } from "./delivery-folder.ts";
 export { fileSource, readInputs } from "./inputs.ts";
 export { startNodePeer } from "./market-peer.ts";
 export { createNodeClientPeer } from "./peer.ts";

@@ -1,9 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { basename, dirname, resolve } from "node:path";
 import { DekuperError, isImageByDigest, type Network, parseTaskFile, type TaskFile } from "@dekuper/protocol";
+import { resolveImage } from "@dekuper/protocol/node";
 import type { TokenInfo } from "../chain/account.ts";
 import { imageNameOf, imageOf, type PreparedTask, prepareTask } from "../task.ts";
-import { resolveImage } from "./image.ts";
 import { readInputs } from "./inputs.ts";
 
 /** Reads and checks a task file; errors name its line and field. */

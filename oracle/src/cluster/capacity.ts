@@ -1,5 +1,5 @@
 import type { V1Node } from "@kubernetes/client-node";
-import type { ClusterCapacity } from "./driver.ts";
+import type { ClusterCapacity, ClusterImages } from "./driver.ts";
 import type { KubernetesApi, Wire } from "./kubernetes-api.ts";
 import { GPU } from "./resources.ts";
 
@@ -11,8 +11,7 @@ export async function clusterCapacity(
   userNamespaces: boolean,
   signal: AbortSignal,
 ): Promise<ClusterCapacity> {
-  const all = await api.list<Wire<V1Node>>("/api/v1/nodes", {}, signal);
-  const nodes = all.filter(({ spec }) => spec?.unschedulable !== true);
+  const nodes = await schedulableNodes(api, signal);
   const sum = (of: (node: Wire<V1Node>) => number) => nodes.reduce((total, node) => total + of(node), 0);
   const allocatable = (resource: string) =>
     sum((node) => quantity(node.status?.allocatable?.[resource] ?? "0"));
@@ -27,6 +26,22 @@ export async function clusterCapacity(
     storageMiB: Math.floor(allocatable("ephemeral-storage") / 2 ** 20),
     isolation: userNamespaces ? "user-namespace" : "container",
   };
+}
+
+/** The kubelet's `nodeStatusMaxImages`, where nobody set another. */
+const LISTED_IMAGES = 50;
+
+export async function clusterImages(api: KubernetesApi, signal: AbortSignal): Promise<ClusterImages> {
+  const lists = (await schedulableNodes(api, signal)).map(({ status }) => status?.images ?? []);
+  return {
+    names: new Set(lists.flatMap((images) => images.flatMap(({ names }) => names ?? []))),
+    isComplete: lists.every((images) => images.length < LISTED_IMAGES),
+  };
+}
+
+async function schedulableNodes(api: KubernetesApi, signal: AbortSignal): Promise<Wire<V1Node>[]> {
+  const nodes = await api.list<Wire<V1Node>>("/api/v1/nodes", {}, signal);
+  return nodes.filter(({ spec }) => spec?.unschedulable !== true);
 }
 
 const SUFFIXES: Readonly<Record<string, number>> = {

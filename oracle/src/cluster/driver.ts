@@ -65,6 +65,14 @@ export interface ClusterCapacity {
   readonly isolation: Isolation;
 }
 
+/** The images that the cluster's schedulable nodes have, as their kubelets last said. */
+export interface ClusterImages {
+  /** Every name of every image, those by digest (`host/name@sha256:...`) and those by tag. */
+  readonly names: ReadonlySet<string>;
+  /** A kubelet names 50 images by default: where one names as many, there may be more. */
+  readonly isComplete: boolean;
+}
+
 /**
  * The oracle's hands in one Kubernetes cluster. Every call is idempotent and safe to repeat after a crash;
  * nothing that the oracle did not make is touched. Errors are `CLUSTER_UNREACHABLE` (retryable) or `CLUSTER_REFUSED`.
@@ -100,6 +108,8 @@ export interface ClusterDriver {
   /** Deletes the attempt's namespace and waits until it is gone or `signal` fires. */
   tearDown(ref: AttemptRef, signal: AbortSignal): Promise<void>;
   capacity(signal: AbortSignal): Promise<ClusterCapacity>;
+  /** The images that are on the nodes already; an image that was just imported shows within a minute. */
+  images(signal: AbortSignal): Promise<ClusterImages>;
   /** `leaderLock`: one daemon per key. Throws `LEADER_LOCK_HELD` naming the holder; taken back at once by the same instance id. */
   acquireLeaderLock(lock: { node: Hex; instanceId: string }, signal: AbortSignal): Promise<LeaderLock>;
 }

@@ -14,13 +14,14 @@ import type { Hex } from "viem";
 import { ApiError, asDekuperError, isConflict, isNotFound } from "./api-errors.ts";
 import { locked, renderJob } from "./attempt-job.ts";
 import { renderFences, renderNamespace } from "./attempt-objects.ts";
-import { clusterCapacity } from "./capacity.ts";
+import { clusterCapacity, clusterImages } from "./capacity.ts";
 import type {
   AttemptObservation,
   AttemptOrder,
   AttemptRef,
   ClusterCapacity,
   ClusterDriver,
+  ClusterImages,
   LeaderLock,
 } from "./driver.ts";
 import { execText } from "./exec.ts";
@@ -256,6 +257,10 @@ class KubernetesDriver implements ClusterDriver {
 
   capacity(signal: AbortSignal): Promise<ClusterCapacity> {
     return this.guard("list nodes", () => clusterCapacity(this.api, this.userNamespaces, signal));
+  }
+
+  images(signal: AbortSignal): Promise<ClusterImages> {
+    return this.guard("list images", () => clusterImages(this.api, signal));
   }
 
   acquireLeaderLock(lock: { node: Hex; instanceId: string }, signal: AbortSignal): Promise<LeaderLock> {

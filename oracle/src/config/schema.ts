@@ -79,6 +79,11 @@ export const oracleConfigSchema = z.strictObject({
     .min(0)
     .default(64 * 1024 ** 3)
     .describe("Most bytes of one task's inputs."),
+  maxImageBytes: z
+    .int()
+    .min(0)
+    .default(64 * 1024 ** 3)
+    .describe("Most bytes of a task's image, compressed, as its registry says."),
   gas: z
     .strictObject({
       maxFeePerGas: wei.default("200000000000").describe("Most wei per gas."),

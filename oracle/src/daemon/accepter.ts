@@ -103,7 +103,8 @@ export class Accepter {
       reader.read((client) => readAdmittedAt(client, deployment, taskId, node)),
       this.isConfirmed(leaseId),
     ]);
-    const plan = planAccept({ order, admittedAt, isConfirmed, material: material.of(leaseId) }, facts(), now);
+    const known = material.of(leaseId);
+    const plan = planAccept({ order, admittedAt, isConfirmed, material: known }, facts(), now);
     switch (plan.kind) {
       case "fetch":
         return this.inBackground(leaseId, () => material.fetch(leaseId, order, now, signal));
@@ -113,11 +114,10 @@ export class Accepter {
           this.accept(task, signal).finally(() => this.accepting.delete(leaseId)),
         );
       case "wait":
-        // What was missing is asked for again when its time has come.
-        if (plan.reason === "spec-not-found" && plan.lookAgainAt <= now) material.forget(leaseId);
-        break;
       case "refuse":
-        break;
+        // What was missing is asked for again when its time has come.
+        if ("retryAt" in known && known.retryAt !== undefined && known.retryAt <= now)
+          material.forget(leaseId);
     }
     const said = `${plan.kind}: ${plan.reason}`;
     if (this.told.get(leaseId) !== said) log.info({ leaseId, taskId, decision: said }, "order-looked-at");

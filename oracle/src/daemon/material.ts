@@ -11,6 +11,7 @@ import {
 import type { Hex } from "viem";
 import type { BlobStore, PeerNode } from "../peer/peer.ts";
 import type { OpenTaskFacts } from "../plan/accept.ts";
+import type { ImageChecker } from "./image-checker.ts";
 
 type Material = OpenTaskFacts["material"];
 
@@ -23,12 +24,19 @@ export class MaterialStore {
   private readonly blobs: BlobStore;
   private readonly peer: Pick<PeerNode, "fetchBlob">;
   private readonly maxInputBytes: number;
+  private readonly images: Pick<ImageChecker, "check">;
   private readonly known = new Map<Hex, Material>();
 
-  constructor(blobs: BlobStore, peer: Pick<PeerNode, "fetchBlob">, maxInputBytes: number) {
+  constructor(
+    blobs: BlobStore,
+    peer: Pick<PeerNode, "fetchBlob">,
+    maxInputBytes: number,
+    images: Pick<ImageChecker, "check">,
+  ) {
     this.blobs = blobs;
     this.peer = peer;
     this.maxInputBytes = maxInputBytes;
+    this.images = images;
   }
 
   of(leaseId: Hex): Material {
@@ -43,7 +51,7 @@ export class MaterialStore {
     for (const leaseId of this.known.keys()) if (!isWanted(leaseId)) this.known.delete(leaseId);
   }
 
-  /** Gets spec and inputs and checks them against the order. `now` is chain time. */
+  /** Gets spec and inputs, checks them against the order, and asks for the image. `now` is chain time. */
   async fetch(leaseId: Hex, order: Order, now: number, signal: AbortSignal): Promise<void> {
     this.known.set(leaseId, await this.get(order, now, signal));
   }
@@ -89,6 +97,11 @@ export class MaterialStore {
       if (difference !== undefined) return { kind: "invalid", reason: `spec-differs-in-${difference}` };
       const total = spec.inputs.reduce((sum, { size }) => sum + size, 0);
       if (total > this.maxInputBytes) return { kind: "invalid", reason: "inputs-too-large" };
+      const image = await this.images.check(spec.image, signal);
+      if (image.kind === "unknown")
+        return { kind: "missing", what: "image-answer", retryAt: now + image.retrySeconds };
+      if (image.kind === "unfit")
+        return { kind: "ready", spec, imageProblem: image.problem, retryAt: now + image.retrySeconds };
       for (const { digest, size } of spec.inputs) {
         const name = { kind: "input", digest } as const;
         await this.ensure(name, size, signal);
@@ -99,7 +112,7 @@ export class MaterialStore {
     } catch (error) {
       if (isDekuperError(error, "MESSAGE_INVALID")) return { kind: "invalid", reason: "spec-invalid" };
       if (error instanceof DekuperError || signal.aborted)
-        return { kind: "missing", retryAt: now + RETRY_SECONDS };
+        return { kind: "missing", what: "spec", retryAt: now + RETRY_SECONDS };
       throw error;
     }
   }

@@ -24,6 +24,7 @@ import { createResultSealer } from "../result/seal.ts";
 import { Accepter } from "./accepter.ts";
 import { sendHeartbeats } from "./heartbeats.ts";
 import { startHttpServer } from "./http-server.ts";
+import { ImageChecker } from "./image-checker.ts";
 import { LeaseActions } from "./lease-actions.ts";
 import { LeaseFactReader } from "./lease-facts.ts";
 import { LogCapture, MAX_LOG_BYTES } from "./log-capture.ts";
@@ -161,7 +162,16 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       log.warn({ leaseId, attempt, error: errorFields(error) }, "log-capture-broke"),
     );
     undo.push(() => logs.stop());
-    const material = new MaterialStore(blobs, peer, config.maxInputBytes);
+    const images = new ImageChecker({
+      driver,
+      clock,
+      settings: {
+        isLocalNetwork: network.local,
+        imageHosts: config.imageHosts,
+        maxImageBytes: config.maxImageBytes,
+      },
+    });
+    const material = new MaterialStore(blobs, peer, config.maxInputBytes, images);
     const sealer = createResultSealer({ driver, blobStore: blobs });
     const actions = new LeaseActions({
       deployment,

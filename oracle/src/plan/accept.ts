@@ -19,8 +19,14 @@ export interface OpenTaskFacts {
   /** The spec and its inputs are in this node's store and match the order; a reason: they cannot be had, or do not match. */
   readonly material:
     | { readonly kind: "unknown" }
-    | { readonly kind: "ready"; readonly spec: TaskSpec; readonly imageProblem?: string | undefined }
-    | { readonly kind: "missing"; readonly retryAt: Seconds }
+    | {
+        readonly kind: "ready";
+        readonly spec: TaskSpec;
+        /** Why the image cannot run here; asked again at `retryAt`, where there is one. */
+        readonly imageProblem?: string | undefined;
+        readonly retryAt?: Seconds | undefined;
+      }
+    | { readonly kind: "missing"; readonly what: "spec" | "image-answer"; readonly retryAt: Seconds }
     | { readonly kind: "invalid"; readonly reason: string };
 }
 
@@ -68,6 +74,8 @@ export type AcceptPlan =
   | { readonly kind: "wait"; readonly reason: string; readonly lookAgainAt: Seconds }
   | { readonly kind: "refuse"; readonly reason: string };
 
+const missingReasons = { spec: "spec-not-found", "image-answer": "image-not-checked" } as const;
+
 const refuse = (reason: string): AcceptPlan => ({ kind: "refuse", reason });
 
 /** Whether this node takes an open order. Cheap questions first; nothing is fetched for an order that does not fit. */
@@ -91,7 +99,8 @@ export function planAccept(open: OpenTaskFacts, node: AcceptFacts, now: Seconds)
   if (!node.hasGasReserve) return wait("gas-reserve");
   if (!open.isConfirmed) return wait("confirmations");
   if (open.material.kind === "unknown") return { kind: "fetch" };
-  if (open.material.kind === "missing") return wait("spec-not-found", open.material.retryAt);
+  if (open.material.kind === "missing")
+    return wait(missingReasons[open.material.what], open.material.retryAt);
   const unfit = materialProblem(open.material, node);
   if (unfit !== undefined) return refuse(unfit);
   if (now < open.admittedAt) return wait("ticket-not-admitted-yet", open.admittedAt);

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { DekuperError, type Order } from "@dekuper/protocol";
 import type { Hex } from "viem";
 import { Accepter } from "../../src/daemon/accepter.ts";
+import type { MaterialStore } from "../../src/daemon/material.ts";
 import { AttemptJournal } from "../../src/journal/attempts.ts";
 import { FactStore } from "../../src/journal/facts.ts";
 import { openDatabase } from "../journal/crash.ts";
@@ -21,6 +22,7 @@ function aNode(
     maxLeases?: number;
     gpus?: number;
     accept?: (task: Hex) => Promise<unknown>;
+    material?: ReturnType<MaterialStore["of"]>;
   } = {},
 ) {
   const { db } = openDatabase(t);
@@ -38,6 +40,8 @@ function aNode(
   const submitted: Hex[] = [];
   const pending = new Set<Hex>();
   const said: string[] = [];
+  const decided: string[] = [];
+  const forgotten: Hex[] = [];
   const known = new Set(facts.map(({ task }) => task.leaseId));
   const answers: Record<string, unknown> = {
     admittedAt: 0n,
@@ -76,13 +80,19 @@ function aNode(
       }),
     },
     material: {
-      of: () => ({ kind: "ready", spec: aSpec() }),
+      of: () => options.material ?? { kind: "ready", spec: aSpec() },
+      forget: (lease: Hex) => forgotten.push(lease),
       hold: async (_: Hex, __: Order) => undefined,
       forgetUnless: (isWanted: (lease: Hex) => boolean) => {
         for (const lease of known) if (!isWanted(lease)) known.delete(lease);
       },
     },
-    log: { info: (_: unknown, event: string) => said.push(event) },
+    log: {
+      info: ({ decision }: { decision?: string }, event: string) => {
+        said.push(event);
+        if (decision !== undefined) decided.push(decision);
+      },
+    },
     settings: {
       isLocalNetwork: true,
       imageHosts: ["ghcr.io"],
@@ -95,7 +105,7 @@ function aNode(
     await accepter.consider(all, signal);
     await sleep(1);
   };
-  return { accepter, journal, store, submitted, pending, round, known, head };
+  return { accepter, journal, store, submitted, pending, round, known, head, decided, forgotten };
 }
 
 const never = () => new Promise<never>(() => undefined);
@@ -170,6 +180,30 @@ describe("taking open orders", () => {
     await round();
     await accepter.settled();
     assert.equal(journal.find(leaseOf(0), 1), undefined);
+  });
+
+  for (const problem of ["image-not-on-cluster", "image-not-found", "image-too-large"])
+    it(`refuses an order for its image (${problem}), and asks again only when it is time`, async (t) => {
+      const material = { kind: "ready", spec: aSpec(), imageProblem: problem, retryAt: 1_015 } as const;
+      const { submitted, round, decided, forgotten, head } = aNode(t, { material });
+      await round();
+      await round();
+      assert.deepEqual(decided, [`refuse: ${problem}`]);
+      assert.deepEqual(forgotten, []);
+      head.timestamp = 1_015;
+      await round();
+      assert.deepEqual(forgotten, [leaseOf(0)]);
+      assert.deepEqual(submitted, []);
+    });
+
+  it("waits while the image's registry cannot be asked, and asks again", async (t) => {
+    const material = { kind: "missing", what: "image-answer", retryAt: 1_005 } as const;
+    const { submitted, round, decided, forgotten, head } = aNode(t, { material });
+    await round();
+    assert.deepEqual([decided, forgotten], [["wait: image-not-checked"], []]);
+    head.timestamp = 1_005;
+    await round();
+    assert.deepEqual([submitted, forgotten], [[], [leaseOf(0)]]);
   });
 
   it("remembers nothing of orders that others have taken", async (t) => {

@@ -43,7 +43,12 @@ describe("making an attempt's pod", () => {
     });
     const made: { deadlineSeconds: number }[] = [];
     const marked: string[] = [];
-    const material = new MaterialStore(blobs, { fetchBlob: () => Promise.reject(new Error("not asked")) }, 0);
+    const material = new MaterialStore(
+      blobs,
+      { fetchBlob: () => Promise.reject(new Error("not asked")) },
+      0,
+      { check: () => Promise.reject(new Error("not asked")) },
+    );
     const actions = new LeaseActions({
       deployment,
       blobs,

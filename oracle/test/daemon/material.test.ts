@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { type BlobName, DekuperError, type TaskSpec } from "@dekuper/protocol";
+import type { ImageAnswer } from "../../src/daemon/image-checker.ts";
 import { MaterialStore } from "../../src/daemon/material.ts";
 import { createBlobStore, type FileBlobStore } from "../../src/peer/blob-store.ts";
 import { aSpec, leaseId, orderOf, specBytes, specName, streamOf } from "./builders.ts";
@@ -45,7 +46,8 @@ const fetchBlob = async (name: BlobName, maxBytes: number) => {
   assert.ok(bytes.length <= maxBytes);
   await put(name, bytes);
 };
-const aMaterial = (maxInputBytes = 1_000) => new MaterialStore(store, { fetchBlob }, maxInputBytes);
+const aMaterial = (maxInputBytes = 1_000, image: ImageAnswer = { kind: "fit" }) =>
+  new MaterialStore(store, { fetchBlob }, maxInputBytes, { check: async () => image });
 
 function anInput(text: string, path = "data.bin") {
   const bytes = Buffer.from(text);
@@ -81,11 +83,11 @@ describe("an order's material", () => {
   it("is missing, for a while, where nobody has it", async () => {
     const material = aMaterial();
     await material.fetch(leaseId, orderOf(aSpec()), 500, signal);
-    assert.deepEqual(material.of(leaseId), { kind: "missing", retryAt: 505 });
+    assert.deepEqual(material.of(leaseId), { kind: "missing", what: "spec", retryAt: 505 });
     const spec = aSpec({ inputs: [anInput("nobody has this").entry] });
     offer(spec);
     await material.fetch(leaseId, orderOf(spec), 500, signal);
-    assert.deepEqual(material.of(leaseId), { kind: "missing", retryAt: 505 });
+    assert.deepEqual(material.of(leaseId), { kind: "missing", what: "spec", retryAt: 505 });
   });
 
   const differences: [field: string, change: object][] = [
@@ -113,6 +115,23 @@ describe("an order's material", () => {
     const material = aMaterial(5);
     await material.fetch(leaseId, orderOf(spec), now, signal);
     assert.deepEqual(material.of(leaseId), { kind: "invalid", reason: "inputs-too-large" });
+    assert.deepEqual(asked, [specName(spec)]);
+  });
+
+  it("is of no use without an image that can run: no input is fetched for it", async () => {
+    const spec = aSpec({ inputs: [anInput("hello").entry] });
+    offer(spec);
+    const unfit = aMaterial(1_000, { kind: "unfit", problem: "image-not-found", retrySeconds: 15 });
+    await unfit.fetch(leaseId, orderOf(spec), 500, signal);
+    assert.deepEqual(unfit.of(leaseId), {
+      kind: "ready",
+      spec,
+      imageProblem: "image-not-found",
+      retryAt: 515,
+    });
+    const unknown = aMaterial(1_000, { kind: "unknown", retrySeconds: 40 });
+    await unknown.fetch(leaseId, orderOf(spec), 500, signal);
+    assert.deepEqual(unknown.of(leaseId), { kind: "missing", what: "image-answer", retryAt: 540 });
     assert.deepEqual(asked, [specName(spec)]);
   });
 

@@ -64,7 +64,7 @@ describe("an open order", () => {
     });
     refuses("storage-too-small", { order: anOrder({ storageMiB: 102_401n }), material: { kind: "unknown" } });
     waits("lease-limit", { material: { kind: "unknown" } }, { liveLeases: 4 });
-    waits("spec-not-found", { material: { kind: "missing", retryAt: T0 + 30 } }, {}, T0 + 30);
+    waits("spec-not-found", { material: { kind: "missing", what: "spec", retryAt: T0 + 30 } }, {}, T0 + 30);
     refuses("digest-mismatch", { material: { kind: "invalid", reason: "digest-mismatch" } });
   });
 });
@@ -81,6 +81,14 @@ describe("the image of an order", () => {
     assert.ok(!isImageAllowed(image("registry.example.evil.example"), onList));
     refuses("image-host-not-allowed", ready(aSpec({ image: image("evil.example") })));
   });
+
+  it("is waited for where its registry cannot be asked", () =>
+    waits(
+      "image-not-checked",
+      { material: { kind: "missing", what: "image-answer", retryAt: T0 + 30 } },
+      {},
+      T0 + 30,
+    ));
 
   it("must be there", () =>
     refuses("image-not-found", {

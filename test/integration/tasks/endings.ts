@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Outcome, outcomes } from "@dekuper/protocol";
 import { type NetworkFixture, type TaskWish, taskFile } from "../../lib/network-fixture.ts";
 
@@ -63,17 +64,16 @@ export function endings(get: () => NetworkFixture): void {
       const network = get();
       const image = `localhost/nothing@sha256:${"00".repeat(32)}`;
       const { taskId, reserved } = await network.submit(taskFile({ image, command: ["true"] }));
-      const watched = await network.untilDetail(
-        taskId,
-        (detail) => detail.lease.status === "Failed" || Date.now() / 1000 - Number(detail.task.createdAt) > 8,
-        60_000,
-      );
-      if (watched.lease.status === "Open") await network.session.market.cancel(taskId);
-      const { money } = await network.untilDetail(
-        taskId,
-        (detail) => ["Cancelled", "Failed"].includes(detail.lease.status),
-        180_000,
-      );
+      const { market } = network.session;
+      const seconds = 8n;
+      for (;;) {
+        const { lease, task } = await market.taskDetail(taskId);
+        assert.equal(lease.status, "Open", "no node takes it");
+        if ((await market.head()).timestamp > task.createdAt + seconds) break;
+        await sleep(200);
+      }
+      await market.cancel(taskId);
+      const { money } = await network.untilDetail(taskId, ({ lease }) => lease.status === "Cancelled");
       assert.equal(money.gross, 0n);
       assert.equal(money.released, reserved);
     });

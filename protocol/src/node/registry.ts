@@ -1,7 +1,10 @@
+import { createHash } from "node:crypto";
 import { lookup as dnsLookup } from "node:dns";
 import { request } from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
-import { DekuperError, parseImage } from "@dekuper/protocol";
+import { z } from "zod";
+import { DekuperError, isDekuperError } from "../errors.ts";
+import { parseImage } from "../image.ts";
 
 /** Largest manifest or token answer, bytes. */
 const MAX_ANSWER_BYTES = 4 * 1024 * 1024;
@@ -25,6 +28,7 @@ export type RegistryFetch = (
   url: URL,
   headers: Record<string, string>,
   method: "GET" | "HEAD",
+  signal?: AbortSignal,
 ) => Promise<RegistryAnswer>;
 
 /**
@@ -37,19 +41,12 @@ export async function resolveImage(reference: string, fetch: RegistryFetch = fet
     return reference;
   }
   const { host, name, tag } = parseTag(reference);
-  const url = new URL(
-    `https://${host === "docker.io" ? "registry-1.docker.io" : host}/v2/${name}/manifests/${tag}`,
-  );
-  let answer = await fetch(url, { accept: ACCEPT }, "HEAD");
-  if (answer.status === 401) {
-    const authorization = await anonymousToken(answer, fetch, reference);
-    answer = await fetch(url, { accept: ACCEPT, authorization }, "HEAD");
-  }
+  const answer = await ask(manifestUrl(host, name, tag), "HEAD", reference, fetch);
   const digest = header(answer, "docker-content-digest");
   if (answer.status === 200 && digest !== undefined && /^sha256:[0-9a-f]{64}$/.test(digest)) {
     return `${host}/${name}@${digest}`;
   }
-  if (answer.status === 404 || answer.status === 401 || answer.status === 403) {
+  if (isRefusal(answer.status)) {
     throw new DekuperError(
       "IMAGE_NOT_FOUND",
       `${host} knows no public image ${name}:${tag} (HTTP ${answer.status}).`,
@@ -66,6 +63,96 @@ export async function resolveImage(reference: string, fetch: RegistryFetch = fet
       hint: "Write the image by digest, or try again.",
     },
   );
+}
+
+/** What a registry says of an image by digest. `bytes`: what a node downloads of it, config and layers as they are stored. */
+export type RegistryImage =
+  | { readonly kind: "found"; readonly bytes: number }
+  /** None that anyone may pull. */
+  | { readonly kind: "missing" }
+  | { readonly kind: "other-platform" };
+
+const descriptor = z.object({
+  digest: z.string().regex(/^sha256:[0-9a-f]{64}$/),
+  size: z.int().min(0),
+  platform: z.object({ os: z.string(), architecture: z.string() }).optional(),
+});
+const manifestSchema = z.union([
+  z.object({ manifests: z.array(descriptor) }),
+  z.object({ config: descriptor, layers: z.array(descriptor) }),
+]);
+type Manifest = z.infer<typeof manifestSchema>;
+
+/**
+ * Asks the registry of an image by digest whether it exists and how large it is. Of an index, linux/amd64 counts. Throws a
+ * retryable `IMAGE_NOT_FOUND` where the registry cannot be asked or gives no answer that can be read.
+ */
+export async function findImage(
+  reference: string,
+  signal?: AbortSignal,
+  fetch: RegistryFetch = fetchPublic,
+): Promise<RegistryImage> {
+  const { host, name, digest } = parseImage(reference);
+  const path = host === "docker.io" && !name.includes("/") ? `library/${name}` : name;
+  let wanted = digest;
+  for (const isIndexAllowed of [true, false]) {
+    const found = await readManifest(manifestUrl(host, path, wanted), wanted, reference, fetch, signal);
+    if (found === undefined) return { kind: "missing" };
+    if ("layers" in found)
+      return { kind: "found", bytes: found.layers.reduce((sum, { size }) => sum + size, found.config.size) };
+    const amd64 = found.manifests.find(
+      ({ platform }) => platform?.os === "linux" && platform.architecture === "amd64",
+    );
+    if (amd64 === undefined || !isIndexAllowed) break;
+    wanted = amd64.digest;
+  }
+  return { kind: "other-platform" };
+}
+
+/** Undefined: there is none that anyone may pull. */
+async function readManifest(
+  url: URL,
+  digest: string,
+  reference: string,
+  fetch: RegistryFetch,
+  signal: AbortSignal | undefined,
+): Promise<Manifest | undefined> {
+  let answer: RegistryAnswer;
+  try {
+    answer = await ask(url, "GET", reference, fetch, signal);
+  } catch (error) {
+    if (isDekuperError(error, "IMAGE_NOT_FOUND") && !error.retryable) return undefined;
+    throw error;
+  }
+  if (isRefusal(answer.status)) return undefined;
+  if (answer.status !== 200) throw unreachable(url, `HTTP ${answer.status}`);
+  // A registry, or whoever stands between, cannot name another size than the image's.
+  if (`sha256:${createHash("sha256").update(answer.body).digest("hex")}` !== digest)
+    throw unreachable(url, "its manifest has another digest");
+  try {
+    return manifestSchema.parse(JSON.parse(answer.body));
+  } catch (cause) {
+    throw unreachable(url, "its manifest cannot be read", cause);
+  }
+}
+
+function manifestUrl(host: string, name: string, tagOrDigest: string): URL {
+  const server = host === "docker.io" ? "registry-1.docker.io" : host;
+  return new URL(`https://${server}/v2/${name}/manifests/${tagOrDigest}`);
+}
+
+/** Asks for a manifest, with an anonymous token where the registry wants one. */
+async function ask(
+  url: URL,
+  method: "GET" | "HEAD",
+  reference: string,
+  fetch: RegistryFetch,
+  signal?: AbortSignal,
+): Promise<RegistryAnswer> {
+  const answer = await fetch(url, { accept: ACCEPT }, method, signal);
+  if (answer.status !== 401) return answer;
+  const authorization = await anonymousToken(answer, fetch, reference, signal);
+  return fetch(url, { accept: ACCEPT, authorization }, method, signal);
 }
 
 /** `host/name[:tag]`; Docker's short names are spelled out, since a node takes full ones only. */
@@ -92,16 +179,18 @@ async function anonymousToken(
   refused: RegistryAnswer,
   fetch: RegistryFetch,
   reference: string,
+  signal?: AbortSignal,
 ): Promise<string> {
   const challenge = header(refused, "www-authenticate") ?? "";
   const fields = new Map(
     [...challenge.matchAll(/(\w+)="([^"]*)"/g)].map(([, key, value]) => [key, value ?? ""]),
   );
   const realm = fields.get("realm");
-  const fail = (why: string) =>
+  const fail = (why: string, retryable = false) =>
     new DekuperError("IMAGE_NOT_FOUND", `The registry of ${reference} asks for a login: ${why}.`, {
       details: { image: reference },
       hint: "Only public images can be ordered by tag; write private ones by digest.",
+      retryable,
     });
   if (!/^Bearer /i.test(challenge) || realm === undefined || !URL.canParse(realm))
     throw fail("no anonymous token");
@@ -110,7 +199,7 @@ async function anonymousToken(
     const value = fields.get(key);
     if (value) url.searchParams.set(key, value);
   }
-  const answer = await fetch(url, { accept: "application/json" }, "GET");
+  const answer = await fetch(url, { accept: "application/json" }, "GET", signal);
   try {
     const { token, access_token: access } = JSON.parse(answer.body) as {
       token?: string;
@@ -119,41 +208,59 @@ async function anonymousToken(
     const value = token ?? access;
     if (answer.status === 200 && typeof value === "string") return `Bearer ${value}`;
   } catch {
-    throw fail("its token answer is not JSON");
+    throw fail("its token answer is not JSON", true);
   }
-  throw fail(`HTTP ${answer.status}`);
+  throw fail(`HTTP ${answer.status}`, !isRefusal(answer.status));
 }
 
 /** HTTPS to public addresses only: the name is resolved once and the checked address is the one that is dialled. */
-export async function fetchPublic(
+export function fetchPublic(
   url: URL,
   headers: Record<string, string>,
   method: "GET" | "HEAD",
-  redirects = 0,
+  signal?: AbortSignal,
+): Promise<RegistryAnswer> {
+  return follow(url, headers, method, signal, 0);
+}
+
+async function follow(
+  url: URL,
+  headers: Record<string, string>,
+  method: "GET" | "HEAD",
+  signal: AbortSignal | undefined,
+  redirects: number,
 ): Promise<RegistryAnswer> {
   if (url.protocol !== "https:") throw unreachable(url, "only https is used");
   if (isIP(url.hostname.replace(/^\[|\]$/g, "")) !== 0)
     throw unreachable(url, "address literals are refused");
-  const answer = await fetchOnce(url, headers, method);
+  const answer = await fetchOnce(url, headers, method, signal);
   const location = header(answer, "location");
   if (![301, 302, 303, 307, 308].includes(answer.status) || location === undefined) return answer;
   if (redirects >= MAX_REDIRECTS) throw unreachable(url, "too many redirects");
   const next = new URL(location, url);
   const { authorization: _, ...rest } = headers; // a token is for the host that asked for it
-  return fetchPublic(next, next.host === url.host ? headers : rest, method, redirects + 1);
+  return follow(next, next.host === url.host ? headers : rest, method, signal, redirects + 1);
 }
 
 function fetchOnce(
   url: URL,
   headers: Record<string, string>,
   method: "GET" | "HEAD",
+  signal?: AbortSignal,
 ): Promise<RegistryAnswer> {
+  const limit = AbortSignal.timeout(TIMEOUT_MS);
   const { promise, resolve, reject } = Promise.withResolvers<RegistryAnswer>();
   const fail = (cause: Error) =>
     reject(cause instanceof DekuperError ? cause : unreachable(url, cause.message, cause));
   const call = request(
     url,
-    { method, headers, lookup: lookupPublic, signal: AbortSignal.timeout(TIMEOUT_MS), agent: false },
+    {
+      method,
+      headers,
+      lookup: lookupPublic,
+      signal: signal === undefined ? limit : AbortSignal.any([signal, limit]),
+      agent: false,
+    },
     (answer) => {
       const parts: Buffer[] = [];
       let size = 0;
@@ -223,6 +330,11 @@ for (const [net, prefix] of [
 export function isPublicAddress(address: string, family: number = isIP(address)): boolean {
   if (family === 4) return !refused.check(address, "ipv4");
   return family === 6 && publicV6.check(address, "ipv6") && !refused.check(address, "ipv6");
+}
+
+/** Docker Hub says 401, and others 403, of what does not exist. */
+function isRefusal(status: number): boolean {
+  return status === 401 || status === 403 || status === 404;
 }
 
 function header(answer: RegistryAnswer, name: string): string | undefined {
