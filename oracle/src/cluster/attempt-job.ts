@@ -82,7 +82,8 @@ function renderPod(order: AttemptOrder, resources: AttemptResources, options: Po
       ? { tolerations: [{ key: GPU, operator: "Exists", effect: "NoSchedule" }] }
       : {}),
     initContainers: [inputsContainer(order, resources, options)],
-    containers: [mainContainer(order, resources), helperContainer(resources, options)],
+    // Started in this order: a task that takes every process at once would leave none to start the helper with.
+    containers: [helperContainer(resources, options), mainContainer(order, resources)],
     volumes: volumes(spec),
   };
 }

@@ -83,18 +83,10 @@ child=$!
   trap - TERM USR1 USR2
   exec 3<>${CONTROL}/tick.main
   uptime() { read -r now _ </proc/uptime; now=\${now%.*}; }
-  uptime; begun=$now signal= look=$((now + ${LOOK_AT_OUTPUT_SECONDS}))
+  uptime; begun=$now signal=
   while [ -z "$signal" ]; do
     ${waitTick}
     uptime
-    if [ "$now" -ge "$look" ]; then
-      look=$((now + ${LOOK_AT_OUTPUT_SECONDS}))
-      holds=$(${BUSYBOX} du -sk ${taskPaths.output} 2>/dev/null); holds=\${holds%%[!0-9]*}
-      if [ $((\${holds:-0} * 100)) -ge $((most * ${WARN_PERCENT})) ]; then
-        echo "dekuper: /output holds $holds KiB of the $most KiB that are delivered; above that, only the log is" >&2
-        look=$((now + limit))
-      fi
-    fi
     if [ -e ${CONTROL}/stop ]; then signal=USR2
     elif [ $((now - begun)) -ge "$limit" ]; then signal=USR1
     fi
@@ -103,6 +95,17 @@ child=$!
   uptime; begun=$now
   while [ $((now - begun)) -lt ${KILL_AFTER_SECONDS} ]; do ${waitTick}; uptime; done
   kill -KILL "-$child" 2>/dev/null
+) &
+(
+  # Apart from the one above: this one forks, and a fork bomb ends it.
+  trap - TERM USR1 USR2
+  exec 4>&2 2>/dev/null
+  while ${BUSYBOX} sleep ${LOOK_AT_OUTPUT_SECONDS}; do
+    holds=$(${BUSYBOX} du -sk ${taskPaths.output}); holds=\${holds%%[!0-9]*}
+    [ $((\${holds:-0} * 100)) -lt $((most * ${WARN_PERCENT})) ] && continue
+    echo "dekuper: /output holds $holds KiB of the $most KiB that are delivered; above that, only the log is" >&4
+    break
+  done
 ) &
 # A signal ends \`wait\` with a number of its own; asked again, it tells the child's, also of one that has ended.
 while :; do
