@@ -106,6 +106,8 @@ export class ImageChecker {
       return this.remember(image, { kind: "fit" });
     } catch (error) {
       if (!isDekuperError(error) && !signal.aborted) throw error;
+      // A dev network's registry may be where the oracle asks nobody (a private address): there the pull decides.
+      if (settings.isLocalNetwork) return this.remember(image, { kind: "fit" });
       const retrySeconds = Math.min(UNKNOWN_SECONDS.first * 2 ** failures, UNKNOWN_SECONDS.most);
       return this.remember(image, { kind: "unknown", retrySeconds }, failures + 1);
     }

@@ -110,8 +110,16 @@ describe("an image of a registry", () => {
       assert.deepEqual(await check(remote), { kind: "fit" });
     });
 
+  it("is left to the cluster's own pull on a local network whose registry the oracle cannot ask", async () => {
+    const { check } = aChecker({ registry: () => unreachable("IMAGE_NOT_FOUND") });
+    assert.deepEqual(await check(remote), { kind: "fit" });
+  });
+
   it("is unknown while the registry does not answer, which is asked ever less often", async () => {
-    const { state, check } = aChecker({ registry: () => unreachable("IMAGE_NOT_FOUND") });
+    const { state, check } = aChecker({
+      isLocalNetwork: false,
+      registry: () => unreachable("IMAGE_NOT_FOUND"),
+    });
     for (const retrySeconds of [5, 10, 20, 40, 60, 60]) {
       assert.deepEqual(await check(remote), { kind: "unknown", retrySeconds });
       state.nowMs += retrySeconds * 1_000;

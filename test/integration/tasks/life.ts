@@ -15,7 +15,7 @@ export function life(get: () => NetworkFixture): void {
           command: [
             "sh",
             "-c",
-            "wc -w < /input/words.txt > /output/count; mkdir /output/d; echo x > /output/d/x; echo counted; sleep 3",
+            "wc -w < /input/words.txt > /output/count; mkdir /output/d; echo x > /output/d/x; echo counted; sleep 5",
           ],
         }),
       );
