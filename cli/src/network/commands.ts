@@ -1,4 +1,5 @@
-import { existsSync, mkdtempSync } from "node:fs";
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DekuperError } from "@dekuper/protocol";
@@ -94,7 +95,7 @@ export function registerNetworkCommands(program: Command): void {
       const flags = flagsOf<NetworkFlags & { sample: Sample; task?: string; keep?: boolean }>(command);
       const progress = terminalProgress();
       const ownState =
-        flags.state ?? (flags.keep ? defaultStateDir() : mkdtempSync(join(tmpdir(), "dekuper-network-")));
+        flags.state ?? (flags.keep ? defaultStateDir() : join(tmpdir(), `dekuper-network-${randomUUID()}`));
       const { state, options } = upOptions({ ...flags, state: ownState }, flags.sample === "train", progress);
       const result = await interruptible(
         async (signal) => {
