@@ -95,7 +95,8 @@ export function registerNetworkCommands(program: Command): void {
       const flags = flagsOf<NetworkFlags & { sample: Sample; task?: string; keep?: boolean }>(command);
       const progress = terminalProgress();
       const ownState =
-        flags.state ?? (flags.keep ? defaultStateDir() : join(tmpdir(), `dekuper-network-${randomUUID().slice(0, 8)}`));
+        flags.state ??
+        (flags.keep ? defaultStateDir() : join(tmpdir(), `dekuper-network-${randomUUID().slice(0, 8)}`));
       const { state, options } = upOptions({ ...flags, state: ownState }, flags.sample === "train", progress);
       const result = await interruptible(
         async (signal) => {
