@@ -11,6 +11,13 @@ import {
 import type { ErrorCode } from "./error-catalogue.ts";
 import { DekuperError, isDekuperError } from "./errors.ts";
 import type { FramedStream } from "./framed-stream.ts";
+import {
+  decodeQuoteAnswer,
+  encodeQuoteRequest,
+  MAX_QUOTE_ANSWER_BYTES,
+  type QuoteAnswer,
+  type QuoteRequest,
+} from "./quote-messages.ts";
 
 /** Most bytes of one frame of a log. */
 export const MAX_LOG_FRAME_BYTES = 64 * 1024;
@@ -129,6 +136,21 @@ export async function* callLogs(
   }
 }
 
+/** Asks a node for an offer, or for quotes. They are not verified: see `quoteProblem`. */
+export async function callQuote(
+  stream: FramedStream,
+  request: QuoteRequest,
+  signal?: AbortSignal,
+): Promise<QuoteAnswer> {
+  await stream.writeFrame(encodeQuoteRequest(request), signal);
+  const frame = await stream.readFrame(MAX_QUOTE_ANSWER_BYTES, signal);
+  if (frame === undefined) throw new DekuperError("PEER_UNREACHABLE", "The peer ended without an answer.");
+  const answer = decodeQuoteAnswer(frame);
+  if ("code" in answer) throw saidBy(answer);
+  await stream.end();
+  return answer;
+}
+
 async function ask(stream: FramedStream, request: BlobRequest, signal?: AbortSignal) {
   await stream.writeFrame(canonicalJson(request), signal);
   return readAnswer(stream, signal);
@@ -143,8 +165,11 @@ async function readAnswer(
   const parsed = answerSchema.safeParse(parseJson(frame, "answer"));
   if (!parsed.success) throw new DekuperError("MESSAGE_INVALID", "The peer's answer is not valid.");
   if (parsed.data.ok) return parsed.data;
-  const { code, message } = parsed.data;
-  throw new DekuperError(
+  throw saidBy(parsed.data);
+}
+
+function saidBy({ code, message }: { code: string; message: string }): DekuperError {
+  return new DekuperError(
     ANSWER_CODES.has(code) ? (code as ErrorCode) : "PEER_UNREACHABLE",
     `The peer says: ${printable(message)}`,
   );

@@ -2,7 +2,11 @@ import { type Address, getAddress, type Hex, isAddress } from "viem";
 import { z } from "zod";
 
 /** libp2p protocol names carry chain and TaskRegistry: peers of two markets never talk past each other. */
-export function channelName(kind: "blob" | "logs" | "peers", chainId: number, taskRegistry: Address): string {
+export function channelName(
+  kind: "blob" | "logs" | "peers" | "quote",
+  chainId: number,
+  taskRegistry: Address,
+): string {
   return `/dekuper/${chainId}/${taskRegistry.toLowerCase()}/${kind}/1`;
 }
 

@@ -24,6 +24,8 @@ export * from "./money.ts";
 export * from "./node-key.ts";
 export * from "./order.ts";
 export * from "./path.ts";
+export * from "./quote.ts";
+export * from "./quote-messages.ts";
 export * from "./read-token.ts";
 export * from "./spec.ts";
 export * from "./task-file.ts";
