@@ -24,7 +24,7 @@ import {Profiles} from "./libraries/Profiles.sol";
 
 /// @title The network map
 /// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
-/// - LockedNeverAboveStaked: a node's locks are the locks of its live leases, and never more than its stake.
+/// - LockedNeverAboveStaked: a node's locks are those of its live leases and of its seat, and never more than its stake.
 /// - StakeIsStakedPlusUnbonding: escrow holds exactly a node's stake and unbonding stake.
 /// - CapacityInUseIsTheLiveLeases: capacity in use equals the sum of the live leases', and never exceeds the declared.
 /// - SlashNeverAboveLock: all slashes of a lease together take at most what it locked.
@@ -32,17 +32,22 @@ import {Profiles} from "./libraries/Profiles.sol";
 contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     using SafeCast for uint256;
 
+    struct Migration {
+        address to;
+        uint64 migratedAt; // timestamp of the last one, from or to this node
+    }
+
     struct Stake {
         uint128 staked; // base units, without what is unbonding
-        uint128 locked; // of the staked, by leases that are not settled
+        uint128 locked; // of the staked, by leases that are not settled and by a seat in the committee
         uint128 unbonding;
         uint64 releasableAt; // timestamp after which the unbonding part may go
+        uint128 seatLocked; // of the locked, by the seat: no slash reaches it
     }
 
     bytes32 private constant REGISTER_TYPEHASH = keccak256(
         "Register(address owner,address operator,bytes32 encryptionKey,bytes32 profileDigest,uint256 deadline)"
     );
-    bytes32 private constant ANY_MODEL = keccak256("");
     uint256 private constant PUBLIC_KEY_BYTES = 64;
     uint256 private constant REWARD_BPS = 2000; // of a slash, to the reporter
     uint256 private constant BPS = 10_000;
@@ -51,6 +56,8 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     address public immutable taskRegistry;
     /// @inheritdoc INodeRegistry
     address public immutable paymentEscrow;
+    /// @inheritdoc INodeRegistry
+    address public immutable liveness;
     /// @inheritdoc INodeRegistry
     uint32 public immutable evidencePeriod;
 
@@ -61,9 +68,15 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     address[] private _index;
     mapping(address node => Node) private _nodes;
     mapping(address node => Stake) private _stakes;
+    mapping(address node => Migration) private _migrations;
 
     modifier onlyTaskRegistry() {
         if (msg.sender != taskRegistry) revert OnlyTaskRegistry(msg.sender);
+        _;
+    }
+
+    modifier onlyLiveness() {
+        if (msg.sender != liveness) revert OnlyLiveness(msg.sender);
         _;
     }
 
@@ -80,11 +93,12 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         _;
     }
 
-    /// @dev Deployed after TaskRegistry and before PaymentEscrow.
+    /// @dev Deployed after TaskRegistry, before PaymentEscrow and Liveness, whose constructors check that they agree.
     constructor(
         address authority,
         address taskRegistry_,
         address paymentEscrow_,
+        address liveness_,
         uint32 evidencePeriod_,
         NodeParameters memory initial,
         NodeParameters memory min,
@@ -97,6 +111,7 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         if (window > evidencePeriod_) revert WindowExceedsEvidence(window, evidencePeriod_);
         taskRegistry = taskRegistry_;
         paymentEscrow = paymentEscrow_;
+        liveness = liveness_;
         evidencePeriod = evidencePeriod_;
         _min = min;
         _max = max;
@@ -207,6 +222,28 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     }
 
     /// @inheritdoc INodeRegistry
+    function migrate(address from, address to) external onlyOwner(from) onlyOwner(to) {
+        if (from == to) revert SameNode(from);
+        Stake storage old = _stakes[from];
+        if (old.locked != 0) revert StakeNotFree(from, old.staked, old.staked - old.locked);
+        Migration storage last = _migrations[from];
+        if (last.migratedAt != 0 && block.timestamp <= last.migratedAt + evidencePeriod) {
+            revert MigratedLately(from, last.migratedAt + evidencePeriod);
+        }
+        (uint128 staked, uint128 unbonding) = (old.staked, old.unbonding);
+        Stake storage held = _stakes[to];
+        if (held.staked < stakeRequired(to)) _nodes[to].activeSince = uint64(block.timestamp);
+        held.staked += staked;
+        held.unbonding += unbonding;
+        if (old.releasableAt > held.releasableAt) held.releasableAt = old.releasableAt;
+        delete _stakes[from];
+        _migrations[from] = Migration(to, uint64(block.timestamp));
+        _migrations[to].migratedAt = uint64(block.timestamp);
+        emit StakeMigrated(from, to, staked, unbonding);
+        IPaymentEscrow(paymentEscrow).migrateStake(from, to);
+    }
+
+    /// @inheritdoc INodeRegistry
     function takeLease(address node, bytes32 leaseId, LeaseRequest calldata request) external onlyTaskRegistry {
         Node storage entry = _nodes[node];
         if (entry.status != NodeStatus.Active) revert WrongNodeStatus(node, entry.status);
@@ -244,22 +281,53 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         bool locked,
         address reporter
     ) external onlyTaskRegistry returns (uint256 slashed) {
-        Stake storage held = _stakes[node];
         if (locked) {
-            slashed = Math.min(amount, held.locked);
+            Stake storage held = _stakes[node];
+            slashed = Math.min(amount, held.locked - held.seatLocked);
             held.locked -= uint128(slashed);
             held.staked -= uint128(slashed);
-        } else {
-            // The lease's lock is gone: take what is unbonding, then what no other lease has locked.
-            uint256 fromUnbonding = Math.min(amount, held.unbonding);
-            uint256 fromFree = Math.min(amount - fromUnbonding, held.staked - held.locked);
-            held.unbonding -= uint128(fromUnbonding);
-            held.staked -= uint128(fromFree);
-            slashed = fromUnbonding + fromFree;
+            _forfeit(node, leaseId, slashed, reporter);
+            return slashed;
         }
-        uint256 reward = slashed * REWARD_BPS / BPS;
-        emit StakeSlashed(node, leaseId, slashed, reward, reporter);
-        IPaymentEscrow(paymentEscrow).forfeitStake(node, slashed, reward, reporter);
+        // The lease's lock is gone: what is unbonding, then what no other lease has locked; then what was moved away.
+        slashed = _takeUnlocked(node, amount);
+        if (slashed != 0) _forfeit(node, leaseId, slashed, reporter);
+        address successor = _migrations[node].to;
+        if (successor == address(0) || slashed == amount) return slashed;
+        uint256 more = _takeUnlocked(successor, amount - slashed);
+        if (more != 0) _forfeit(successor, leaseId, more, reporter);
+        slashed += more;
+    }
+
+    /// @inheritdoc INodeRegistry
+    function compensate(
+        address node,
+        bytes32 leaseId,
+        uint256 amount,
+        address owner
+    ) external onlyTaskRegistry {
+        Stake storage held = _stakes[node];
+        held.locked -= amount.toUint128();
+        held.staked -= uint128(amount);
+        IPaymentEscrow(paymentEscrow).compensate(node, leaseId, amount, owner);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function lockSeat(address node, uint256 amount) external onlyLiveness {
+        Stake storage held = _stakes[node];
+        uint256 free = held.staked - held.locked;
+        if (amount > free) revert StakeNotFree(node, amount, free);
+        held.locked += uint128(amount);
+        held.seatLocked += uint128(amount);
+        emit SeatStakeLocked(node, amount);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function unlockSeat(address node, uint256 amount) external onlyLiveness {
+        Stake storage held = _stakes[node];
+        held.seatLocked -= amount.toUint128();
+        held.locked -= uint128(amount);
+        emit SeatStakeUnlocked(node, amount);
     }
 
     /// @inheritdoc INodeRegistry
@@ -303,6 +371,11 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     }
 
     /// @inheritdoc INodeRegistry
+    function encryptionKeyVersionOf(address node) external view returns (uint32) {
+        return _nodes[node].encryptionKeyVersion;
+    }
+
+    /// @inheritdoc INodeRegistry
     function activeSinceOf(address node) external view returns (uint64) {
         Node storage entry = _nodes[node];
         return entry.status == NodeStatus.Active ? entry.activeSince : 0;
@@ -316,6 +389,11 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     {
         Stake storage held = _stakes[node];
         return (held.staked, held.locked, held.unbonding, held.releasableAt);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function seatLockedOf(address node) external view returns (uint256) {
+        return _stakes[node].seatLocked;
     }
 
     /// @inheritdoc INodeRegistry
@@ -341,6 +419,21 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     /// @inheritdoc INodeRegistry
     function stakeRequired(address node) public view returns (uint256) {
         return Math.max(_parameters.minStake, uint256(_parameters.stakePerGpu) * _nodes[node].profile.gpus);
+    }
+
+    function _takeUnlocked(address node, uint256 amount) private returns (uint256 taken) {
+        Stake storage held = _stakes[node];
+        uint256 fromUnbonding = Math.min(amount, held.unbonding);
+        uint256 fromFree = Math.min(amount - fromUnbonding, held.staked - held.locked);
+        held.unbonding -= uint128(fromUnbonding);
+        held.staked -= uint128(fromFree);
+        return fromUnbonding + fromFree;
+    }
+
+    function _forfeit(address node, bytes32 leaseId, uint256 amount, address reporter) private {
+        uint256 reward = amount * REWARD_BPS / BPS;
+        emit StakeSlashed(node, leaseId, amount, reward, reporter);
+        IPaymentEscrow(paymentEscrow).forfeitStake(node, amount, reward, reporter);
     }
 
     function _changeStatus(address node, NodeStatus from, NodeStatus to) private {
@@ -391,7 +484,7 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         if (request.isolation > declared.isolation) {
             revert IsolationTooWeak(request.isolation, declared.isolation);
         }
-        if (request.gpuModelHash != ANY_MODEL) {
+        if (request.gpuModelHash != 0) {
             bytes32 model = keccak256(bytes(declared.gpuModel));
             if (request.gpuModelHash != model) revert WrongGpuModel(request.gpuModelHash, model);
         }

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ERC2771Context} from "@openzeppelin/contracts/metatx/ERC2771Context.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IERC20Permit} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Permit.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {IPaymentEscrow} from "./interfaces/IPaymentEscrow.sol";
 import {ITaskRegistry} from "./interfaces/ITaskRegistry.sol";
+import {Payment} from "./interfaces/Types.sol";
 import {Billing} from "./libraries/Billing.sol";
 import {Peers} from "./libraries/Peers.sol";
 
@@ -16,16 +19,16 @@ import {Peers} from "./libraries/Peers.sol";
 /// - BalanceCoversEveryClaim: the token balance is at least free + reserved + earnings + fees + stake + forfeited.
 /// - EveryTokenIsSomebodys: what was deposited and not sent on is in one of those accounts, to the last base unit.
 /// - TotalsAreTheirParts: each total equals the sum of its accounts.
-/// - NoLeasePaidAboveReserve: no lease is ever paid more than it reserved, and none twice.
-/// - EndedTasksHoldNothing: a lease that has ended has no reservation.
+/// - NoLeasePaidAboveReserve: the attempts of a lease together are never paid more than it reserved, and none twice.
+/// - EndedTasksHoldNothing: a task whose leases have all ended has no reservation.
 /// - NoRoleMovesTokens: tokens leave only to their owner's choice, the fixed fee recipient or the dead address.
-contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
+contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Context {
+    using SafeCast for uint256;
     using SafeERC20 for IERC20;
 
     struct Reservation {
         address consumer;
-        bytes32 taskId;
-        uint256 amount;
+        uint96 amount;
     }
 
     address private constant DEAD = 0x000000000000000000000000000000000000dEaD;
@@ -49,7 +52,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
     /// @inheritdoc IPaymentEscrow
     mapping(address node => uint256) public stakeOf;
 
-    mapping(bytes32 leaseId => Reservation) private _reservations;
+    mapping(bytes32 taskId => Reservation) private _reservations;
 
     uint256 private _totalFree;
     uint256 private _totalReserved;
@@ -69,7 +72,13 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
     }
 
     /// @dev Deployed last of the three: checks that all of them agree on each other.
-    constructor(address token_, address feeRecipient_, address taskRegistry_, address nodeRegistry_) {
+    constructor(
+        address token_,
+        address forwarder,
+        address feeRecipient_,
+        address taskRegistry_,
+        address nodeRegistry_
+    ) ERC2771Context(forwarder) {
         if (feeRecipient_ == address(0) || feeRecipient_ == address(this)) revert InvalidRecipient(feeRecipient_);
         Peers.requirePointer(taskRegistry_, ITaskRegistry.nodeRegistry.selector, nodeRegistry_);
         Peers.requirePointer(taskRegistry_, ITaskRegistry.paymentEscrow.selector, address(this));
@@ -83,7 +92,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
 
     /// @inheritdoc IPaymentEscrow
     function deposit(uint256 amount) external nonReentrant returns (uint256 credited) {
-        return _deposit(msg.sender, amount);
+        return _deposit(_msgSender(), amount);
     }
 
     /// @inheritdoc IPaymentEscrow
@@ -102,24 +111,34 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
     ) external nonReentrant returns (uint256 credited) {
         // A permit seen in the mempool may have been used by somebody else: the allowance is then there already.
         // solhint-disable-next-line no-empty-blocks
-        try IERC20Permit(token).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
-        return _deposit(msg.sender, amount);
+        try IERC20Permit(token).permit(_msgSender(), address(this), amount, deadline, v, r, s) {} catch {}
+        return _deposit(_msgSender(), amount);
     }
 
     /// @inheritdoc IPaymentEscrow
     function withdraw(address to, uint256 amount) external nonReentrant {
-        _takeFree(msg.sender, amount);
-        emit Withdrawn(msg.sender, to, amount);
+        _takeFree(_msgSender(), amount);
+        emit Withdrawn(_msgSender(), to, amount);
         _send(to, amount);
     }
 
     /// @inheritdoc IPaymentEscrow
+    function transferFree(address to, uint256 amount) external nonReentrant {
+        if (to == address(0)) revert InvalidRecipient(to);
+        if (amount == 0) revert ZeroAmount();
+        address from = _msgSender();
+        _takeFree(from, amount);
+        _giveFree(to, amount);
+        emit Transferred(from, to, amount);
+    }
+
+    /// @inheritdoc IPaymentEscrow
     function withdrawEarnings(address to, uint256 amount) external nonReentrant {
-        uint256 earnings = earningsOf[msg.sender];
-        if (amount > earnings) revert InsufficientEarnings(msg.sender, amount, earnings);
-        earningsOf[msg.sender] = earnings - amount;
+        uint256 earnings = earningsOf[_msgSender()];
+        if (amount > earnings) revert InsufficientEarnings(_msgSender(), amount, earnings);
+        earningsOf[_msgSender()] = earnings - amount;
         _totalEarnings -= amount;
-        emit EarningsWithdrawn(msg.sender, to, amount);
+        emit EarningsWithdrawn(_msgSender(), to, amount);
         _send(to, amount);
     }
 
@@ -140,44 +159,34 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IPaymentEscrow
-    function reserve(
-        address consumer,
-        bytes32 taskId,
-        bytes32 leaseId,
-        uint256 amount
-    ) external onlyTaskRegistry nonReentrant {
-        if (_reservations[leaseId].consumer != address(0)) revert AlreadyReserved(leaseId);
+    function reserve(address consumer, bytes32 taskId, uint256 amount) external onlyTaskRegistry nonReentrant {
+        Reservation storage held = _reservations[taskId];
         _takeFree(consumer, amount);
-        _reservations[leaseId] = Reservation(consumer, taskId, amount);
+        held.consumer = consumer;
+        held.amount += amount.toUint96();
         reservedOf[consumer] += amount;
         _totalReserved += amount;
-        emit Reserved(consumer, taskId, leaseId, amount);
+        emit Reserved(consumer, taskId, amount);
     }
 
     /// @inheritdoc IPaymentEscrow
-    function settleLease(
-        bytes32 leaseId,
-        address owner,
-        uint64 billedSeconds,
-        uint128 ratePerHour,
-        uint16 feeBps
-    ) external onlyTaskRegistry nonReentrant returns (uint256 gross, uint256 fee) {
-        Reservation memory held = _reservations[leaseId];
-        if (held.consumer == address(0)) revert NothingReserved(leaseId);
-        delete _reservations[leaseId];
-        reservedOf[held.consumer] -= held.amount;
-        _totalReserved -= held.amount;
+    function pay(Payment calldata payment) external onlyTaskRegistry nonReentrant returns (uint256 gross) {
+        Reservation storage held = _reservations[payment.taskId];
+        address consumer = held.consumer;
+        uint64 billed = payment.ranSeconds - payment.downSeconds;
+        gross = Billing.gross(payment.ratePerHour, billed, payment.reserved);
+        uint256 freed = payment.isFinal ? payment.reserved : gross;
+        if (freed > held.amount) revert ReservationTooSmall(payment.taskId, freed, held.amount);
+        held.amount -= uint96(freed);
+        reservedOf[consumer] -= freed;
+        _totalReserved -= freed;
 
-        gross = Billing.gross(ratePerHour, billedSeconds, held.amount);
-        if (billedSeconds != 0) {
-            fee = Billing.fee(gross, feeBps);
-            _fees += fee;
-            earningsOf[owner] += gross - fee;
-            _totalEarnings += gross - fee;
-            emit Paid(leaseId, held.consumer, owner, held.taskId, billedSeconds, ratePerHour, gross, fee);
+        if (payment.ranSeconds != 0) _credit(payment, consumer, gross);
+        uint256 rest = freed - gross;
+        if (rest != 0) {
+            _giveFree(consumer, rest);
+            emit Released(consumer, payment.taskId, rest);
         }
-        _giveFree(held.consumer, held.amount - gross);
-        emit Released(held.consumer, held.taskId, leaseId, held.amount - gross);
     }
 
     /// @inheritdoc IPaymentEscrow
@@ -190,12 +199,29 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
 
     /// @inheritdoc IPaymentEscrow
     function returnStake(address owner, address node, uint256 amount) external onlyNodeRegistry nonReentrant {
-        uint256 stake = stakeOf[node];
-        if (amount > stake) revert InsufficientStake(node, amount, stake);
-        stakeOf[node] = stake - amount;
-        _totalStake -= amount;
+        _takeStake(node, amount);
         _giveFree(owner, amount);
         emit StakeMoved(node, owner, amount, false);
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function compensate(
+        address node,
+        bytes32 leaseId,
+        uint256 amount,
+        address owner
+    ) external onlyNodeRegistry nonReentrant {
+        _takeStake(node, amount);
+        _earn(owner, amount);
+        emit Compensated(leaseId, node, owner, amount);
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function migrateStake(address from, address to) external onlyNodeRegistry nonReentrant {
+        uint256 amount = stakeOf[from];
+        stakeOf[from] = 0;
+        stakeOf[to] += amount;
+        emit StakeMigrated(from, to, amount);
     }
 
     /// @inheritdoc IPaymentEscrow
@@ -217,9 +243,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IPaymentEscrow
-    function reservedFor(bytes32 leaseId) external view returns (address consumer, bytes32 taskId, uint256 amount) {
-        Reservation storage held = _reservations[leaseId];
-        return (held.consumer, held.taskId, held.amount);
+    function reservedFor(bytes32 taskId) external view returns (address consumer, uint256 amount) {
+        Reservation storage held = _reservations[taskId];
+        return (held.consumer, held.amount);
     }
 
     /// @inheritdoc IPaymentEscrow
@@ -233,17 +259,48 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient {
 
     function _deposit(address account, uint256 amount) private returns (uint256 credited) {
         uint256 before = IERC20(token).balanceOf(address(this));
-        IERC20(token).safeTransferFrom(msg.sender, address(this), amount);
+        IERC20(token).safeTransferFrom(_msgSender(), address(this), amount);
         credited = IERC20(token).balanceOf(address(this)) - before;
         if (credited == 0) revert ZeroAmount();
         _giveFree(account, credited);
-        emit Deposited(account, msg.sender, credited);
+        emit Deposited(account, _msgSender(), credited);
     }
 
     function _send(address to, uint256 amount) private {
         if (to == address(0) || to == address(this)) revert InvalidRecipient(to);
         if (amount == 0) revert ZeroAmount();
         IERC20(token).safeTransfer(to, amount);
+    }
+
+    /// @dev The fee comes out of the gross pay, the rest is the owner's.
+    function _credit(Payment calldata payment, address consumer, uint256 gross) private {
+        uint256 fee = Billing.fee(gross, payment.feeBps);
+        _fees += fee;
+        if (gross != fee) _earn(payment.owner, gross - fee);
+        emit Paid(
+            payment.leaseId,
+            consumer,
+            payment.owner,
+            payment.taskId,
+            payment.attempt,
+            payment.ranSeconds,
+            payment.downSeconds,
+            payment.ratePerHour,
+            gross,
+            fee
+        );
+    }
+
+    function _earn(address owner, uint256 amount) private {
+        earningsOf[owner] += amount;
+        _totalEarnings += amount;
+    }
+
+    function _takeStake(address node, uint256 amount) private {
+        uint256 stake = stakeOf[node];
+        if (amount > stake) revert InsufficientStake(node, amount, stake);
+        stakeOf[node] = stake - amount;
+        _totalStake -= amount;
     }
 
     function _giveFree(address account, uint256 amount) private {

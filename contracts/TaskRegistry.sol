@@ -1,73 +1,75 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {ERC2771Context} from "@openzeppelin/contracts/metatx/ERC2771Context.sol";
+import {Context} from "@openzeppelin/contracts/utils/Context.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {LapsingPause} from "./governance/LapsingPause.sol";
 import {ParameterBounds} from "./governance/ParameterBounds.sol";
+import {ILiveness} from "./interfaces/ILiveness.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {IPaymentEscrow} from "./interfaces/IPaymentEscrow.sol";
 import {ITaskRegistry} from "./interfaces/ITaskRegistry.sol";
 import {
-    Capacity,
+    Gang,
+    KeyWrap,
     Lease,
-    LeaseRequest,
-    LeaseStatus,
-    NodeStatus,
     Order,
     OutputAttestation,
+    PastAttempt,
+    Quote,
     Task,
     TaskParameters,
     Terms
 } from "./interfaces/Types.sol";
-import {Admission} from "./libraries/Admission.sol";
 import {Attestations} from "./libraries/Attestations.sol";
-import {Billing} from "./libraries/Billing.sol";
+import {Awards} from "./libraries/Awards.sol";
 import {Deadlines} from "./libraries/Deadlines.sol";
-import {Orders} from "./libraries/Orders.sol";
+import {Evidence} from "./libraries/Evidence.sol";
+import {Leases} from "./libraries/Leases.sol";
+import {Market, Markets, Wiring} from "./libraries/Market.sol";
+import {Quotes} from "./libraries/Quotes.sol";
 
 /// @title The life of a task
-/// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
+/// @notice Holds the storage and the entry points; what they do is in the linked libraries `Awards` (orders, quotes, keys),
+/// `Leases` (start to settlement, with `Gangs` and `Endings`) and `Evidence`. They are linked at deployment, for ever.
+/// Consumers may call through the forwarder (ERC-2771), so that somebody else pays the gas.
+///
+/// Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
 /// - BilledNeverAboveRun: no lease is billed for seconds in which it was not running, nor above its maximum.
 /// - EveryLeaseHasAWayOut: from every state some call by anyone, after some deadline, ends the lease and frees its funds.
-/// - StatusOnlyMovesForward: no lease ever returns to a state that it has left.
+/// - StatusOnlyMovesForward: no lease ever returns to a state that it has left, but to Open by a counted failover.
 /// - CheckpointsPayLostLeases: a failed or expired run is paid to its last claim, never to now.
-contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
-    using SafeCast for uint256;
-
-    uint32 private constant FIRST_ATTEMPT = 1;
+contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
+    using Markets for Market;
 
     /// @inheritdoc ITaskRegistry
     address public immutable nodeRegistry;
     /// @inheritdoc ITaskRegistry
     address public immutable paymentEscrow;
     /// @inheritdoc ITaskRegistry
+    address public immutable liveness;
+    /// @inheritdoc ITaskRegistry
     uint256 public immutable deploymentBlock;
 
-    /// @inheritdoc ITaskRegistry
-    mapping(address consumer => uint256) public nonces;
-
-    TaskParameters private _parameters;
     TaskParameters private _min;
     TaskParameters private _max;
+    Market private _market;
 
-    mapping(bytes32 taskId => Task) private _tasks;
-    mapping(bytes32 leaseId => Lease) private _leases;
-    mapping(bytes32 leaseId => bool) private _equivocated;
-
-    /// @dev Deployed first of the three: PaymentEscrow's and NodeRegistry's constructors check that they agree.
+    /// @dev Deployed first: the constructors of the others check that they agree.
     constructor(
         address authority,
+        address forwarder,
         address nodeRegistry_,
         address paymentEscrow_,
+        address liveness_,
         TaskParameters memory initial,
         TaskParameters memory min,
         TaskParameters memory max
-    ) LapsingPause(authority) EIP712("Dekuper TaskRegistry", "1") {
+    ) LapsingPause(authority) EIP712("Dekuper TaskRegistry", "1") ERC2771Context(forwarder) {
         nodeRegistry = nodeRegistry_;
         paymentEscrow = paymentEscrow_;
+        liveness = liveness_;
         deploymentBlock = block.number;
         _min = min;
         _max = max;
@@ -76,171 +78,96 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
 
     /// @inheritdoc ITaskRegistry
     function createTask(Order calldata order) external whenNotPaused returns (bytes32 taskId) {
-        Orders.check(order, _parameters);
-        uint256 nonce = nonces[msg.sender]++;
-        bytes32 orderHash = keccak256(abi.encode(order));
-        taskId = taskIdOf(msg.sender, nonce, orderHash);
-        bytes32 leaseId = leaseIdOf(taskId, 0);
-        uint128 reserved = Billing.reserve(order.ratePerHour, order.maxDuration).toUint128();
+        return Awards.create(_market, _wiring(), order, _msgSender());
+    }
 
-        Task storage task = _tasks[taskId];
-        task.consumer = msg.sender;
-        task.createdAt = uint64(block.timestamp);
-        task.maxDuration = order.maxDuration;
-        task.openUntil = order.openUntil;
-        task.startWindow = order.startWindow;
-        task.ratePerHour = order.ratePerHour;
-        task.isolation = order.isolation;
-        task.leaseCount = 1;
-        task.capacity = Capacity(order.gpus, order.vCpus, order.memoryMiB);
-        task.storageMiB = order.storageMiB;
-        task.orderHash = orderHash;
-        task.specDigest = order.specDigest;
-        task.seed = keccak256(abi.encode(blockhash(block.number - 1), taskId));
-        task.gpuModelHash = keccak256(bytes(order.gpuModel));
-        task.terms = _parameters.terms;
+    /// @inheritdoc ITaskRegistry
+    function createAndAward(
+        Order calldata order,
+        Quote[] calldata quotes,
+        bytes[] calldata signatures,
+        KeyWrap[] calldata wraps
+    ) external whenNotPaused returns (bytes32 taskId) {
+        return Awards.createAndAward(_market, _wiring(), order, quotes, signatures, wraps, _msgSender());
+    }
 
-        Lease storage lease = _leases[leaseId];
-        lease.taskId = taskId;
-        lease.status = LeaseStatus.Open;
-        lease.reserved = reserved;
+    /// @inheritdoc ITaskRegistry
+    function grantKeys(bytes32 taskId, KeyWrap[] calldata wraps) external {
+        Awards.grantKeys(_market, _wiring(), taskId, wraps, _msgSender());
+    }
 
-        emit TaskCreated(taskId, msg.sender, leaseId, order, nonce, reserved);
-        IPaymentEscrow(paymentEscrow).reserve(msg.sender, taskId, leaseId, reserved);
+    /// @inheritdoc ITaskRegistry
+    function topUp(bytes32 taskId, uint32 extraSeconds) external returns (uint256 amount) {
+        return Awards.topUp(_market, _wiring(), taskId, extraSeconds, _msgSender());
     }
 
     /// @inheritdoc ITaskRegistry
     function acceptTask(bytes32 taskId) external returns (bytes32 leaseId) {
-        leaseId = leaseIdOf(taskId, 0);
-        Lease storage lease = _leases[leaseId];
-        Task storage task = _tasks[taskId];
-        if (lease.status != LeaseStatus.Open) revert WrongStatus(leaseId, lease.status);
-        Deadlines.requireNotPassed(leaseId, task.openUntil);
-        uint64 admitted = admittedAt(taskId, msg.sender);
-        if (block.timestamp < admitted) revert NotAdmitted(taskId, msg.sender, admitted);
+        return Awards.accept(_market, _wiring(), taskId, _msgSender());
+    }
 
-        uint128 lock = Billing.lock(lease.reserved, task.terms.lockBps, task.terms.minLock).toUint128();
-        lease.status = LeaseStatus.Assigned;
-        lease.node = msg.sender;
-        lease.attempt = FIRST_ATTEMPT;
-        lease.acceptedAt = uint64(block.timestamp);
-        lease.startDeadline = uint64(block.timestamp) + task.startWindow;
-        lease.lock = lock;
-        emit LeaseAssigned(leaseId, taskId, msg.sender, FIRST_ATTEMPT, lease.startDeadline);
-        INodeRegistry(nodeRegistry).takeLease(
-            msg.sender,
-            leaseId,
-            LeaseRequest(task.capacity, task.storageMiB, task.isolation, task.gpuModelHash, task.ratePerHour, lock)
-        );
+    /// @inheritdoc ITaskRegistry
+    function takeOver(bytes32 leaseId) external {
+        Awards.takeOver(_market, _wiring(), leaseId, _msgSender());
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function cancelQuote(uint256 nonce) external {
+        Quotes.cancel(_market, _msgSender(), nonce);
+        emit QuoteCancelled(_msgSender(), nonce);
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function cancelQuotes(uint256 below) external {
+        address node = _msgSender();
+        if (below <= _market.quotesVoidBelow[node]) revert QuoteVoid(node, below);
+        _market.quotesVoidBelow[node] = below;
+        emit QuotesCancelled(node, below);
     }
 
     /// @inheritdoc ITaskRegistry
     function startLease(bytes32 leaseId, uint32 attempt) external {
-        Lease storage lease = _requireOperator(leaseId, attempt);
-        if (lease.status != LeaseStatus.Assigned) revert WrongStatus(leaseId, lease.status);
-        Deadlines.requireNotPassed(leaseId, lease.startDeadline);
-        lease.status = LeaseStatus.Running;
-        lease.startedAt = uint64(block.timestamp);
-        lease.lastClaimAt = uint64(block.timestamp);
-        emit LeaseStarted(leaseId, msg.sender, attempt, lease.startedAt);
+        Leases.start(_market, _wiring(), leaseId, attempt, _msgSender());
     }
 
     /// @inheritdoc ITaskRegistry
     function checkpoint(bytes32 leaseId, uint32 attempt, uint64 step, bytes32 digest) external {
-        Lease storage lease = _requireOperator(leaseId, attempt);
-        Task storage task = _tasks[lease.taskId];
-        if (lease.status != LeaseStatus.Running) revert WrongStatus(leaseId, lease.status);
-        Deadlines.requireNotPassed(leaseId, Deadlines.current(leaseId, lease, task));
-        if (step <= lease.lastStep) revert StepNotRising(leaseId, step, lease.lastStep);
-        uint64 allowedFrom = lease.lastClaimAt + task.terms.minCheckpointInterval;
-        if (block.timestamp < allowedFrom) revert CheckpointTooSoon(leaseId, allowedFrom, uint64(block.timestamp));
-        lease.lastClaimAt = uint64(block.timestamp);
-        lease.lastStep = step;
-        lease.checkpointDigest = digest;
-        emit CheckpointClaimed(leaseId, msg.sender, attempt, step, digest);
+        Leases.checkpoint(_market, _wiring(), leaseId, attempt, step, digest, _msgSender());
     }
 
     /// @inheritdoc ITaskRegistry
     function completeLease(OutputAttestation calldata attestation, bytes calldata signature) external {
-        bytes32 leaseId = attestation.leaseId;
-        Lease storage lease = _leases[leaseId];
-        Task storage task = _tasks[lease.taskId];
-        LeaseStatus from = lease.status;
-        if (from != LeaseStatus.Running && from != LeaseStatus.Stopping) revert WrongStatus(leaseId, from);
-        Deadlines.requireNotPassed(leaseId, Deadlines.current(leaseId, lease, task));
-        uint64 windowEnd = uint64(block.timestamp) + task.terms.challengeWindow;
-        Attestations.check(attestation, lease, task, windowEnd);
-        address node = lease.node;
-        _requireNotRevoked(node);
-        bytes32 structHash = Attestations.structHash(attestation);
-        _requireSigner(leaseId, node, structHash, signature);
-
-        uint64 billed = _attested(attestation, lease, task);
-        lease.status = LeaseStatus.Completed;
-        lease.endedAt = uint64(block.timestamp);
-        lease.lastClaimAt = uint64(block.timestamp);
-        lease.challengeEndsAt = windowEnd;
-        lease.billedSeconds = billed;
-        lease.attestationDigest = structHash;
-        lease.outputDigest = attestation.outputDigest;
-        emit LeaseCompleted(leaseId, lease.taskId, node, attestation, signature, billed, windowEnd);
-        INodeRegistry(nodeRegistry).releaseCapacity(node, leaseId, task.capacity);
+        Leases.complete(_market, _wiring(), attestation, signature);
     }
 
     /// @inheritdoc ITaskRegistry
     function failLease(bytes32 leaseId, uint32 attempt, bytes32 reason) external {
-        Lease storage lease = _requireOperator(leaseId, attempt);
-        LeaseStatus from = lease.status;
-        if (from != LeaseStatus.Assigned && from != LeaseStatus.Running && from != LeaseStatus.Stopping) {
-            revert WrongStatus(leaseId, from);
-        }
-        uint256 gross = _end(leaseId, lease, LeaseStatus.Failed);
-        emit LeaseFailed(leaseId, lease.taskId, msg.sender, reason, lease.billedSeconds, gross);
+        Leases.fail(_market, _wiring(), leaseId, attempt, reason, _msgSender());
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function failover(bytes32 leaseId) external {
+        Leases.failover(_market, _wiring(), leaseId);
     }
 
     /// @inheritdoc ITaskRegistry
     function cancelTask(bytes32 taskId) external {
-        bytes32 leaseId = leaseIdOf(taskId, 0);
-        Lease storage lease = _leases[leaseId];
-        Task storage task = _requireConsumer(taskId);
-        LeaseStatus from = lease.status;
-        if (from == LeaseStatus.Open || from == LeaseStatus.Assigned) {
-            uint256 gross = _end(leaseId, lease, LeaseStatus.Cancelled);
-            emit LeaseCancelled(leaseId, taskId, 0, gross);
-        } else if (from == LeaseStatus.Running) {
-            Deadlines.requireNotPassed(leaseId, Deadlines.current(leaseId, lease, task));
-            lease.status = LeaseStatus.Stopping;
-            lease.stoppedAt = uint64(block.timestamp);
-            emit LeaseStopping(leaseId, lease.node, lease.stoppedAt);
-        } else {
-            revert WrongStatus(leaseId, from);
-        }
+        Leases.cancel(_market, _wiring(), taskId, _msgSender());
     }
 
     /// @inheritdoc ITaskRegistry
     function approve(bytes32 leaseId) external {
-        Lease storage lease = _leases[leaseId];
-        _requireConsumer(lease.taskId);
-        if (lease.status != LeaseStatus.Completed) revert WrongStatus(leaseId, lease.status);
-        _settle(leaseId, lease);
+        Leases.approve(_market, _wiring(), leaseId, _msgSender());
     }
 
     /// @inheritdoc ITaskRegistry
     function settle(bytes32 leaseId) external {
-        Lease storage lease = _leases[leaseId];
-        if (lease.status != LeaseStatus.Completed) revert WrongStatus(leaseId, lease.status);
-        Deadlines.requireEnforceable(leaseId, lease.challengeEndsAt, _tasks[lease.taskId]);
-        _settle(leaseId, lease);
+        Leases.settle(_market, _wiring(), leaseId);
     }
 
     /// @inheritdoc ITaskRegistry
     function expire(bytes32 leaseId) external {
-        Lease storage lease = _leases[leaseId];
-        Task storage task = _tasks[lease.taskId];
-        LeaseStatus from = lease.status;
-        Deadlines.requireEnforceable(leaseId, Deadlines.current(leaseId, lease, task), task);
-        uint256 gross = _end(leaseId, lease, LeaseStatus.Expired);
-        emit LeaseExpired(leaseId, lease.taskId, from, lease.billedSeconds, gross);
+        Leases.expire(_market, _wiring(), leaseId);
     }
 
     /// @inheritdoc ITaskRegistry
@@ -250,31 +177,7 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
         OutputAttestation calldata second,
         bytes calldata secondSignature
     ) external {
-        bytes32 leaseId = first.leaseId;
-        Lease storage lease = _leases[leaseId];
-        address node = lease.node;
-        if (leaseId != second.leaseId) revert DifferentLeases(leaseId, second.leaseId);
-        if (node == address(0)) revert WrongStatus(leaseId, lease.status);
-        uint128 lock = lease.lock;
-        bool isProven = _equivocated[leaseId];
-        if (isProven && lock == 0) revert AlreadyProven(leaseId);
-        _requireAttempt(leaseId, first.attempt, lease.attempt);
-        _requireAttempt(leaseId, second.attempt, lease.attempt);
-        if (lease.endedAt != 0 && !isProven) {
-            Deadlines.requireNotPassed(leaseId, lease.endedAt + INodeRegistry(nodeRegistry).evidencePeriod());
-        }
-        bytes32 firstHash = Attestations.structHash(first);
-        bytes32 secondHash = Attestations.structHash(second);
-        if (firstHash == secondHash) revert SameAttestation(firstHash);
-        _requireSigner(leaseId, node, firstHash, firstSignature);
-        _requireSigner(leaseId, node, secondHash, secondSignature);
-
-        _equivocated[leaseId] = true;
-        uint256 slashed =
-            INodeRegistry(nodeRegistry).slash(node, leaseId, lock, _holdsLock(lease.status), msg.sender);
-        // What other leases hold cannot be taken now. It stays owed, or a node would prove itself while they hold all.
-        lease.lock = lock - slashed.toUint128();
-        emit EquivocationProven(leaseId, node, msg.sender, slashed);
+        Evidence.proveEquivocation(_market, _wiring(), first, firstSignature, second, secondSignature);
     }
 
     /// @inheritdoc ITaskRegistry
@@ -284,28 +187,67 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
 
     /// @inheritdoc ITaskRegistry
     function getTask(bytes32 taskId) external view returns (Task memory) {
-        return _tasks[taskId];
+        return _market.tasks[taskId];
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function termsOf(bytes32 taskId) external view returns (Terms memory) {
+        return _market.termsOf(_market.tasks[taskId]);
     }
 
     /// @inheritdoc ITaskRegistry
     function getLease(bytes32 leaseId) external view returns (Lease memory) {
-        return _leases[leaseId];
+        return _market.leases[leaseId];
     }
 
     /// @inheritdoc ITaskRegistry
-    function isAdmitted(bytes32 taskId, address node, uint64 timestamp) external view returns (bool) {
-        uint64 admitted = admittedAt(taskId, node);
-        return admitted != type(uint64).max && timestamp >= admitted;
+    function getGang(bytes32 taskId) external view returns (Gang memory) {
+        return _market.gangs[taskId];
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function getPastAttempt(bytes32 leaseId, uint32 attempt) external view returns (PastAttempt memory) {
+        return _market.past[leaseId][attempt];
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function deadlineOf(bytes32 leaseId) external view returns (uint64) {
+        return Deadlines.current(_market, leaseId, _market.leases[leaseId]);
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function keyVersionGranted(bytes32 taskId, address node) external view returns (uint32) {
+        return _market.granted[taskId][node];
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function isQuoteVoid(address node, uint256 nonce) external view returns (bool) {
+        return Quotes.isVoid(_market, node, nonce);
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function nonces(address consumer) external view returns (uint256) {
+        return _market.nonces[consumer];
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function admittedAt(bytes32 taskId, address node) external view returns (uint64) {
+        return Awards.admittedAt(_market, _wiring(), taskId, _market.tasks[taskId].createdAt, node);
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function takeOverFrom(bytes32 leaseId, address node) external view returns (uint64) {
+        return Awards.takeOverFrom(_market, _wiring(), leaseId, node);
     }
 
     /// @inheritdoc ITaskRegistry
     function terms() external view returns (Terms memory) {
-        return _parameters.terms;
+        return _market.parameters.terms;
     }
 
     /// @inheritdoc ITaskRegistry
     function parameters() external view returns (TaskParameters memory) {
-        return _parameters;
+        return _market.parameters;
     }
 
     /// @inheritdoc ITaskRegistry
@@ -319,122 +261,48 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712 {
     }
 
     /// @inheritdoc ITaskRegistry
+    function quoteHash(Quote calldata quote) external view returns (bytes32) {
+        return _hashTypedDataV4(Quotes.structHash(quote));
+    }
+
+    /// @inheritdoc ITaskRegistry
     function domainSeparator() external view returns (bytes32) {
         return _domainSeparatorV4();
     }
 
     /// @inheritdoc ITaskRegistry
-    function taskIdOf(address consumer, uint256 nonce, bytes32 orderHash) public view returns (bytes32) {
+    function taskIdOf(address consumer, uint256 nonce, bytes32 orderHash) external view returns (bytes32) {
         return keccak256(abi.encode(block.chainid, address(this), consumer, nonce, orderHash));
     }
 
     /// @inheritdoc ITaskRegistry
-    function admittedAt(bytes32 taskId, address node) public view returns (uint64) {
-        Task storage task = _tasks[taskId];
-        uint64 activeSince = INodeRegistry(nodeRegistry).activeSinceOf(node);
-        if (activeSince == 0 || activeSince + task.terms.ticketAge > task.createdAt) return type(uint64).max;
-        bytes32 ticket = Admission.ticket(task.seed, node);
-        return task.createdAt + Admission.waitOf(ticket, task.terms.firstShareBps, task.terms.widenTime);
+    function leaseIdOf(bytes32 taskId, uint32 index) external pure returns (bytes32) {
+        return Markets.leaseIdOf(taskId, index);
     }
 
-    /// @inheritdoc ITaskRegistry
-    function leaseIdOf(bytes32 taskId, uint32 index) public pure returns (bytes32) {
-        return keccak256(abi.encode(taskId, index));
-    }
-
-    /// @dev Ends a lease that has no accepted claim: fixes what its checkpoints earned, gives everything back.
-    function _end(bytes32 leaseId, Lease storage lease, LeaseStatus to) private returns (uint256 gross) {
-        LeaseStatus from = lease.status;
-        Task storage task = _tasks[lease.taskId];
-        lease.status = to;
-        lease.endedAt = uint64(block.timestamp);
-        lease.billedSeconds = _checkpointed(lease, task);
-        gross = _pay(leaseId, lease, task);
-        if (from != LeaseStatus.Open) {
-            INodeRegistry(nodeRegistry).releaseCapacity(lease.node, leaseId, task.capacity);
-            _unlock(leaseId, lease);
-        }
-    }
-
-    function _settle(bytes32 leaseId, Lease storage lease) private {
-        lease.status = LeaseStatus.Settled;
-        uint256 gross = _pay(leaseId, lease, _tasks[lease.taskId]);
-        _unlock(leaseId, lease);
-        emit LeaseSettled(leaseId, lease.taskId, lease.node, lease.billedSeconds, gross);
-    }
-
-    function _pay(bytes32 leaseId, Lease storage lease, Task storage task) private returns (uint256 gross) {
-        uint64 billed = lease.billedSeconds;
-        address owner = billed == 0 ? address(0) : INodeRegistry(nodeRegistry).ownerOf(lease.node);
-        (gross,) = IPaymentEscrow(paymentEscrow)
-            .settleLease(leaseId, owner, billed, task.ratePerHour, task.terms.feeBps);
-    }
-
-    function _unlock(bytes32 leaseId, Lease storage lease) private {
-        uint128 lock = lease.lock;
-        if (lock != 0) INodeRegistry(nodeRegistry).unlockStake(lease.node, leaseId, lock);
-    }
-
+    /// @dev Each change is a new version: the orders of before keep theirs (rule 10).
     function _setParameters(TaskParameters memory parameters_) private {
         ParameterBounds.check(abi.encode(parameters_), abi.encode(_min), abi.encode(_max));
-        _parameters = parameters_;
+        _market.parameters = parameters_;
+        _market.terms.push(parameters_.terms);
         emit ParametersChanged(parameters_);
     }
 
-    function _requireOperator(bytes32 leaseId, uint32 attempt) private view returns (Lease storage lease) {
-        lease = _leases[leaseId];
-        if (msg.sender != lease.node) revert NotOperator(leaseId, lease.node, msg.sender);
-        _requireNotRevoked(msg.sender);
-        _requireAttempt(leaseId, attempt, lease.attempt);
-    }
-
-    function _requireConsumer(bytes32 taskId) private view returns (Task storage task) {
-        task = _tasks[taskId];
-        if (msg.sender != task.consumer) revert NotConsumer(taskId, task.consumer, msg.sender);
-    }
-
-    function _requireNotRevoked(address node) private view {
-        if (INodeRegistry(nodeRegistry).statusOf(node) == NodeStatus.Retired) revert OperatorIsRevoked(node);
-    }
-
-    function _requireSigner(
-        bytes32 leaseId,
-        address node,
-        bytes32 structHash,
-        bytes calldata signature
-    ) private view {
-        address signer = ECDSA.recoverCalldata(_hashTypedDataV4(structHash), signature);
-        if (signer != node) revert WrongSigner(leaseId, signer, node);
-    }
-
-    /// @dev Billed seconds of an attested run (rules 14 and 18): a stopped run is paid for at least `minBilled`.
-    function _attested(
-        OutputAttestation calldata attestation,
-        Lease storage lease,
-        Task storage task
-    ) private view returns (uint64) {
-        bool stopped = lease.status == LeaseStatus.Stopping;
-        uint64 blockEnd = stopped ? lease.stoppedAt : uint64(block.timestamp);
-        uint64 ran =
-            Billing.ran(lease.startedAt, attestation.started, blockEnd, attestation.ended, task.maxDuration);
-        if (!stopped) return ran;
-        return uint64(Math.min(Math.max(ran, task.terms.minBilled), task.maxDuration));
-    }
-
-    /// @dev Billed seconds up to the last claim (rule 15): silence is not paid.
-    function _checkpointed(Lease storage lease, Task storage task) private view returns (uint64) {
-        return Billing.ran(
-            lease.startedAt, lease.startedAt, lease.lastClaimAt, lease.lastClaimAt, task.maxDuration
+    function _wiring() private view returns (Wiring memory) {
+        return Wiring(
+            INodeRegistry(nodeRegistry), IPaymentEscrow(paymentEscrow), ILiveness(liveness), _domainSeparatorV4()
         );
     }
 
-    function _requireAttempt(bytes32 leaseId, uint32 given, uint32 current) private pure {
-        if (given != current) revert WrongAttempt(leaseId, given, current);
+    function _msgSender() internal view override(Context, ERC2771Context) returns (address) {
+        return ERC2771Context._msgSender();
     }
 
-    /// @dev A lease holds its lock from accept until Settled, or until it ends without a claim.
-    function _holdsLock(LeaseStatus status) private pure returns (bool) {
-        return status == LeaseStatus.Assigned || status == LeaseStatus.Running || status == LeaseStatus.Stopping
-            || status == LeaseStatus.Completed;
+    function _msgData() internal view override(Context, ERC2771Context) returns (bytes calldata) {
+        return ERC2771Context._msgData();
+    }
+
+    function _contextSuffixLength() internal view override(Context, ERC2771Context) returns (uint256) {
+        return ERC2771Context._contextSuffixLength();
     }
 }

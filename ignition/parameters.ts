@@ -23,6 +23,11 @@ export type Terms = {
   ticketAge: number;
   widenTime: number;
   firstShareBps: number;
+  grantWindow: number;
+  replaceWindow: number;
+  gangFaultWindow: number;
+  minRun: number;
+  standbyBps: number;
 };
 
 export type TaskParameters = {
@@ -30,6 +35,7 @@ export type TaskParameters = {
   maxStartWindow: number;
   maxDuration: number;
   maxOpenTime: number;
+  maxQuoteLife: number;
 };
 
 export type NodeParameters = {
@@ -37,6 +43,17 @@ export type NodeParameters = {
   minStake: string;
   /** Base units, decimal. */
   stakePerGpu: string;
+};
+
+export type LivenessParameters = {
+  epochLength: number;
+  reportGrace: number;
+  reportCooldown: number;
+  reportLife: number;
+  maxMissed: number;
+  minSeats: number;
+  /** Base units, decimal. */
+  minSeatStake: string;
 };
 
 /** A parameter and the bounds that no role can ever leave. */
@@ -52,6 +69,7 @@ export interface MarketParameters {
   evidencePeriod: number;
   task: Bounded<TaskParameters>;
   node: Bounded<NodeParameters>;
+  liveness: Bounded<LivenessParameters>;
 }
 
 /** The people of one deployment. */
@@ -97,6 +115,9 @@ export function moduleParameters(
       node: parameters.node.initial,
       nodeMin: parameters.node.min,
       nodeMax: parameters.node.max,
+      livenessInitial: parameters.liveness.initial,
+      livenessMin: parameters.liveness.min,
+      livenessMax: parameters.liveness.max,
     },
   };
 }

@@ -122,6 +122,8 @@ process.stdout.write(
     nodeRegistry: at("nodeRegistry"),
     taskRegistry: at("taskRegistry"),
     paymentEscrow: at("paymentEscrow"),
+    liveness: at("liveness"),
+    forwarder: at("forwarder"),
     gas: await gasUsed(),
   })}\n`,
 );

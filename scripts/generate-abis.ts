@@ -14,12 +14,17 @@ interface AbiEntry {
 }
 
 /** The contracts whose errors pass through each other. */
-const market = ["TaskRegistry", "NodeRegistry", "PaymentEscrow"];
+const market = [
+  ...["TaskRegistry", "NodeRegistry", "PaymentEscrow", "Liveness"].map((name) => `${name}.sol/${name}`),
+  ...["Awards", "Leases", "Evidence"].map((name) => `libraries/${name}.sol/${name}`),
+];
 
 const outputs = [
   { file: "nodeRegistry", source: "NodeRegistry.sol/NodeRegistry", peers: market },
   { file: "taskRegistry", source: "TaskRegistry.sol/TaskRegistry", peers: market },
   { file: "paymentEscrow", source: "PaymentEscrow.sol/PaymentEscrow", peers: market },
+  { file: "liveness", source: "Liveness.sol/Liveness", peers: market },
+  { file: "forwarder", source: "Forwarder.sol/Forwarder", peers: market },
   { file: "demoDollar", source: "test/DemoDollar.sol/DemoDollar", peers: [] },
 ];
 
@@ -52,7 +57,7 @@ function literal(value: unknown, indent = ""): string {
 
 async function render(output: (typeof outputs)[number]): Promise<string> {
   const own = await abiOf(output.source);
-  const passed = await Promise.all(output.peers.map((peer) => abiOf(`${peer}.sol/${peer}`)));
+  const passed = await Promise.all(output.peers.map(abiOf));
   const errors = passed.flat().filter((entry) => entry.type === "error");
   const entries = new Map([...own, ...errors].map((entry) => [keyOf(entry), entry]));
   const sorted = [...entries].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, entry]) => entry);

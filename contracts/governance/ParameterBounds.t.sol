@@ -28,11 +28,11 @@ contract ParameterBoundsTest is Cheats {
     }
 
     function _inside(bytes memory value, bytes memory min, bytes memory max) private pure returns (bool) {
-        uint256[16] memory values = abi.decode(value, (uint256[16]));
-        uint256[16] memory least = abi.decode(min, (uint256[16]));
-        uint256[16] memory most = abi.decode(max, (uint256[16]));
-        assertEq(value.length, 16 * 32, "words of the struct");
-        for (uint256 i = 0; i < 16; ++i) {
+        uint256[22] memory values = abi.decode(value, (uint256[22]));
+        uint256[22] memory least = abi.decode(min, (uint256[22]));
+        uint256[22] memory most = abi.decode(max, (uint256[22]));
+        assertEq(value.length, 22 * 32, "words of the struct");
+        for (uint256 i = 0; i < 22; ++i) {
             if (values[i] < least[i] || values[i] > most[i]) return false;
         }
         return true;

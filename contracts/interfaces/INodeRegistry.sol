@@ -29,6 +29,9 @@ interface INodeRegistry {
     event StakeAdded(address indexed node, address indexed owner, uint256 amount);
     event StakeLocked(address indexed node, bytes32 indexed leaseId, uint256 amount);
     event StakeUnlocked(address indexed node, bytes32 indexed leaseId, uint256 amount);
+    event StakeMigrated(address indexed from, address indexed to, uint256 staked, uint256 unbonding);
+    event SeatStakeLocked(address indexed node, uint256 amount);
+    event SeatStakeUnlocked(address indexed node, uint256 amount);
     event UnbondingStarted(address indexed node, uint256 amount, uint64 releasableAt);
     event UnbondingReleased(address indexed node, uint256 amount);
     event StakeSlashed(address indexed node, bytes32 indexed leaseId, uint256 amount, uint256 reward, address reporter);
@@ -36,6 +39,7 @@ interface INodeRegistry {
     event ParametersChanged(NodeParameters parameters);
 
     error OnlyTaskRegistry(address caller);
+    error OnlyLiveness(address caller);
     error NotOwner(address node, address caller);
     error NotOwnerOrOperator(address node, address caller);
     error PublicKeyLength(uint256 length, uint256 expected);
@@ -57,6 +61,8 @@ interface INodeRegistry {
     error StakeTooLow(address node, uint256 staked, uint256 required);
     error StakeNotFree(address node, uint256 wanted, uint256 free);
     error ZeroAmount();
+    error SameNode(address node);
+    error MigratedLately(address node, uint64 allowedAfter);
     error NothingUnbonded(address node, uint256 unbonding, uint64 releasableAt);
     error WindowExceedsEvidence(uint256 window, uint256 evidencePeriod);
 
@@ -95,6 +101,12 @@ interface INodeRegistry {
     /// @notice Returns what has finished unbonding to the owner's free escrow balance. Anyone.
     function releaseUnbonded(address node) external;
 
+    /// @notice Moves all stake of one of the caller's nodes to another of them, as after a change of the operator's key. What
+    /// the old node signed can be slashed from the new one's stake for as long as evidence is taken (rule 4).
+    ///
+    /// Requirements: no lease or seat of the old node holds stake; the old node was not migrated to in the last evidence period.
+    function migrate(address from, address to) external;
+
     /// @notice Takes a lease's capacity and locks its stake. TaskRegistry only. Reverts with what decided.
     ///
     /// Requirements:
@@ -109,8 +121,17 @@ interface INodeRegistry {
     /// @notice Unlocks a lease's stake. TaskRegistry only.
     function unlockStake(address node, bytes32 leaseId, uint256 lock) external;
 
+    /// @notice Moves `amount` of a lease's lock into the earnings of `owner`, whose node waited for it. TaskRegistry only.
+    function compensate(address node, bytes32 leaseId, uint256 amount, address owner) external;
+
     /// @notice Slashes at most `amount` (what is there), rewards the reporter with at most 20 %. TaskRegistry only; never reverts for lack of stake.
     function slash(address node, bytes32 leaseId, uint256 amount, bool locked, address reporter) external returns (uint256 slashed);
+
+    /// @notice Locks free stake for a seat in the committee. Liveness only. What it locks can be neither unstaked nor slashed.
+    function lockSeat(address node, uint256 amount) external;
+
+    /// @notice Unlocks stake that a seat had locked. Liveness only.
+    function unlockSeat(address node, uint256 amount) external;
 
     /// @notice Sets the stake rules within their bounds. Authority only (AccessManager).
     function setParameters(NodeParameters calldata parameters) external;
@@ -121,8 +142,12 @@ interface INodeRegistry {
     function nodesPaged(uint256 offset, uint256 limit) external view returns (address[] memory nodes);
     function ownerOf(address node) external view returns (address);
     function statusOf(address node) external view returns (NodeStatus);
+    /// @notice Version of the node's encryption key, from 1; 0 where the node does not exist.
+    function encryptionKeyVersionOf(address node) external view returns (uint32);
     function operatorPublicKey(address node) external view returns (bytes memory);
     function stakeOf(address node) external view returns (uint256 staked, uint256 locked, uint256 unbonding, uint64 releasableAt);
+    /// @notice What of the locked stake a seat in the committee holds.
+    function seatLockedOf(address node) external view returns (uint256);
     /// @notice Stake that the node must hold to accept leases: max(minStake, stakePerGpu x declared GPUs).
     function stakeRequired(address node) external view returns (uint256);
     /// @notice Declared capacity that no live lease holds.
@@ -136,4 +161,5 @@ interface INodeRegistry {
     function parameterBounds() external view returns (NodeParameters memory min, NodeParameters memory max);
     function taskRegistry() external view returns (address);
     function paymentEscrow() external view returns (address);
+    function liveness() external view returns (address);
 }

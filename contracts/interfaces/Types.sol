@@ -50,7 +50,7 @@ struct LeaseRequest {
     Capacity capacity;
     uint64 storageMiB;
     Isolation isolation;
-    bytes32 gpuModelHash; // keccak256 of the model asked for, or of the empty string
+    bytes32 gpuModelHash; // keccak256 of the model asked for, 0: any
     uint128 ratePerHour; // base units, whole lease
     uint128 lock; // base units
 }
@@ -63,20 +63,46 @@ enum Verification {
     Attested
 }
 
-/// @dev What a consumer asks for. `orderHash = keccak256(abi.encode(order))` covers every field.
+/// @dev What a consumer asks for: `leases` equal shares. `orderHash = keccak256(abi.encode(order))` covers every field.
 struct Order {
     bytes32 specDigest; // sha256(salt || canonical spec)
-    uint32 gpus;
+    uint8 leases; // 1 to 64: members of a gang, or replicas of a quorum
+    uint8 threshold; // k of a Quorum, else 0
+    uint8 maxAttempts; // 1 to 3 of each lease; 1: no failover
+    bool isPrivate; // spec and inputs are encrypted: a node needs a key wrap before it can start
+    uint32 gpus; // of one lease, as are all resources
     string gpuModel; // empty: any
     uint32 vCpus;
     uint64 memoryMiB;
     uint64 storageMiB;
     Isolation isolation; // the least that will do
     uint32 maxDuration; // seconds
-    uint128 ratePerHour; // payment-token base units for the whole lease
-    uint32 startWindow; // seconds from accept to start
+    uint32 fundedSeconds; // reserved for at creation, at most maxDuration; top-ups reserve more
+    uint128 ratePerHour; // base units of one lease: what is paid on the open path, the most a quote may ask on the quoted
+    uint32 startWindow; // seconds from the assignment, or from the key, to the start
+    uint32 failoverAfter; // seconds offline after which another node may have the lease
     uint64 openUntil; // timestamp: nobody may accept after it
     Verification verification;
+}
+
+/// @dev A node's offer for one lease of one order, signed as EIP-712 in the TaskRegistry's domain.
+struct Quote {
+    address node;
+    address consumer; // the only one who may use it
+    bytes32 orderHash;
+    uint32 memberIndex; // the lease's index
+    uint128 ratePerHour; // base units, whole lease
+    uint32 startWindow; // seconds that the node takes to start
+    uint64 expiry; // timestamp
+    uint256 nonce; // unordered, used once
+    Verification verification; // the order's: so that a node opts in to more than Signed
+}
+
+/// @dev The task's data key, encrypted to a node's encryption key.
+struct KeyWrap {
+    address node;
+    uint32 keyVersion; // the node's encryption key that it is for
+    bytes wrap;
 }
 
 /// @dev Where a lease stands. `Stopping` is a running lease whose consumer has cancelled and whose last claim is awaited.
@@ -100,7 +126,8 @@ enum Outcome {
     OutOfMemory,
     TimeLimit,
     OutputTooLarge,
-    Cancelled
+    Cancelled,
+    PeerLost
 }
 
 /// @dev The operator's end-of-run claim, signed as EIP-712 in the TaskRegistry's domain. Digests are salted sha-256.
@@ -138,49 +165,88 @@ struct Terms {
     uint32 ticketAge; // seconds for which a node must have been active before the order's creation
     uint32 widenTime; // seconds until every ticket is admitted, 0: all at once
     uint16 firstShareBps; // share of the tickets admitted at creation
+    uint32 grantWindow; // seconds that a consumer has to hand a node the key
+    uint32 replaceWindow; // seconds that a gang waits for a replacement
+    uint32 gangFaultWindow; // seconds around a gang's stop in which an exit is recorded as PeerLost
+    uint32 minRun; // seconds: a lost lease with less left is not given to another node
+    uint16 standbyBps; // of the rate: what waiting for another member of a gang earns, out of that member's lock
 }
 
-/// @dev One task on chain.
+/// @dev One task on chain. The order itself is in the event only; `taskId` commits to it.
 struct Task {
     address consumer;
     uint64 createdAt;
+    uint32 termsVersion; // of the terms that the order keeps
     uint32 maxDuration;
-    uint64 openUntil;
+    uint32 fundedSeconds; // reserved for so far
     uint32 startWindow;
-    uint128 ratePerHour;
+    uint32 failoverAfter;
+    uint128 ratePerHour; // of one lease: paid on the open path, the cap on the quoted
+    Capacity capacity; // of one lease
+    uint64 storageMiB;
     Isolation isolation;
     Verification verification;
     uint8 leaseCount;
-    Capacity capacity;
-    uint64 storageMiB;
-    bytes32 orderHash;
+    uint8 threshold;
+    uint8 maxAttempts;
+    bool isPrivate;
+    uint64 openUntil;
     bytes32 specDigest;
-    bytes32 seed; // of the admission tickets
-    bytes32 gpuModelHash; // keccak256 of the order's gpuModel
-    Terms terms;
+    bytes32 seed; // of the admission tickets, 0 on the quoted path
+    bytes32 gpuModelHash; // keccak256 of the order's gpuModel, 0: any
 }
 
-/// @dev One provider's share of one task.
+/// @dev One provider's share of one task, in its current attempt.
 struct Lease {
     bytes32 taskId;
-    uint32 index;
-    uint32 attempt; // counts up from 1 at accept
-    LeaseStatus status;
     address node;
-    uint64 acceptedAt;
-    uint64 startDeadline;
+    uint32 attempt; // counts up from 1 at each assignment
+    uint32 maxSeconds; // that this attempt may bill
+    uint8 index;
+    LeaseStatus status;
+    bool hasKey; // the node holds the data key, or needs none
+    bool isProven; // this attempt's equivocation has been proven
+    uint64 acceptedAt; // block time of the assignment; while Open again, of the loss
+    uint64 deadline; // of the current state; while Running it is computed, see `deadlineOf`
     uint64 startedAt; // block time of startLease
     uint64 lastClaimAt; // block time of the last accepted signed claim
-    uint64 lastStep; // of the last checkpoint, strictly rising
-    bytes32 checkpointDigest;
-    uint64 stoppedAt; // block time of the consumer's cancel while running
-    uint64 endedAt; // block time of the end, however it ended
-    uint64 challengeEndsAt;
-    uint64 billedSeconds; // fixed when the run's claim is accepted, or at the end
-    uint128 reserved; // base units that escrow held for it from creation to its end
+    uint128 ratePerHour; // base units
+    uint128 reserved; // base units that escrow holds for it
     uint128 lock; // base units of the node's stake that it holds until Settled; less what was slashed of it
+    uint64 stoppedAt; // block time at which its run was ended early, by the consumer or with its gang
+    uint64 endedAt; // block time of the end, however it ended
+    uint64 billedSeconds; // of this attempt: fixed when the run's claim is accepted, or at the end; less the downtime
+    uint64 downSeconds; // of this attempt, taken off the run's seconds
+    uint64 offlineAtStart; // the node's cumulative offline seconds at the start
+    uint64 offlineAtClaim; // and at the last accepted claim
+    uint64 lastStep; // of the last checkpoint, strictly rising over all attempts
+    bytes32 checkpointDigest;
     bytes32 attestationDigest; // EIP-712 struct hash of the accepted attestation
-    bytes32 outputDigest;
+}
+
+/// @dev What stays of an attempt that was lost and given to another node.
+struct PastAttempt {
+    address node;
+    uint64 endedAt;
+    bool isLocked; // its lock is still held, to pay its gang's standby
+    bool isProven;
+    uint128 lock;
+}
+
+/// @dev The common clock of a gang. It runs while every member is Running, once before and once after a replacement.
+struct Gang {
+    uint64 firstFrom;
+    uint64 firstTo;
+    uint64 secondFrom;
+    uint64 secondTo;
+    uint64 replaceUntil; // timestamp until which the survivors wait for a replacement, 0: none is looked for
+    uint64 stoppedAt; // since when they wait
+    uint8 live; // members whose run has not ended
+    uint8 running; // of them, those that are Running
+    bool isOver; // it will not run again
+    bool isCancelled; // by the consumer
+    uint32 lostAttempt;
+    bytes32 lostLease; // whose lost attempt's lock pays the standby
 }
 
 /// @dev What governance may set in NodeRegistry, within bounds fixed at deployment.
@@ -195,4 +261,19 @@ struct TaskParameters {
     uint32 maxStartWindow; // seconds
     uint32 maxDuration; // seconds
     uint32 maxOpenTime; // seconds that an order may stay open
+    uint32 maxQuoteLife; // seconds from the award to a quote's expiry, at most
+}
+
+/// @dev One payment of one attempt, as TaskRegistry orders it from the escrow.
+struct Payment {
+    bytes32 taskId;
+    bytes32 leaseId;
+    uint32 attempt;
+    address owner; // who earns
+    uint64 ranSeconds;
+    uint64 downSeconds;
+    uint128 ratePerHour;
+    uint256 reserved; // base units: the lease's part of the task's reservation, and so the most that it is paid
+    bool isFinal; // frees what is left of that part; else the part stays reserved for the next attempt
+    uint16 feeBps;
 }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
 import {ITaskRegistry} from "../interfaces/ITaskRegistry.sol";
-import {Lease, Outcome, OutputAttestation, Task} from "../interfaces/Types.sol";
+import {Lease, Outcome, OutputAttestation, Task, Terms} from "../interfaces/Types.sol";
 
 /// @title The operator's end-of-run claim as EIP-712
 library Attestations {
@@ -15,12 +17,25 @@ library Attestations {
         return keccak256(abi.encode(TYPEHASH, attestation));
     }
 
+    /// @dev Reverts unless the node signed the claim.
+    function requireSigner(
+        bytes32 domain,
+        bytes32 leaseId,
+        address node,
+        bytes32 claim,
+        bytes calldata signature
+    ) internal pure {
+        address signer = ECDSA.recoverCalldata(MessageHashUtils.toTypedDataHash(domain, claim), signature);
+        if (signer != node) revert ITaskRegistry.WrongSigner(leaseId, signer, node);
+    }
+
     /// @dev Reverts unless the claim is of this lease's task, attempt and spec, ends no later than now and the drift,
     /// and promises the result for the retention after its window.
     function check(
         OutputAttestation calldata attestation,
         Lease storage lease,
         Task storage task,
+        Terms storage terms,
         uint64 windowEnd
     ) internal view {
         bytes32 leaseId = attestation.leaseId;
@@ -39,9 +54,9 @@ library Attestations {
         if (attestation.started > attestation.ended) {
             revert ITaskRegistry.EndsBeforeStart(attestation.started, attestation.ended);
         }
-        uint64 latest = uint64(block.timestamp) + task.terms.drift;
+        uint64 latest = uint64(block.timestamp) + terms.drift;
         if (attestation.ended > latest) revert ITaskRegistry.EndsInFuture(attestation.ended, latest);
-        uint64 earliest = windowEnd + task.terms.minRetention;
+        uint64 earliest = windowEnd + terms.minRetention;
         if (attestation.retainUntil < earliest) {
             revert ITaskRegistry.RetentionTooShort(attestation.retainUntil, earliest);
         }

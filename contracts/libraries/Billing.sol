@@ -10,6 +10,8 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 /// - FeeNeverAboveGross: the fee comes out of the gross pay.
 /// - RoundingFavoursNobodyTwice: reserving rounds up and paying rounds down, by less than one base unit each.
 /// - RanNeverAboveEitherClock: billed seconds exceed neither the blocks' clock, nor the operator's, nor the maximum.
+/// - OverlapNeverAboveEither: a gang member bills no second in which the gang's clock or its own run stood still.
+/// - ShareNeverAboveRate: waiting earns at most its share of the rate.
 library Billing {
     uint256 internal constant HOUR = 3600;
     uint256 internal constant BPS = 10_000;
@@ -45,5 +47,23 @@ library Billing {
         uint256 from = Math.max(blockStart, started);
         uint256 to = Math.min(blockEnd, ended);
         return to <= from ? 0 : uint64(Math.min(to - from, maxDuration));
+    }
+
+    /// @dev Seconds for which a rate can be paid out of an amount: `amount x 3600 / rate`, rounded down.
+    function affordable(uint256 amount, uint128 ratePerHour) internal pure returns (uint256) {
+        return amount * HOUR / ratePerHour;
+    }
+
+    /// @dev What waiting earns (rule 13): `rate x shareBps / 10000 x seconds / 3600`, rounded down.
+    function standby(uint128 ratePerHour, uint256 waited, uint16 shareBps) internal pure returns (uint256) {
+        return uint256(ratePerHour) * waited * shareBps / (HOUR * BPS);
+    }
+
+    /// @dev Seconds that `[from, to]` and `[clockFrom, clockTo]` have in common; an end of 0 is still open.
+    function overlap(uint64 from, uint64 to, uint64 clockFrom, uint64 clockTo) internal pure returns (uint64) {
+        if (clockFrom == 0) return 0;
+        uint256 start = Math.max(from, clockFrom);
+        uint256 end = clockTo == 0 ? to : Math.min(to, clockTo);
+        return end <= start ? 0 : uint64(end - start);
     }
 }

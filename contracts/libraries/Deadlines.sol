@@ -2,21 +2,26 @@
 pragma solidity 0.8.37;
 
 import {ITaskRegistry} from "../interfaces/ITaskRegistry.sol";
-import {Lease, LeaseStatus, Task} from "../interfaces/Types.sol";
+import {Gang, Lease, LeaseStatus, Task, Terms} from "../interfaces/Types.sol";
+import {Clocks} from "./Clocks.sol";
+import {Market, Markets} from "./Market.sol";
 
 /// @title Until when
 /// @notice Every live state has a deadline. Its actor acts while `t <= deadline`; anyone enforces it when
-/// `t > deadline + outageGrace` (rule 27).
+/// `t > deadline + outageGrace` (rule 27). A member of a gang that waits for others has theirs, not one of its own.
 library Deadlines {
+    using Markets for Market;
+    using Markets for Task;
+
+    uint64 internal constant NONE = type(uint64).max;
+
     /// @dev Until when the actor of the lease's state may act. Reverts for states that end otherwise.
-    function current(bytes32 leaseId, Lease storage lease, Task storage task) internal view returns (uint64) {
+    function current(Market storage market, bytes32 leaseId, Lease storage lease) internal view returns (uint64) {
         LeaseStatus status = lease.status;
-        if (status == LeaseStatus.Open) return task.openUntil;
-        if (status == LeaseStatus.Assigned) return lease.startDeadline;
-        if (status == LeaseStatus.Running) {
-            return lease.startedAt + task.maxDuration + task.terms.completionGrace;
+        if (status == LeaseStatus.Running) return _running(market, lease);
+        if (status == LeaseStatus.Open || status == LeaseStatus.Assigned || status == LeaseStatus.Stopping) {
+            return lease.deadline;
         }
-        if (status == LeaseStatus.Stopping) return lease.stoppedAt + task.terms.completionGrace;
         revert ITaskRegistry.WrongStatus(leaseId, status);
     }
 
@@ -28,10 +33,21 @@ library Deadlines {
     }
 
     /// @dev Reverts until anyone may enforce the deadline.
-    function requireEnforceable(bytes32 leaseId, uint64 deadline, Task storage task) internal view {
-        uint64 enforceableAfter = deadline + task.terms.outageGrace;
+    function requireEnforceable(bytes32 leaseId, uint64 deadline, Terms storage terms) internal view {
+        uint256 enforceableAfter = uint256(deadline) + terms.outageGrace;
         if (block.timestamp <= enforceableAfter) {
             revert ITaskRegistry.DeadlineNotPassed(leaseId, enforceableAfter, uint64(block.timestamp));
         }
+    }
+
+    function _running(Market storage market, Lease storage lease) private view returns (uint64) {
+        Task storage task = market.tasks[lease.taskId];
+        uint64 grace = market.termsOf(task).completionGrace;
+        if (!task.isGang()) return lease.startedAt + lease.maxSeconds + grace;
+        Gang storage gang = market.gangs[lease.taskId];
+        uint64 from = Clocks.runsSince(gang);
+        if (from == 0) return NONE;
+        uint64 used = Clocks.overlap(gang, lease.startedAt, from);
+        return (from > lease.startedAt ? from : lease.startedAt) + lease.maxSeconds - used + grace;
     }
 }

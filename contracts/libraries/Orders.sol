@@ -8,11 +8,20 @@ import {Order, TaskParameters, Verification} from "../interfaces/Types.sol";
 /// @notice Every field is bounded before anything is reserved, so that no later step can fail for the order's sake.
 library Orders {
     uint256 internal constant MAX_TEXT_BYTES = 64;
+    uint8 internal constant MAX_LEASES = 64;
+    uint8 internal constant MAX_ATTEMPTS = 3;
 
     /// @dev Reverts unless the order is complete, is of a verification that is built, and keeps the limits of today.
     function check(Order calldata order, TaskParameters storage limits) internal view {
         if (order.verification != Verification.Signed) {
             revert ITaskRegistry.UnsupportedVerification(order.verification);
+        }
+        if (order.threshold != 0) revert ITaskRegistry.ThresholdWithoutQuorum(order.threshold);
+        if (order.leases == 0 || order.leases > MAX_LEASES) {
+            revert ITaskRegistry.LeasesOutOfRange(order.leases, MAX_LEASES);
+        }
+        if (order.maxAttempts == 0 || order.maxAttempts > MAX_ATTEMPTS) {
+            revert ITaskRegistry.AttemptsOutOfRange(order.maxAttempts, MAX_ATTEMPTS);
         }
         if (order.specDigest == 0) revert ITaskRegistry.SpecDigestMissing();
         if (order.vCpus == 0 || order.memoryMiB == 0 || order.ratePerHour == 0) {
@@ -32,6 +41,9 @@ library Orders {
     ) private view {
         if (order.maxDuration == 0 || order.maxDuration > maxDuration) {
             revert ITaskRegistry.DurationOutOfRange(order.maxDuration, maxDuration);
+        }
+        if (order.fundedSeconds == 0 || order.fundedSeconds > order.maxDuration) {
+            revert ITaskRegistry.FundedOutOfRange(order.fundedSeconds, order.maxDuration);
         }
         if (order.startWindow == 0 || order.startWindow > maxStartWindow) {
             revert ITaskRegistry.StartWindowOutOfRange(order.startWindow, maxStartWindow);

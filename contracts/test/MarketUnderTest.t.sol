@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Forwarder} from "../Forwarder.sol";
+import {Liveness} from "../Liveness.sol";
 import {NodeRegistry} from "../NodeRegistry.sol";
 import {PaymentEscrow} from "../PaymentEscrow.sol";
 import {TaskRegistry} from "../TaskRegistry.sol";
 import {Governance} from "../governance/Governance.sol";
+import {LivenessParameters} from "../interfaces/ILiveness.sol";
 import {NodeParameters, TaskParameters, Terms} from "../interfaces/Types.sol";
 import {Cheats} from "./Cheats.sol";
 import {DemoDollar} from "./DemoDollar.sol";
 
-/// @title The three contracts, deployed in the order of `ignition/modules/Market.ts`
+/// @title The contracts, deployed in the order of `ignition/modules/Market.ts`
 /// @notice Windows are short, so that a run of a hundred calls crosses them; none is zero.
 abstract contract MarketUnderTest is Cheats {
     uint32 internal constant EVIDENCE_PERIOD = 1200; // seconds
@@ -23,29 +26,43 @@ abstract contract MarketUnderTest is Cheats {
     TaskRegistry internal tasks;
     NodeRegistry internal nodes;
     PaymentEscrow internal escrow;
+    Liveness internal liveness;
+    Forwarder internal forwarder;
 
     function deployMarket() internal {
         token = new DemoDollar();
+        forwarder = new Forwarder();
         uint256 nonce = vm.getNonce(address(this));
         address tasksAt = vm.computeCreateAddress(address(this), nonce + 1);
         address nodesAt = vm.computeCreateAddress(address(this), nonce + 2);
         address escrowAt = vm.computeCreateAddress(address(this), nonce + 3);
+        address livenessAt = vm.computeCreateAddress(address(this), nonce + 4);
         address[] memory pausable = new address[](2);
         (pausable[0], pausable[1]) = (tasksAt, nodesAt);
         governance = new Governance(governor, 0, governor, pausable);
         tasks = new TaskRegistry(
-            address(governance), nodesAt, escrowAt, parametersOf(300), parametersOf(0), boundOf()
+            address(governance),
+            address(forwarder),
+            nodesAt,
+            escrowAt,
+            livenessAt,
+            parametersOf(300),
+            parametersOf(0),
+            boundOf()
         );
         nodes = new NodeRegistry(
             address(governance),
             tasksAt,
             escrowAt,
+            livenessAt,
             EVIDENCE_PERIOD,
             NodeParameters(1000, 100),
             NodeParameters(0, 0),
             NodeParameters(1e9, 1e9)
         );
-        escrow = new PaymentEscrow(address(token), feeRecipient, tasksAt, nodesAt);
+        escrow = new PaymentEscrow(address(token), address(forwarder), feeRecipient, tasksAt, nodesAt);
+        LivenessParameters memory beat = LivenessParameters(100, 10, 10, 60, 3, 1, 100);
+        liveness = new Liveness(address(governance), nodesAt, beat, beat, beat);
     }
 
     function parametersOf(uint16 feeBps) internal pure returns (TaskParameters memory) {
@@ -62,9 +79,14 @@ abstract contract MarketUnderTest is Cheats {
             minLock: 10,
             ticketAge: 0,
             widenTime: 0,
-            firstShareBps: 1000
+            firstShareBps: 1000,
+            grantWindow: 40,
+            replaceWindow: 50,
+            gangFaultWindow: 20,
+            minRun: 5,
+            standbyBps: 5000
         });
-        return TaskParameters(terms, 60, 1000, 1000);
+        return TaskParameters(terms, 60, 1000, 1000, 60);
     }
 
     function boundOf() private pure returns (TaskParameters memory max) {

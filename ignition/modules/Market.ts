@@ -7,13 +7,15 @@ type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
 type Token = ReturnType<Builder["getParameter"]> | (typeof DemoDollar)["results"]["token"];
 
 /**
- * The three contracts, which know each other by immutable addresses. They are deployed one after another, so that
+ * The contracts, which know each other by immutable addresses. They are deployed one after another, so that
  * `ignition/addresses.ts` can say beforehand where each will be; the constructors of the later ones check it.
  */
 function market(m: Builder, token: Token) {
   const { governance } = m.useModule(Governance);
+  const forwarder = m.contract("Forwarder");
+  const libraries = { Awards: m.library("Awards"), Leases: m.library("Leases"), Evidence: m.library("Evidence") };
   const predicted = {
-    taskRegistry: m.getParameter("taskRegistry"),
+    liveness: m.getParameter("liveness"),
     nodeRegistry: m.getParameter("nodeRegistry"),
     paymentEscrow: m.getParameter("paymentEscrow"),
   };
@@ -21,18 +23,21 @@ function market(m: Builder, token: Token) {
     "TaskRegistry",
     [
       governance,
+      forwarder,
       predicted.nodeRegistry,
       predicted.paymentEscrow,
+      predicted.liveness,
       m.getParameter("task"),
       m.getParameter("taskMin"),
       m.getParameter("taskMax"),
     ],
-    "contractName" in token ? { after: [token] } : {},
+    { libraries, ...("contractName" in token ? { after: [token] } : {}) },
   );
   const nodeRegistry = m.contract("NodeRegistry", [
     governance,
     taskRegistry,
     predicted.paymentEscrow,
+    predicted.liveness,
     m.getParameter("evidencePeriod"),
     m.getParameter("node"),
     m.getParameter("nodeMin"),
@@ -40,11 +45,23 @@ function market(m: Builder, token: Token) {
   ]);
   const paymentEscrow = m.contract("PaymentEscrow", [
     token,
+    forwarder,
     m.getParameter("feeRecipient"),
     taskRegistry,
     nodeRegistry,
   ]);
-  return { governance, taskRegistry, nodeRegistry, paymentEscrow };
+  const liveness = m.contract(
+    "Liveness",
+    [
+      governance,
+      nodeRegistry,
+      m.getParameter("livenessInitial"),
+      m.getParameter("livenessMin"),
+      m.getParameter("livenessMax"),
+    ],
+    { after: [paymentEscrow] },
+  );
+  return { governance, forwarder, taskRegistry, nodeRegistry, paymentEscrow, liveness };
 }
 
 /** With the payment token that production names. */

@@ -15,6 +15,9 @@ export const deploymentSchema = z.object({
   nodeRegistry: address,
   taskRegistry: address,
   paymentEscrow: address,
+  liveness: address,
+  /** Carries consumers' signed calls (ERC-2771). */
+  forwarder: address,
   token: address,
   accessManager: address.optional(),
   /** The block that deployed the TaskRegistry, and its hash: another hash there is another chain. */

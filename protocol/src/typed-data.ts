@@ -90,6 +90,7 @@ export const outcomes = [
   "TimeLimit",
   "OutputTooLarge",
   "Cancelled",
+  "PeerLost",
 ] as const;
 export type Outcome = (typeof outcomes)[number];
 

@@ -6,7 +6,9 @@ import { DemoMarket, Market as MarketModule } from "../../ignition/modules/Marke
 import { type MarketParameters, moduleParameters, readParameters } from "../../ignition/parameters.ts";
 import type {
   DemoDollar,
+  Forwarder,
   Governance,
+  Liveness,
   NodeRegistry,
   PaymentEscrow,
   TaskRegistry,
@@ -41,6 +43,10 @@ export const digest = (text: string) => ethers.id(text);
 
 export interface OrderInput {
   specDigest: string;
+  leases: number;
+  threshold: number;
+  maxAttempts: number;
+  isPrivate: boolean;
   gpus: number;
   gpuModel: string;
   vCpus: number;
@@ -48,9 +54,23 @@ export interface OrderInput {
   storageMiB: bigint;
   isolation: number;
   maxDuration: number;
+  fundedSeconds: number;
   ratePerHour: bigint;
   startWindow: number;
+  failoverAfter: number;
   openUntil: bigint;
+  verification: number;
+}
+
+export interface QuoteInput {
+  node: string;
+  consumer: string;
+  orderHash: string;
+  memberIndex: number;
+  ratePerHour: bigint;
+  startWindow: number;
+  expiry: bigint;
+  nonce: bigint;
   verification: number;
 }
 
@@ -108,6 +128,20 @@ export const attestationTypes = {
   ].map(([type, name]) => ({ type: type as string, name: name as string })),
 };
 
+export const quoteTypes = {
+  Quote: [
+    { type: "address", name: "node" },
+    { type: "address", name: "consumer" },
+    { type: "bytes32", name: "orderHash" },
+    { type: "uint32", name: "memberIndex" },
+    { type: "uint128", name: "ratePerHour" },
+    { type: "uint32", name: "startWindow" },
+    { type: "uint64", name: "expiry" },
+    { type: "uint256", name: "nonce" },
+    { type: "uint8", name: "verification" },
+  ],
+};
+
 export const registerTypes = {
   Register: [
     { type: "address", name: "owner" },
@@ -122,7 +156,7 @@ const profileType =
   "tuple(bytes32 encryptionKey,uint32 gpus,string gpuModel,uint32 gpuMemoryMiB,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,string region,tuple(uint128 perGpuHour,uint128 perVCpuHour) posted,string[] multiaddrs)";
 
 const orderType =
-  "tuple(bytes32 specDigest,uint32 gpus,string gpuModel,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,uint32 maxDuration,uint128 ratePerHour,uint32 startWindow,uint64 openUntil,uint8 verification)";
+  "tuple(bytes32 specDigest,uint8 leases,uint8 threshold,uint8 maxAttempts,bool isPrivate,uint32 gpus,string gpuModel,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,uint32 maxDuration,uint32 fundedSeconds,uint128 ratePerHour,uint32 startWindow,uint32 failoverAfter,uint64 openUntil,uint8 verification)";
 
 export function profile(changes: Partial<ProfileInput> = {}): ProfileInput {
   return {
@@ -173,6 +207,9 @@ export class Market {
   readonly nodes: NodeRegistry;
   readonly tasks: TaskRegistry;
   readonly escrow: PaymentEscrow;
+  readonly liveness: Liveness;
+  readonly forwarder: Forwarder;
+  private quoteNonce = 0n;
 
   constructor(
     parameters: MarketParameters,
@@ -181,6 +218,8 @@ export class Market {
     nodes: NodeRegistry,
     tasks: TaskRegistry,
     escrow: PaymentEscrow,
+    liveness: Liveness,
+    forwarder: Forwarder,
   ) {
     this.parameters = parameters;
     this.governance = governance;
@@ -188,6 +227,8 @@ export class Market {
     this.nodes = nodes;
     this.tasks = tasks;
     this.escrow = escrow;
+    this.liveness = liveness;
+    this.forwarder = forwarder;
   }
 
   get terms() {
@@ -249,6 +290,10 @@ export class Market {
   async order(changes: Partial<OrderInput> = {}): Promise<OrderInput> {
     return {
       specDigest: digest("spec"),
+      leases: 1,
+      threshold: 0,
+      maxAttempts: 1,
+      isPrivate: false,
       gpus: 2,
       gpuModel: "",
       vCpus: 8,
@@ -256,8 +301,10 @@ export class Market {
       storageMiB: 102_400n,
       isolation: 0,
       maxDuration: 3600,
+      fundedSeconds: changes.maxDuration ?? 3600,
       ratePerHour: 10n * DOLLAR,
       startWindow: 900,
+      failoverAfter: 120,
       openUntil: (await now()) + HOUR,
       verification: 0,
       ...changes,
@@ -271,6 +318,54 @@ export class Market {
     return { taskId, leaseId: await this.tasks.leaseIdOf(taskId, 0) };
   }
 
+  /** A node's signed offer for one lease of an order. */
+  async quote(
+    order: OrderInput,
+    memberIndex = 0,
+    changes: Partial<QuoteInput> = {},
+    operator = people.operator,
+    signer = operator,
+  ): Promise<{ quote: QuoteInput; signature: string }> {
+    const quote = {
+      node: operator.address,
+      consumer: people.consumer.address,
+      orderHash: orderHash(order),
+      memberIndex,
+      ratePerHour: order.ratePerHour,
+      startWindow: order.startWindow,
+      expiry: (await now()) + 120n,
+      nonce: this.quoteNonce++,
+      verification: order.verification,
+      ...changes,
+    };
+    const domain = await domainOf("Dekuper TaskRegistry", await this.tasks.getAddress());
+    return { quote, signature: await signer.signTypedData(domain, quoteTypes, quote) };
+  }
+
+  /** An order awarded on the quoted path: one node for each lease, the first operator where there are fewer. */
+  async award(
+    changes: Partial<OrderInput> = {},
+    operators: readonly HDNodeWallet[] = [people.operator],
+    consumer = people.consumer,
+  ): Promise<LeaseRef & { leaseIds: string[] }> {
+    const order = await this.order({ leases: operators.length, ...changes });
+    const quotes = [];
+    for (let i = 0; i < order.leases; i++) {
+      const by = operators[i] ?? (operators[0] as HDNodeWallet);
+      quotes.push(await this.quote(order, i, { consumer: consumer.address }, by));
+    }
+    const taskId = await this.nextTaskId(order, consumer.address);
+    await this.tasks.connect(consumer).createAndAward(
+      order,
+      quotes.map(({ quote }) => quote),
+      quotes.map(({ signature }) => signature),
+      [],
+    );
+    const leaseIds = [];
+    for (let i = 0; i < order.leases; i++) leaseIds.push(await this.tasks.leaseIdOf(taskId, i));
+    return { taskId, leaseId: leaseIds[0] as string, leaseIds };
+  }
+
   async nextTaskId(order: OrderInput, consumer: string): Promise<string> {
     return this.tasks.taskIdOf(consumer, await this.tasks.nonces(consumer), orderHash(order));
   }
@@ -282,7 +377,7 @@ export class Market {
     return {
       taskId: ref.taskId,
       leaseId: ref.leaseId,
-      attempt: 1,
+      attempt: Number(lease.attempt),
       specDigest: (await this.tasks.getTask(ref.taskId)).specDigest,
       outputDigest: digest("output"),
       logDigest: digest("log"),
@@ -328,8 +423,8 @@ export class Market {
       return ref;
     }
     if (status === "Expired") {
-      const { startDeadline } = await this.tasks.getLease(ref.leaseId);
-      await nextBlockAt(startDeadline + BigInt(this.terms.outageGrace) + 1n);
+      const { deadline } = await this.tasks.getLease(ref.leaseId);
+      await nextBlockAt(deadline + BigInt(this.terms.outageGrace) + 1n);
       await this.tasks.expire(ref.leaseId);
       return ref;
     }
@@ -389,6 +484,8 @@ export async function deployMarket(parameters: MarketParameters, token?: string)
     await ethers.getContractAt("NodeRegistry", await at("nodeRegistry")),
     await ethers.getContractAt("TaskRegistry", await at("taskRegistry")),
     await ethers.getContractAt("PaymentEscrow", await at("paymentEscrow")),
+    await ethers.getContractAt("Liveness", await at("liveness")),
+    await ethers.getContractAt("Forwarder", await at("forwarder")),
   );
 }
 

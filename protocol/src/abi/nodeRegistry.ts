@@ -18,6 +18,11 @@ export const nodeRegistryAbi = [
         type: "address",
       },
       {
+        internalType: "address",
+        name: "liveness_",
+        type: "address",
+      },
+      {
         internalType: "uint32",
         name: "evidencePeriod_",
         type: "uint32",
@@ -172,6 +177,34 @@ export const nodeRegistryAbi = [
     type: "function",
   },
   {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+    ],
+    name: "compensate",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
     inputs: [],
     name: "domainSeparator",
     outputs: [
@@ -235,6 +268,25 @@ export const nodeRegistryAbi = [
         internalType: "uint256[]",
         name: "extensions",
         type: "uint256[]",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "encryptionKeyVersionOf",
+    outputs: [
+      {
+        internalType: "uint32",
+        name: "",
+        type: "uint32",
       },
     ],
     stateMutability: "view",
@@ -436,6 +488,55 @@ export const nodeRegistryAbi = [
       },
     ],
     stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [],
+    name: "liveness",
+    outputs: [
+      {
+        internalType: "address",
+        name: "",
+        type: "address",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "lockSeat",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "from",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "to",
+        type: "address",
+      },
+    ],
+    name: "migrate",
+    outputs: [],
+    stateMutability: "nonpayable",
     type: "function",
   },
   {
@@ -799,6 +900,25 @@ export const nodeRegistryAbi = [
     inputs: [
       {
         internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "seatLockedOf",
+    outputs: [
+      {
+        internalType: "uint256",
+        name: "",
+        type: "uint256",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
         name: "newAuthority",
         type: "address",
       },
@@ -1075,6 +1195,24 @@ export const nodeRegistryAbi = [
       },
     ],
     stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "unlockSeat",
+    outputs: [],
+    stateMutability: "nonpayable",
     type: "function",
   },
   {
@@ -1626,6 +1764,44 @@ export const nodeRegistryAbi = [
         type: "address",
       },
       {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "SeatStakeLocked",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "SeatStakeUnlocked",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
         indexed: true,
         internalType: "address",
         name: "owner",
@@ -1664,6 +1840,37 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "StakeLocked",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "from",
+        type: "address",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "to",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "staked",
+        type: "uint256",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "unbonding",
+        type: "uint256",
+      },
+    ],
+    name: "StakeMigrated",
     type: "event",
   },
   {
@@ -1841,12 +2048,33 @@ export const nodeRegistryAbi = [
   {
     inputs: [
       {
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
+        internalType: "uint8",
+        name: "attempts",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "max",
+        type: "uint8",
       },
     ],
-    name: "AlreadyReserved",
+    name: "AttemptsOutOfRange",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "least",
+        type: "uint256",
+      },
+    ],
+    name: "BidTooLow",
     type: "error",
   },
   {
@@ -1961,9 +2189,9 @@ export const nodeRegistryAbi = [
         type: "bytes32",
       },
       {
-        internalType: "uint64",
+        internalType: "uint256",
         name: "enforceableAfter",
-        type: "uint64",
+        type: "uint256",
       },
       {
         internalType: "uint64",
@@ -2089,6 +2317,38 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "EndsInFuture",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "endsAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "EpochNotOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "funded",
+        type: "uint256",
+      },
+      {
+        internalType: "uint32",
+        name: "max",
+        type: "uint32",
+      },
+    ],
+    name: "FundedOutOfRange",
     type: "error",
   },
   {
@@ -2227,6 +2487,70 @@ export const nodeRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "KeyMissing",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "max",
+        type: "uint8",
+      },
+    ],
+    name: "LeasesOutOfRange",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "next",
+        type: "address",
+      },
+    ],
+    name: "ListNotAscending",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "allowedAfter",
+        type: "uint64",
+      },
+    ],
+    name: "MigratedLately",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "peer",
         type: "address",
@@ -2238,6 +2562,81 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "MisconfiguredPeer",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "NoBid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "NoKeyNeeded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "enum NodeStatus",
+        name: "status",
+        type: "uint8",
+      },
+    ],
+    name: "NodeNotInService",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "offlineSince",
+        type: "uint64",
+      },
+      {
+        internalType: "uint256",
+        name: "lostAfter",
+        type: "uint256",
+      },
+    ],
+    name: "NodeNotLost",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "NotASeat",
     type: "error",
   },
   {
@@ -2380,12 +2779,22 @@ export const nodeRegistryAbi = [
   {
     inputs: [
       {
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "since",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "pendingUntil",
+        type: "uint64",
       },
     ],
-    name: "NothingReserved",
+    name: "NothingToFinalise",
     type: "error",
   },
   {
@@ -2417,6 +2826,17 @@ export const nodeRegistryAbi = [
         type: "address",
       },
     ],
+    name: "OnlyLiveness",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "caller",
+        type: "address",
+      },
+    ],
     name: "OnlyNodeRegistry",
     type: "error",
   },
@@ -2429,6 +2849,17 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "OnlyTaskRegistry",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+    ],
+    name: "OpenPathTakesOne",
     type: "error",
   },
   {
@@ -2461,6 +2892,38 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "OperatorIsRevoked",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+    ],
+    name: "OwnerExcluded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "OwnerHasBid",
     type: "error",
   },
   {
@@ -2520,6 +2983,143 @@ export const nodeRegistryAbi = [
     inputs: [
       {
         internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "quorum",
+        type: "uint256",
+      },
+    ],
+    name: "QuorumNotReached",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint64",
+        name: "expiry",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "QuoteExpired",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "consumer",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "caller",
+        type: "address",
+      },
+    ],
+    name: "QuoteForAnother",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint64",
+        name: "expiry",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "latest",
+        type: "uint64",
+      },
+    ],
+    name: "QuoteTooLong",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint256",
+        name: "nonce",
+        type: "uint256",
+      },
+    ],
+    name: "QuoteVoid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+      {
+        internalType: "uint256",
+        name: "quotes",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+    ],
+    name: "QuotesMismatch",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint128",
+        name: "rate",
+        type: "uint128",
+      },
+      {
+        internalType: "uint128",
+        name: "cap",
+        type: "uint128",
+      },
+    ],
+    name: "RateAboveCap",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
         name: "rate",
         type: "uint256",
       },
@@ -2551,6 +3151,59 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "RegistrationExpired",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "issuedAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportFromFuture",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "acceptedUntil",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportTooOld",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "wanted",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "reserved",
+        type: "uint256",
+      },
+    ],
+    name: "ReservationTooSmall",
     type: "error",
   },
   {
@@ -2605,6 +3258,33 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "SameAttestation",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "SameNode",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "SignersNotAscending",
     type: "error",
   },
   {
@@ -2721,6 +3401,17 @@ export const nodeRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "TaskIsOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "length",
         type: "uint256",
@@ -2737,6 +3428,33 @@ export const nodeRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint8",
+        name: "threshold",
+        type: "uint8",
+      },
+    ],
+    name: "ThresholdWithoutQuorum",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "count",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "TooManyChanges",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "count",
         type: "uint256",
@@ -2748,6 +3466,22 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "TooManyMultiaddrs",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "count",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "TooManyWraps",
     type: "error",
   },
   {
@@ -2791,6 +3525,22 @@ export const nodeRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint256",
+        name: "length",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "WrapLength",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "bytes32",
         name: "leaseId",
         type: "bytes32",
@@ -2812,6 +3562,38 @@ export const nodeRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "current",
+        type: "uint32",
+      },
+    ],
+    name: "WrongCommittee",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "given",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "current",
+        type: "uint64",
+      },
+    ],
+    name: "WrongEpoch",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "bytes32",
         name: "wanted",
         type: "bytes32",
@@ -2823,6 +3605,43 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "WrongGpuModel",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "current",
+        type: "uint32",
+      },
+    ],
+    name: "WrongKeyVersion",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint256",
+        name: "expected",
+        type: "uint256",
+      },
+    ],
+    name: "WrongMember",
     type: "error",
   },
   {
@@ -2855,6 +3674,48 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "WrongOperatorSignature",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "bytes32",
+        name: "given",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "expected",
+        type: "bytes32",
+      },
+    ],
+    name: "WrongOrder",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "recovered",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "WrongQuoteSigner",
     type: "error",
   },
   {
@@ -2934,6 +3795,27 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "WrongTask",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "enum Verification",
+        name: "given",
+        type: "uint8",
+      },
+      {
+        internalType: "enum Verification",
+        name: "expected",
+        type: "uint8",
+      },
+    ],
+    name: "WrongVerification",
     type: "error",
   },
   {

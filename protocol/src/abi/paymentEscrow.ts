@@ -9,6 +9,11 @@ export const paymentEscrowAbi = [
       },
       {
         internalType: "address",
+        name: "forwarder",
+        type: "address",
+      },
+      {
+        internalType: "address",
         name: "feeRecipient_",
         type: "address",
       },
@@ -36,6 +41,34 @@ export const paymentEscrowAbi = [
         type: "uint256",
       },
     ],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+    ],
+    name: "compensate",
+    outputs: [],
     stateMutability: "nonpayable",
     type: "function",
   },
@@ -210,6 +243,43 @@ export const paymentEscrowAbi = [
     inputs: [
       {
         internalType: "address",
+        name: "forwarder",
+        type: "address",
+      },
+    ],
+    name: "isTrustedForwarder",
+    outputs: [
+      {
+        internalType: "bool",
+        name: "",
+        type: "bool",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "from",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "to",
+        type: "address",
+      },
+    ],
+    name: "migrateStake",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
         name: "owner",
         type: "address",
       },
@@ -245,6 +315,77 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        components: [
+          {
+            internalType: "bytes32",
+            name: "taskId",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "leaseId",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint32",
+            name: "attempt",
+            type: "uint32",
+          },
+          {
+            internalType: "address",
+            name: "owner",
+            type: "address",
+          },
+          {
+            internalType: "uint64",
+            name: "ranSeconds",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "downSeconds",
+            type: "uint64",
+          },
+          {
+            internalType: "uint128",
+            name: "ratePerHour",
+            type: "uint128",
+          },
+          {
+            internalType: "uint256",
+            name: "reserved",
+            type: "uint256",
+          },
+          {
+            internalType: "bool",
+            name: "isFinal",
+            type: "bool",
+          },
+          {
+            internalType: "uint16",
+            name: "feeBps",
+            type: "uint16",
+          },
+        ],
+        internalType: "struct Payment",
+        name: "payment",
+        type: "tuple",
+      },
+    ],
+    name: "pay",
+    outputs: [
+      {
+        internalType: "uint256",
+        name: "gross",
+        type: "uint256",
+      },
+    ],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "consumer",
         type: "address",
@@ -252,11 +393,6 @@ export const paymentEscrowAbi = [
       {
         internalType: "bytes32",
         name: "taskId",
-        type: "bytes32",
-      },
-      {
-        internalType: "bytes32",
-        name: "leaseId",
         type: "bytes32",
       },
       {
@@ -274,7 +410,7 @@ export const paymentEscrowAbi = [
     inputs: [
       {
         internalType: "bytes32",
-        name: "leaseId",
+        name: "taskId",
         type: "bytes32",
       },
     ],
@@ -284,11 +420,6 @@ export const paymentEscrowAbi = [
         internalType: "address",
         name: "consumer",
         type: "address",
-      },
-      {
-        internalType: "bytes32",
-        name: "taskId",
-        type: "bytes32",
       },
       {
         internalType: "uint256",
@@ -338,50 +469,6 @@ export const paymentEscrowAbi = [
     ],
     name: "returnStake",
     outputs: [],
-    stateMutability: "nonpayable",
-    type: "function",
-  },
-  {
-    inputs: [
-      {
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
-      },
-      {
-        internalType: "address",
-        name: "owner",
-        type: "address",
-      },
-      {
-        internalType: "uint64",
-        name: "billedSeconds",
-        type: "uint64",
-      },
-      {
-        internalType: "uint128",
-        name: "ratePerHour",
-        type: "uint128",
-      },
-      {
-        internalType: "uint16",
-        name: "feeBps",
-        type: "uint16",
-      },
-    ],
-    name: "settleLease",
-    outputs: [
-      {
-        internalType: "uint256",
-        name: "gross",
-        type: "uint256",
-      },
-      {
-        internalType: "uint256",
-        name: "fee",
-        type: "uint256",
-      },
-    ],
     stateMutability: "nonpayable",
     type: "function",
   },
@@ -481,6 +568,37 @@ export const paymentEscrowAbi = [
         type: "uint256",
       },
     ],
+    name: "transferFree",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [],
+    name: "trustedForwarder",
+    outputs: [
+      {
+        internalType: "address",
+        name: "",
+        type: "address",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "to",
+        type: "address",
+      },
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
     name: "withdraw",
     outputs: [],
     stateMutability: "nonpayable",
@@ -516,6 +634,37 @@ export const paymentEscrowAbi = [
     ],
     stateMutability: "nonpayable",
     type: "function",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "Compensated",
+    type: "event",
   },
   {
     anonymous: false,
@@ -628,8 +777,20 @@ export const paymentEscrowAbi = [
       },
       {
         indexed: false,
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
+        indexed: false,
         internalType: "uint64",
-        name: "billedSeconds",
+        name: "ranSeconds",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "downSeconds",
         type: "uint64",
       },
       {
@@ -670,12 +831,6 @@ export const paymentEscrowAbi = [
         type: "bytes32",
       },
       {
-        indexed: true,
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
-      },
-      {
         indexed: false,
         internalType: "uint256",
         name: "amount",
@@ -698,12 +853,6 @@ export const paymentEscrowAbi = [
         indexed: true,
         internalType: "bytes32",
         name: "taskId",
-        type: "bytes32",
-      },
-      {
-        indexed: true,
-        internalType: "bytes32",
-        name: "leaseId",
         type: "bytes32",
       },
       {
@@ -753,6 +902,31 @@ export const paymentEscrowAbi = [
       {
         indexed: true,
         internalType: "address",
+        name: "from",
+        type: "address",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "to",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "StakeMigrated",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
         name: "node",
         type: "address",
       },
@@ -776,6 +950,31 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "StakeMoved",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "from",
+        type: "address",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "to",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "Transferred",
     type: "event",
   },
   {
@@ -866,12 +1065,33 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
+        internalType: "uint8",
+        name: "attempts",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "max",
+        type: "uint8",
       },
     ],
-    name: "AlreadyReserved",
+    name: "AttemptsOutOfRange",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "least",
+        type: "uint256",
+      },
+    ],
+    name: "BidTooLow",
     type: "error",
   },
   {
@@ -986,9 +1206,9 @@ export const paymentEscrowAbi = [
         type: "bytes32",
       },
       {
-        internalType: "uint64",
+        internalType: "uint256",
         name: "enforceableAfter",
-        type: "uint64",
+        type: "uint256",
       },
       {
         internalType: "uint64",
@@ -1114,6 +1334,38 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "EndsInFuture",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "endsAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "EpochNotOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "funded",
+        type: "uint256",
+      },
+      {
+        internalType: "uint32",
+        name: "max",
+        type: "uint32",
+      },
+    ],
+    name: "FundedOutOfRange",
     type: "error",
   },
   {
@@ -1252,6 +1504,70 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "KeyMissing",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "max",
+        type: "uint8",
+      },
+    ],
+    name: "LeasesOutOfRange",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "next",
+        type: "address",
+      },
+    ],
+    name: "ListNotAscending",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "allowedAfter",
+        type: "uint64",
+      },
+    ],
+    name: "MigratedLately",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "peer",
         type: "address",
@@ -1263,6 +1579,81 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "MisconfiguredPeer",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "NoBid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "NoKeyNeeded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "enum NodeStatus",
+        name: "status",
+        type: "uint8",
+      },
+    ],
+    name: "NodeNotInService",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "offlineSince",
+        type: "uint64",
+      },
+      {
+        internalType: "uint256",
+        name: "lostAfter",
+        type: "uint256",
+      },
+    ],
+    name: "NodeNotLost",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "NotASeat",
     type: "error",
   },
   {
@@ -1405,12 +1796,22 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "since",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "pendingUntil",
+        type: "uint64",
       },
     ],
-    name: "NothingReserved",
+    name: "NothingToFinalise",
     type: "error",
   },
   {
@@ -1442,6 +1843,17 @@ export const paymentEscrowAbi = [
         type: "address",
       },
     ],
+    name: "OnlyLiveness",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "caller",
+        type: "address",
+      },
+    ],
     name: "OnlyNodeRegistry",
     type: "error",
   },
@@ -1454,6 +1866,17 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "OnlyTaskRegistry",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+    ],
+    name: "OpenPathTakesOne",
     type: "error",
   },
   {
@@ -1486,6 +1909,38 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "OperatorIsRevoked",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+    ],
+    name: "OwnerExcluded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "OwnerHasBid",
     type: "error",
   },
   {
@@ -1545,6 +2000,143 @@ export const paymentEscrowAbi = [
     inputs: [
       {
         internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "quorum",
+        type: "uint256",
+      },
+    ],
+    name: "QuorumNotReached",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint64",
+        name: "expiry",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "QuoteExpired",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "consumer",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "caller",
+        type: "address",
+      },
+    ],
+    name: "QuoteForAnother",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint64",
+        name: "expiry",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "latest",
+        type: "uint64",
+      },
+    ],
+    name: "QuoteTooLong",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint256",
+        name: "nonce",
+        type: "uint256",
+      },
+    ],
+    name: "QuoteVoid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+      {
+        internalType: "uint256",
+        name: "quotes",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+    ],
+    name: "QuotesMismatch",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint128",
+        name: "rate",
+        type: "uint128",
+      },
+      {
+        internalType: "uint128",
+        name: "cap",
+        type: "uint128",
+      },
+    ],
+    name: "RateAboveCap",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
         name: "rate",
         type: "uint256",
       },
@@ -1576,6 +2168,59 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "RegistrationExpired",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "issuedAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportFromFuture",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "acceptedUntil",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportTooOld",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "wanted",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "reserved",
+        type: "uint256",
+      },
+    ],
+    name: "ReservationTooSmall",
     type: "error",
   },
   {
@@ -1630,6 +2275,33 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "SameAttestation",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "SameNode",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "SignersNotAscending",
     type: "error",
   },
   {
@@ -1746,6 +2418,17 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "TaskIsOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "length",
         type: "uint256",
@@ -1762,6 +2445,33 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "uint8",
+        name: "threshold",
+        type: "uint8",
+      },
+    ],
+    name: "ThresholdWithoutQuorum",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "count",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "TooManyChanges",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "count",
         type: "uint256",
@@ -1773,6 +2483,22 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "TooManyMultiaddrs",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "count",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "TooManyWraps",
     type: "error",
   },
   {
@@ -1816,6 +2542,22 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "uint256",
+        name: "length",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "WrapLength",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "bytes32",
         name: "leaseId",
         type: "bytes32",
@@ -1837,6 +2579,38 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "current",
+        type: "uint32",
+      },
+    ],
+    name: "WrongCommittee",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "given",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "current",
+        type: "uint64",
+      },
+    ],
+    name: "WrongEpoch",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "bytes32",
         name: "wanted",
         type: "bytes32",
@@ -1848,6 +2622,43 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "WrongGpuModel",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "current",
+        type: "uint32",
+      },
+    ],
+    name: "WrongKeyVersion",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint256",
+        name: "expected",
+        type: "uint256",
+      },
+    ],
+    name: "WrongMember",
     type: "error",
   },
   {
@@ -1880,6 +2691,48 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "WrongOperatorSignature",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "bytes32",
+        name: "given",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "expected",
+        type: "bytes32",
+      },
+    ],
+    name: "WrongOrder",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "recovered",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "WrongQuoteSigner",
     type: "error",
   },
   {
@@ -1959,6 +2812,27 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "WrongTask",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "enum Verification",
+        name: "given",
+        type: "uint8",
+      },
+      {
+        internalType: "enum Verification",
+        name: "expected",
+        type: "uint8",
+      },
+    ],
+    name: "WrongVerification",
     type: "error",
   },
   {

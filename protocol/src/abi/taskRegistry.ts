@@ -9,12 +9,22 @@ export const taskRegistryAbi = [
       },
       {
         internalType: "address",
+        name: "forwarder",
+        type: "address",
+      },
+      {
+        internalType: "address",
         name: "nodeRegistry_",
         type: "address",
       },
       {
         internalType: "address",
         name: "paymentEscrow_",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "liveness_",
         type: "address",
       },
       {
@@ -86,6 +96,31 @@ export const taskRegistryAbi = [
                 name: "firstShareBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "grantWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "replaceWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "gangFaultWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "minRun",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "standbyBps",
+                type: "uint16",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -104,6 +139,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "maxOpenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxQuoteLife",
             type: "uint32",
           },
         ],
@@ -180,6 +220,31 @@ export const taskRegistryAbi = [
                 name: "firstShareBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "grantWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "replaceWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "gangFaultWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "minRun",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "standbyBps",
+                type: "uint16",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -198,6 +263,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "maxOpenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxQuoteLife",
             type: "uint32",
           },
         ],
@@ -274,6 +344,31 @@ export const taskRegistryAbi = [
                 name: "firstShareBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "grantWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "replaceWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "gangFaultWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "minRun",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "standbyBps",
+                type: "uint16",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -292,6 +387,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "maxOpenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxQuoteLife",
             type: "uint32",
           },
         ],
@@ -502,6 +602,32 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint256",
+        name: "nonce",
+        type: "uint256",
+      },
+    ],
+    name: "cancelQuote",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "below",
+        type: "uint256",
+      },
+    ],
+    name: "cancelQuotes",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
         internalType: "bytes32",
         name: "taskId",
         type: "bytes32",
@@ -650,6 +776,26 @@ export const taskRegistryAbi = [
             type: "bytes32",
           },
           {
+            internalType: "uint8",
+            name: "leases",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "threshold",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "maxAttempts",
+            type: "uint8",
+          },
+          {
+            internalType: "bool",
+            name: "isPrivate",
+            type: "bool",
+          },
+          {
             internalType: "uint32",
             name: "gpus",
             type: "uint32",
@@ -685,6 +831,11 @@ export const taskRegistryAbi = [
             type: "uint32",
           },
           {
+            internalType: "uint32",
+            name: "fundedSeconds",
+            type: "uint32",
+          },
+          {
             internalType: "uint128",
             name: "ratePerHour",
             type: "uint128",
@@ -692,6 +843,201 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "startWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "failoverAfter",
+            type: "uint32",
+          },
+          {
+            internalType: "uint64",
+            name: "openUntil",
+            type: "uint64",
+          },
+          {
+            internalType: "enum Verification",
+            name: "verification",
+            type: "uint8",
+          },
+        ],
+        internalType: "struct Order",
+        name: "order",
+        type: "tuple",
+      },
+      {
+        components: [
+          {
+            internalType: "address",
+            name: "node",
+            type: "address",
+          },
+          {
+            internalType: "address",
+            name: "consumer",
+            type: "address",
+          },
+          {
+            internalType: "bytes32",
+            name: "orderHash",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint32",
+            name: "memberIndex",
+            type: "uint32",
+          },
+          {
+            internalType: "uint128",
+            name: "ratePerHour",
+            type: "uint128",
+          },
+          {
+            internalType: "uint32",
+            name: "startWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint64",
+            name: "expiry",
+            type: "uint64",
+          },
+          {
+            internalType: "uint256",
+            name: "nonce",
+            type: "uint256",
+          },
+          {
+            internalType: "enum Verification",
+            name: "verification",
+            type: "uint8",
+          },
+        ],
+        internalType: "struct Quote[]",
+        name: "quotes",
+        type: "tuple[]",
+      },
+      {
+        internalType: "bytes[]",
+        name: "signatures",
+        type: "bytes[]",
+      },
+      {
+        components: [
+          {
+            internalType: "address",
+            name: "node",
+            type: "address",
+          },
+          {
+            internalType: "uint32",
+            name: "keyVersion",
+            type: "uint32",
+          },
+          {
+            internalType: "bytes",
+            name: "wrap",
+            type: "bytes",
+          },
+        ],
+        internalType: "struct KeyWrap[]",
+        name: "wraps",
+        type: "tuple[]",
+      },
+    ],
+    name: "createAndAward",
+    outputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        components: [
+          {
+            internalType: "bytes32",
+            name: "specDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint8",
+            name: "leases",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "threshold",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "maxAttempts",
+            type: "uint8",
+          },
+          {
+            internalType: "bool",
+            name: "isPrivate",
+            type: "bool",
+          },
+          {
+            internalType: "uint32",
+            name: "gpus",
+            type: "uint32",
+          },
+          {
+            internalType: "string",
+            name: "gpuModel",
+            type: "string",
+          },
+          {
+            internalType: "uint32",
+            name: "vCpus",
+            type: "uint32",
+          },
+          {
+            internalType: "uint64",
+            name: "memoryMiB",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "storageMiB",
+            type: "uint64",
+          },
+          {
+            internalType: "enum Isolation",
+            name: "isolation",
+            type: "uint8",
+          },
+          {
+            internalType: "uint32",
+            name: "maxDuration",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "fundedSeconds",
+            type: "uint32",
+          },
+          {
+            internalType: "uint128",
+            name: "ratePerHour",
+            type: "uint128",
+          },
+          {
+            internalType: "uint32",
+            name: "startWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "failoverAfter",
             type: "uint32",
           },
           {
@@ -719,6 +1065,25 @@ export const taskRegistryAbi = [
       },
     ],
     stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "deadlineOf",
+    outputs: [
+      {
+        internalType: "uint64",
+        name: "",
+        type: "uint64",
+      },
+    ],
+    stateMutability: "view",
     type: "function",
   },
   {
@@ -834,6 +1199,100 @@ export const taskRegistryAbi = [
         type: "bytes32",
       },
     ],
+    name: "failover",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "getGang",
+    outputs: [
+      {
+        components: [
+          {
+            internalType: "uint64",
+            name: "firstFrom",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "firstTo",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "secondFrom",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "secondTo",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "replaceUntil",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "stoppedAt",
+            type: "uint64",
+          },
+          {
+            internalType: "uint8",
+            name: "live",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "running",
+            type: "uint8",
+          },
+          {
+            internalType: "bool",
+            name: "isOver",
+            type: "bool",
+          },
+          {
+            internalType: "bool",
+            name: "isCancelled",
+            type: "bool",
+          },
+          {
+            internalType: "uint32",
+            name: "lostAttempt",
+            type: "uint32",
+          },
+          {
+            internalType: "bytes32",
+            name: "lostLease",
+            type: "bytes32",
+          },
+        ],
+        internalType: "struct Gang",
+        name: "",
+        type: "tuple",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
     name: "getLease",
     outputs: [
       {
@@ -844,9 +1303,9 @@ export const taskRegistryAbi = [
             type: "bytes32",
           },
           {
-            internalType: "uint32",
-            name: "index",
-            type: "uint32",
+            internalType: "address",
+            name: "node",
+            type: "address",
           },
           {
             internalType: "uint32",
@@ -854,14 +1313,29 @@ export const taskRegistryAbi = [
             type: "uint32",
           },
           {
+            internalType: "uint32",
+            name: "maxSeconds",
+            type: "uint32",
+          },
+          {
+            internalType: "uint8",
+            name: "index",
+            type: "uint8",
+          },
+          {
             internalType: "enum LeaseStatus",
             name: "status",
             type: "uint8",
           },
           {
-            internalType: "address",
-            name: "node",
-            type: "address",
+            internalType: "bool",
+            name: "hasKey",
+            type: "bool",
+          },
+          {
+            internalType: "bool",
+            name: "isProven",
+            type: "bool",
           },
           {
             internalType: "uint64",
@@ -870,7 +1344,7 @@ export const taskRegistryAbi = [
           },
           {
             internalType: "uint64",
-            name: "startDeadline",
+            name: "deadline",
             type: "uint64",
           },
           {
@@ -884,14 +1358,19 @@ export const taskRegistryAbi = [
             type: "uint64",
           },
           {
-            internalType: "uint64",
-            name: "lastStep",
-            type: "uint64",
+            internalType: "uint128",
+            name: "ratePerHour",
+            type: "uint128",
           },
           {
-            internalType: "bytes32",
-            name: "checkpointDigest",
-            type: "bytes32",
+            internalType: "uint128",
+            name: "reserved",
+            type: "uint128",
+          },
+          {
+            internalType: "uint128",
+            name: "lock",
+            type: "uint128",
           },
           {
             internalType: "uint64",
@@ -905,36 +1384,92 @@ export const taskRegistryAbi = [
           },
           {
             internalType: "uint64",
-            name: "challengeEndsAt",
-            type: "uint64",
-          },
-          {
-            internalType: "uint64",
             name: "billedSeconds",
             type: "uint64",
           },
           {
-            internalType: "uint128",
-            name: "reserved",
-            type: "uint128",
+            internalType: "uint64",
+            name: "downSeconds",
+            type: "uint64",
           },
           {
-            internalType: "uint128",
-            name: "lock",
-            type: "uint128",
+            internalType: "uint64",
+            name: "offlineAtStart",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "offlineAtClaim",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "lastStep",
+            type: "uint64",
+          },
+          {
+            internalType: "bytes32",
+            name: "checkpointDigest",
+            type: "bytes32",
           },
           {
             internalType: "bytes32",
             name: "attestationDigest",
             type: "bytes32",
           },
-          {
-            internalType: "bytes32",
-            name: "outputDigest",
-            type: "bytes32",
-          },
         ],
         internalType: "struct Lease",
+        name: "",
+        type: "tuple",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+    ],
+    name: "getPastAttempt",
+    outputs: [
+      {
+        components: [
+          {
+            internalType: "address",
+            name: "node",
+            type: "address",
+          },
+          {
+            internalType: "uint64",
+            name: "endedAt",
+            type: "uint64",
+          },
+          {
+            internalType: "bool",
+            name: "isLocked",
+            type: "bool",
+          },
+          {
+            internalType: "bool",
+            name: "isProven",
+            type: "bool",
+          },
+          {
+            internalType: "uint128",
+            name: "lock",
+            type: "uint128",
+          },
+        ],
+        internalType: "struct PastAttempt",
         name: "",
         type: "tuple",
       },
@@ -966,13 +1501,18 @@ export const taskRegistryAbi = [
           },
           {
             internalType: "uint32",
+            name: "termsVersion",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
             name: "maxDuration",
             type: "uint32",
           },
           {
-            internalType: "uint64",
-            name: "openUntil",
-            type: "uint64",
+            internalType: "uint32",
+            name: "fundedSeconds",
+            type: "uint32",
           },
           {
             internalType: "uint32",
@@ -980,24 +1520,14 @@ export const taskRegistryAbi = [
             type: "uint32",
           },
           {
+            internalType: "uint32",
+            name: "failoverAfter",
+            type: "uint32",
+          },
+          {
             internalType: "uint128",
             name: "ratePerHour",
             type: "uint128",
-          },
-          {
-            internalType: "enum Isolation",
-            name: "isolation",
-            type: "uint8",
-          },
-          {
-            internalType: "enum Verification",
-            name: "verification",
-            type: "uint8",
-          },
-          {
-            internalType: "uint8",
-            name: "leaseCount",
-            type: "uint8",
           },
           {
             components: [
@@ -1027,9 +1557,39 @@ export const taskRegistryAbi = [
             type: "uint64",
           },
           {
-            internalType: "bytes32",
-            name: "orderHash",
-            type: "bytes32",
+            internalType: "enum Isolation",
+            name: "isolation",
+            type: "uint8",
+          },
+          {
+            internalType: "enum Verification",
+            name: "verification",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "leaseCount",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "threshold",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "maxAttempts",
+            type: "uint8",
+          },
+          {
+            internalType: "bool",
+            name: "isPrivate",
+            type: "bool",
+          },
+          {
+            internalType: "uint64",
+            name: "openUntil",
+            type: "uint64",
           },
           {
             internalType: "bytes32",
@@ -1045,78 +1605,6 @@ export const taskRegistryAbi = [
             internalType: "bytes32",
             name: "gpuModelHash",
             type: "bytes32",
-          },
-          {
-            components: [
-              {
-                internalType: "uint32",
-                name: "challengeWindow",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "completionGrace",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "outageGrace",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "drift",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "minBilled",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "minCheckpointInterval",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "minRetention",
-                type: "uint32",
-              },
-              {
-                internalType: "uint16",
-                name: "feeBps",
-                type: "uint16",
-              },
-              {
-                internalType: "uint16",
-                name: "lockBps",
-                type: "uint16",
-              },
-              {
-                internalType: "uint128",
-                name: "minLock",
-                type: "uint128",
-              },
-              {
-                internalType: "uint32",
-                name: "ticketAge",
-                type: "uint32",
-              },
-              {
-                internalType: "uint32",
-                name: "widenTime",
-                type: "uint32",
-              },
-              {
-                internalType: "uint16",
-                name: "firstShareBps",
-                type: "uint16",
-              },
-            ],
-            internalType: "struct Terms",
-            name: "terms",
-            type: "tuple",
           },
         ],
         internalType: "struct Task",
@@ -1135,25 +1623,31 @@ export const taskRegistryAbi = [
         type: "bytes32",
       },
       {
-        internalType: "address",
-        name: "node",
-        type: "address",
-      },
-      {
-        internalType: "uint64",
-        name: "timestamp",
-        type: "uint64",
+        components: [
+          {
+            internalType: "address",
+            name: "node",
+            type: "address",
+          },
+          {
+            internalType: "uint32",
+            name: "keyVersion",
+            type: "uint32",
+          },
+          {
+            internalType: "bytes",
+            name: "wrap",
+            type: "bytes",
+          },
+        ],
+        internalType: "struct KeyWrap[]",
+        name: "wraps",
+        type: "tuple[]",
       },
     ],
-    name: "isAdmitted",
-    outputs: [
-      {
-        internalType: "bool",
-        name: "",
-        type: "bool",
-      },
-    ],
-    stateMutability: "view",
+    name: "grantKeys",
+    outputs: [],
+    stateMutability: "nonpayable",
     type: "function",
   },
   {
@@ -1185,6 +1679,73 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint256",
+        name: "nonce",
+        type: "uint256",
+      },
+    ],
+    name: "isQuoteVoid",
+    outputs: [
+      {
+        internalType: "bool",
+        name: "",
+        type: "bool",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "forwarder",
+        type: "address",
+      },
+    ],
+    name: "isTrustedForwarder",
+    outputs: [
+      {
+        internalType: "bool",
+        name: "",
+        type: "bool",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "keyVersionGranted",
+    outputs: [
+      {
+        internalType: "uint32",
+        name: "",
+        type: "uint32",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
         internalType: "bytes32",
         name: "taskId",
         type: "bytes32",
@@ -1204,6 +1765,19 @@ export const taskRegistryAbi = [
       },
     ],
     stateMutability: "pure",
+    type: "function",
+  },
+  {
+    inputs: [],
+    name: "liveness",
+    outputs: [
+      {
+        internalType: "address",
+        name: "",
+        type: "address",
+      },
+    ],
+    stateMutability: "view",
     type: "function",
   },
   {
@@ -1311,6 +1885,31 @@ export const taskRegistryAbi = [
                 name: "firstShareBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "grantWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "replaceWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "gangFaultWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "minRun",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "standbyBps",
+                type: "uint16",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -1329,6 +1928,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "maxOpenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxQuoteLife",
             type: "uint32",
           },
         ],
@@ -1405,6 +2009,31 @@ export const taskRegistryAbi = [
                 name: "firstShareBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "grantWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "replaceWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "gangFaultWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "minRun",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "standbyBps",
+                type: "uint16",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -1423,6 +2052,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "maxOpenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxQuoteLife",
             type: "uint32",
           },
         ],
@@ -1507,6 +2141,31 @@ export const taskRegistryAbi = [
                 name: "firstShareBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "grantWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "replaceWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "gangFaultWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "minRun",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "standbyBps",
+                type: "uint16",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -1525,6 +2184,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "maxOpenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxQuoteLife",
             type: "uint32",
           },
         ],
@@ -1764,6 +2428,72 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        components: [
+          {
+            internalType: "address",
+            name: "node",
+            type: "address",
+          },
+          {
+            internalType: "address",
+            name: "consumer",
+            type: "address",
+          },
+          {
+            internalType: "bytes32",
+            name: "orderHash",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint32",
+            name: "memberIndex",
+            type: "uint32",
+          },
+          {
+            internalType: "uint128",
+            name: "ratePerHour",
+            type: "uint128",
+          },
+          {
+            internalType: "uint32",
+            name: "startWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint64",
+            name: "expiry",
+            type: "uint64",
+          },
+          {
+            internalType: "uint256",
+            name: "nonce",
+            type: "uint256",
+          },
+          {
+            internalType: "enum Verification",
+            name: "verification",
+            type: "uint8",
+          },
+        ],
+        internalType: "struct Quote",
+        name: "quote",
+        type: "tuple",
+      },
+    ],
+    name: "quoteHash",
+    outputs: [
+      {
+        internalType: "bytes32",
+        name: "",
+        type: "bytes32",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "newAuthority",
         type: "address",
@@ -1845,6 +2575,31 @@ export const taskRegistryAbi = [
                 name: "firstShareBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "grantWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "replaceWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "gangFaultWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "minRun",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "standbyBps",
+                type: "uint16",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -1863,6 +2618,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "maxOpenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxQuoteLife",
             type: "uint32",
           },
         ],
@@ -1905,6 +2665,43 @@ export const taskRegistryAbi = [
     name: "startLease",
     outputs: [],
     stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "takeOver",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "takeOverFrom",
+    outputs: [
+      {
+        internalType: "uint64",
+        name: "",
+        type: "uint64",
+      },
+    ],
+    stateMutability: "view",
     type: "function",
   },
   {
@@ -2007,10 +2804,183 @@ export const taskRegistryAbi = [
             name: "firstShareBps",
             type: "uint16",
           },
+          {
+            internalType: "uint32",
+            name: "grantWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "replaceWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "gangFaultWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "minRun",
+            type: "uint32",
+          },
+          {
+            internalType: "uint16",
+            name: "standbyBps",
+            type: "uint16",
+          },
         ],
         internalType: "struct Terms",
         name: "",
         type: "tuple",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "termsOf",
+    outputs: [
+      {
+        components: [
+          {
+            internalType: "uint32",
+            name: "challengeWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "completionGrace",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "outageGrace",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "drift",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "minBilled",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "minCheckpointInterval",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "minRetention",
+            type: "uint32",
+          },
+          {
+            internalType: "uint16",
+            name: "feeBps",
+            type: "uint16",
+          },
+          {
+            internalType: "uint16",
+            name: "lockBps",
+            type: "uint16",
+          },
+          {
+            internalType: "uint128",
+            name: "minLock",
+            type: "uint128",
+          },
+          {
+            internalType: "uint32",
+            name: "ticketAge",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "widenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint16",
+            name: "firstShareBps",
+            type: "uint16",
+          },
+          {
+            internalType: "uint32",
+            name: "grantWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "replaceWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "gangFaultWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "minRun",
+            type: "uint32",
+          },
+          {
+            internalType: "uint16",
+            name: "standbyBps",
+            type: "uint16",
+          },
+        ],
+        internalType: "struct Terms",
+        name: "",
+        type: "tuple",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint32",
+        name: "extraSeconds",
+        type: "uint32",
+      },
+    ],
+    name: "topUp",
+    outputs: [
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [],
+    name: "trustedForwarder",
+    outputs: [
+      {
+        internalType: "address",
+        name: "",
+        type: "address",
       },
     ],
     stateMutability: "view",
@@ -2022,6 +2992,49 @@ export const taskRegistryAbi = [
     outputs: [],
     stateMutability: "nonpayable",
     type: "function",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "billedSeconds",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "gross",
+        type: "uint256",
+      },
+    ],
+    name: "AttemptLost",
+    type: "event",
   },
   {
     anonymous: false,
@@ -2095,6 +3108,12 @@ export const taskRegistryAbi = [
         type: "address",
       },
       {
+        indexed: false,
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
         indexed: true,
         internalType: "address",
         name: "reporter",
@@ -2108,6 +3127,87 @@ export const taskRegistryAbi = [
       },
     ],
     name: "EquivocationProven",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "startedAt",
+        type: "uint64",
+      },
+    ],
+    name: "GangStarted",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "lostLease",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "stoppedAt",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "replaceUntil",
+        type: "uint64",
+      },
+    ],
+    name: "GangStopped",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "keyVersion",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "bytes",
+        name: "wrap",
+        type: "bytes",
+      },
+    ],
+    name: "KeyGranted",
     type: "event",
   },
   {
@@ -2139,43 +3239,24 @@ export const taskRegistryAbi = [
       },
       {
         indexed: false,
+        internalType: "uint128",
+        name: "ratePerHour",
+        type: "uint128",
+      },
+      {
+        indexed: false,
         internalType: "uint64",
-        name: "startDeadline",
+        name: "deadline",
         type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "bool",
+        name: "hasKey",
+        type: "bool",
       },
     ],
     name: "LeaseAssigned",
-    type: "event",
-  },
-  {
-    anonymous: false,
-    inputs: [
-      {
-        indexed: true,
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
-      },
-      {
-        indexed: true,
-        internalType: "bytes32",
-        name: "taskId",
-        type: "bytes32",
-      },
-      {
-        indexed: false,
-        internalType: "uint64",
-        name: "billedSeconds",
-        type: "uint64",
-      },
-      {
-        indexed: false,
-        internalType: "uint256",
-        name: "gross",
-        type: "uint256",
-      },
-    ],
-    name: "LeaseCancelled",
     type: "event",
   },
   {
@@ -2302,48 +3383,17 @@ export const taskRegistryAbi = [
       {
         indexed: false,
         internalType: "uint64",
+        name: "downSeconds",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
         name: "challengeEndsAt",
         type: "uint64",
       },
     ],
     name: "LeaseCompleted",
-    type: "event",
-  },
-  {
-    anonymous: false,
-    inputs: [
-      {
-        indexed: true,
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
-      },
-      {
-        indexed: true,
-        internalType: "bytes32",
-        name: "taskId",
-        type: "bytes32",
-      },
-      {
-        indexed: false,
-        internalType: "enum LeaseStatus",
-        name: "from",
-        type: "uint8",
-      },
-      {
-        indexed: false,
-        internalType: "uint64",
-        name: "billedSeconds",
-        type: "uint64",
-      },
-      {
-        indexed: false,
-        internalType: "uint256",
-        name: "gross",
-        type: "uint256",
-      },
-    ],
-    name: "LeaseExpired",
     type: "event",
   },
   {
@@ -2369,9 +3419,15 @@ export const taskRegistryAbi = [
       },
       {
         indexed: false,
-        internalType: "bytes32",
-        name: "reason",
-        type: "bytes32",
+        internalType: "enum LeaseStatus",
+        name: "from",
+        type: "uint8",
+      },
+      {
+        indexed: false,
+        internalType: "enum LeaseStatus",
+        name: "to",
+        type: "uint8",
       },
       {
         indexed: false,
@@ -2386,7 +3442,93 @@ export const taskRegistryAbi = [
         type: "uint256",
       },
     ],
+    name: "LeaseEnded",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "bytes32",
+        name: "reason",
+        type: "bytes32",
+      },
+    ],
     name: "LeaseFailed",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "maxSeconds",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "deadline",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "step",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "bytes32",
+        name: "checkpointDigest",
+        type: "bytes32",
+      },
+    ],
+    name: "LeaseReopened",
     type: "event",
   },
   {
@@ -2554,6 +3696,31 @@ export const taskRegistryAbi = [
                 name: "firstShareBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "grantWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "replaceWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "gangFaultWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint32",
+                name: "minRun",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "standbyBps",
+                type: "uint16",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -2572,6 +3739,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "maxOpenTime",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "maxQuoteLife",
             type: "uint32",
           },
         ],
@@ -2603,6 +3775,100 @@ export const taskRegistryAbi = [
       {
         indexed: true,
         internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "PeerLossRecorded",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "nonce",
+        type: "uint256",
+      },
+    ],
+    name: "QuoteCancelled",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "below",
+        type: "uint256",
+      },
+    ],
+    name: "QuotesCancelled",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "deadline",
+        type: "uint64",
+      },
+    ],
+    name: "StartWindowOpened",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
         name: "taskId",
         type: "bytes32",
       },
@@ -2613,17 +3879,31 @@ export const taskRegistryAbi = [
         type: "address",
       },
       {
-        indexed: true,
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
-      },
-      {
         components: [
           {
             internalType: "bytes32",
             name: "specDigest",
             type: "bytes32",
+          },
+          {
+            internalType: "uint8",
+            name: "leases",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "threshold",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "maxAttempts",
+            type: "uint8",
+          },
+          {
+            internalType: "bool",
+            name: "isPrivate",
+            type: "bool",
           },
           {
             internalType: "uint32",
@@ -2661,6 +3941,11 @@ export const taskRegistryAbi = [
             type: "uint32",
           },
           {
+            internalType: "uint32",
+            name: "fundedSeconds",
+            type: "uint32",
+          },
+          {
             internalType: "uint128",
             name: "ratePerHour",
             type: "uint128",
@@ -2668,6 +3953,11 @@ export const taskRegistryAbi = [
           {
             internalType: "uint32",
             name: "startWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint32",
+            name: "failoverAfter",
             type: "uint32",
           },
           {
@@ -2692,20 +3982,64 @@ export const taskRegistryAbi = [
         name: "nonce",
         type: "uint256",
       },
-      {
-        indexed: false,
-        internalType: "uint256",
-        name: "reserved",
-        type: "uint256",
-      },
     ],
     name: "TaskCreated",
     type: "event",
   },
   {
     anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "fundedSeconds",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "TaskToppedUp",
+    type: "event",
+  },
+  {
+    anonymous: false,
     inputs: [],
     name: "Unpaused",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "lateLease",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "waitingLease",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "WaitingPaid",
     type: "event",
   },
   {
@@ -2771,12 +4105,33 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
+        internalType: "uint8",
+        name: "attempts",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "max",
+        type: "uint8",
       },
     ],
-    name: "AlreadyReserved",
+    name: "AttemptsOutOfRange",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "least",
+        type: "uint256",
+      },
+    ],
+    name: "BidTooLow",
     type: "error",
   },
   {
@@ -2891,9 +4246,9 @@ export const taskRegistryAbi = [
         type: "bytes32",
       },
       {
-        internalType: "uint64",
+        internalType: "uint256",
         name: "enforceableAfter",
-        type: "uint64",
+        type: "uint256",
       },
       {
         internalType: "uint64",
@@ -3019,6 +4374,38 @@ export const taskRegistryAbi = [
       },
     ],
     name: "EndsInFuture",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "endsAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "EpochNotOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "funded",
+        type: "uint256",
+      },
+      {
+        internalType: "uint32",
+        name: "max",
+        type: "uint32",
+      },
+    ],
+    name: "FundedOutOfRange",
     type: "error",
   },
   {
@@ -3157,6 +4544,70 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "KeyMissing",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "max",
+        type: "uint8",
+      },
+    ],
+    name: "LeasesOutOfRange",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "next",
+        type: "address",
+      },
+    ],
+    name: "ListNotAscending",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "allowedAfter",
+        type: "uint64",
+      },
+    ],
+    name: "MigratedLately",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "peer",
         type: "address",
@@ -3168,6 +4619,81 @@ export const taskRegistryAbi = [
       },
     ],
     name: "MisconfiguredPeer",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "NoBid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "NoKeyNeeded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "enum NodeStatus",
+        name: "status",
+        type: "uint8",
+      },
+    ],
+    name: "NodeNotInService",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "offlineSince",
+        type: "uint64",
+      },
+      {
+        internalType: "uint256",
+        name: "lostAfter",
+        type: "uint256",
+      },
+    ],
+    name: "NodeNotLost",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "NotASeat",
     type: "error",
   },
   {
@@ -3310,12 +4836,22 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
-        internalType: "bytes32",
-        name: "leaseId",
-        type: "bytes32",
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint64",
+        name: "since",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "pendingUntil",
+        type: "uint64",
       },
     ],
-    name: "NothingReserved",
+    name: "NothingToFinalise",
     type: "error",
   },
   {
@@ -3347,6 +4883,17 @@ export const taskRegistryAbi = [
         type: "address",
       },
     ],
+    name: "OnlyLiveness",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "caller",
+        type: "address",
+      },
+    ],
     name: "OnlyNodeRegistry",
     type: "error",
   },
@@ -3359,6 +4906,17 @@ export const taskRegistryAbi = [
       },
     ],
     name: "OnlyTaskRegistry",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+    ],
+    name: "OpenPathTakesOne",
     type: "error",
   },
   {
@@ -3391,6 +4949,38 @@ export const taskRegistryAbi = [
       },
     ],
     name: "OperatorIsRevoked",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+    ],
+    name: "OwnerExcluded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "OwnerHasBid",
     type: "error",
   },
   {
@@ -3450,6 +5040,143 @@ export const taskRegistryAbi = [
     inputs: [
       {
         internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "quorum",
+        type: "uint256",
+      },
+    ],
+    name: "QuorumNotReached",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint64",
+        name: "expiry",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "QuoteExpired",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "consumer",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "caller",
+        type: "address",
+      },
+    ],
+    name: "QuoteForAnother",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint64",
+        name: "expiry",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "latest",
+        type: "uint64",
+      },
+    ],
+    name: "QuoteTooLong",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint256",
+        name: "nonce",
+        type: "uint256",
+      },
+    ],
+    name: "QuoteVoid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+      {
+        internalType: "uint256",
+        name: "quotes",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+    ],
+    name: "QuotesMismatch",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "uint128",
+        name: "rate",
+        type: "uint128",
+      },
+      {
+        internalType: "uint128",
+        name: "cap",
+        type: "uint128",
+      },
+    ],
+    name: "RateAboveCap",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
         name: "rate",
         type: "uint256",
       },
@@ -3481,6 +5208,59 @@ export const taskRegistryAbi = [
       },
     ],
     name: "RegistrationExpired",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "issuedAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportFromFuture",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "acceptedUntil",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportTooOld",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "wanted",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "reserved",
+        type: "uint256",
+      },
+    ],
+    name: "ReservationTooSmall",
     type: "error",
   },
   {
@@ -3535,6 +5315,33 @@ export const taskRegistryAbi = [
       },
     ],
     name: "SameAttestation",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "SameNode",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "SignersNotAscending",
     type: "error",
   },
   {
@@ -3651,6 +5458,17 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "TaskIsOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "length",
         type: "uint256",
@@ -3667,6 +5485,33 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint8",
+        name: "threshold",
+        type: "uint8",
+      },
+    ],
+    name: "ThresholdWithoutQuorum",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "count",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "TooManyChanges",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "count",
         type: "uint256",
@@ -3678,6 +5523,22 @@ export const taskRegistryAbi = [
       },
     ],
     name: "TooManyMultiaddrs",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "count",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "TooManyWraps",
     type: "error",
   },
   {
@@ -3721,6 +5582,22 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint256",
+        name: "length",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
+    name: "WrapLength",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "bytes32",
         name: "leaseId",
         type: "bytes32",
@@ -3742,6 +5619,38 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "current",
+        type: "uint32",
+      },
+    ],
+    name: "WrongCommittee",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "given",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "current",
+        type: "uint64",
+      },
+    ],
+    name: "WrongEpoch",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "bytes32",
         name: "wanted",
         type: "bytes32",
@@ -3753,6 +5662,43 @@ export const taskRegistryAbi = [
       },
     ],
     name: "WrongGpuModel",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "current",
+        type: "uint32",
+      },
+    ],
+    name: "WrongKeyVersion",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint256",
+        name: "expected",
+        type: "uint256",
+      },
+    ],
+    name: "WrongMember",
     type: "error",
   },
   {
@@ -3785,6 +5731,48 @@ export const taskRegistryAbi = [
       },
     ],
     name: "WrongOperatorSignature",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "bytes32",
+        name: "given",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "expected",
+        type: "bytes32",
+      },
+    ],
+    name: "WrongOrder",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "address",
+        name: "recovered",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "WrongQuoteSigner",
     type: "error",
   },
   {
@@ -3864,6 +5852,27 @@ export const taskRegistryAbi = [
       },
     ],
     name: "WrongTask",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "index",
+        type: "uint256",
+      },
+      {
+        internalType: "enum Verification",
+        name: "given",
+        type: "uint8",
+      },
+      {
+        internalType: "enum Verification",
+        name: "expected",
+        type: "uint8",
+      },
+    ],
+    name: "WrongVerification",
     type: "error",
   },
   {

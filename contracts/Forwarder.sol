@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {ERC2771Forwarder} from "@openzeppelin/contracts/metatx/ERC2771Forwarder.sol";
+
+/// @title Carries consumers' signed calls for whoever pays their gas
+/// @notice OpenZeppelin's ERC-2771 forwarder under our name, trusted by TaskRegistry and PaymentEscrow for ever. It has no
+/// owner and no state but nonces; a batch without a refund receiver happens whole or not at all, so that a consumer can
+/// deposit, pay the carrier out of it and order in one transaction.
+contract Forwarder is ERC2771Forwarder {
+    constructor() ERC2771Forwarder("Dekuper Forwarder") {}
+}
