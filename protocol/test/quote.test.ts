@@ -155,7 +155,7 @@ describe("a consumer that gets a quote", () => {
       await recoverTypedDataAddress({ ...quoteTypedData(chainId, taskRegistry, quote), signature: twin }),
       node.address,
     );
-    const short = `${signature.slice(0, 130)}0${yParity}` as const;
+    const short = `0x${signature.slice(2, 130)}0${yParity}` as const;
     for (const refused of [twin, short] as const)
       assert.equal(await quoteProblem({ quote, signature: refused }, expectation()), "signature");
   });

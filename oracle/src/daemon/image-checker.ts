@@ -2,7 +2,7 @@ import { isDekuperError, parseImage } from "@dekuper/protocol";
 import { findImage, type RegistryImage } from "@dekuper/protocol/node";
 import type { Clock } from "../chain/clock.ts";
 import type { ClusterDriver, ClusterImages } from "../cluster/driver.ts";
-import { isImageAllowed } from "../plan/accept.ts";
+import { isImageAllowed } from "../plan/fit.ts";
 
 /** Whether a task's image can run here. `unknown`: nobody could be asked. */
 export type ImageAnswer =

@@ -1,13 +1,9 @@
-import {
-  type Isolation,
-  isolationClasses,
-  leaseRate,
-  type NodeStatus,
-  type Order,
-  parseImage,
-  type TaskSpec,
-} from "@dekuper/protocol";
+import { type Isolation, leaseRate, type NodeStatus, type Order, type TaskSpec } from "@dekuper/protocol";
+import { isImageAllowed, misfit, nodeProblem, type Share } from "./fit.ts";
 import type { Seconds } from "./plan.ts";
+
+/** Verification levels that the open path takes: a quorum is quoted. */
+const SIGNED_ONLY: ReadonlySet<number> = new Set([0]);
 
 /** An order that nobody has taken. */
 export interface OpenTaskFacts {
@@ -28,12 +24,6 @@ export interface OpenTaskFacts {
       }
     | { readonly kind: "missing"; readonly what: "spec" | "image-answer"; readonly retryAt: Seconds }
     | { readonly kind: "invalid"; readonly reason: string };
-}
-
-interface Share {
-  readonly gpus: number;
-  readonly vCpus: number;
-  readonly memoryMiB: bigint;
 }
 
 /** What this node can and will take. */
@@ -107,28 +97,12 @@ export function planAccept(open: OpenTaskFacts, node: AcceptFacts, now: Seconds)
   return { kind: "accept" };
 }
 
-/** Why the node takes nothing at all now. */
-function nodeProblem(node: AcceptFacts): string | undefined {
-  if (node.evidence === "unreadable") return "chain-unreadable";
-  if (node.isStopping) return "stopping";
-  if (!node.mayAct) return "read-only";
-  if (!node.maySign) return "signing-stopped";
-  if (!node.holdsLeaderLock) return "leader-lock";
-  if (node.diskFull) return "disk-full";
-  if (!node.clusterReachable) return "cluster-unreachable";
-  if (node.status === undefined) return "not-registered";
-  return node.status === "Active" ? undefined : "not-active";
-}
-
 /** Why this order never fits this node. */
 function orderProblem(order: Order, node: AcceptFacts): string | undefined {
-  if (order.verification !== 0) return "verification-unsupported";
-  if (order.isolation > isolationClasses.indexOf(node.isolation)) return "isolation-too-weak";
-  if (order.gpus > 0 && order.gpuModel !== "" && order.gpuModel !== node.gpuModel) return "other-gpu-model";
-  if (order.storageMiB > node.storageMiB) return "storage-too-small";
-  const need = { gpus: order.gpus, vCpus: order.vCpus };
-  if (order.ratePerHour < leaseRate(node.posted, need)) return "rate-below-posted";
-  return order.ratePerHour < leaseRate(node.floor, need) ? "rate-below-floor" : undefined;
+  const unfit = misfit(order, node, SIGNED_ONLY);
+  if (unfit !== undefined) return unfit.reason;
+  if (order.ratePerHour < leaseRate(node.posted, order)) return "rate-below-posted";
+  return order.ratePerHour < leaseRate(node.floor, order) ? "rate-below-floor" : undefined;
 }
 
 /** Why what was ordered never runs here. */
@@ -142,15 +116,6 @@ function materialProblem(
   if (imageProblem !== undefined) return imageProblem;
   const inputBytes = spec.inputs.reduce((sum, input) => sum + input.size, 0);
   return inputBytes > node.maxInputBytes ? "inputs-too-large" : undefined;
-}
-
-/** By digest, from a host on the list; `localhost` only where the images were imported (rule 34). */
-export function isImageAllowed(
-  image: string,
-  node: { readonly imageHosts: readonly string[]; readonly isLocalNetwork: boolean },
-): boolean {
-  const { host } = parseImage(image);
-  return host === "localhost" ? node.isLocalNetwork : node.imageHosts.includes(host);
 }
 
 function fits(order: Order, free: Share): boolean {

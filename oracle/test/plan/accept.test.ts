@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
-import { type AcceptFacts, isImageAllowed, type OpenTaskFacts, planAccept } from "../../src/plan/accept.ts";
+import { type AcceptFacts, type OpenTaskFacts, planAccept } from "../../src/plan/accept.ts";
+import { isImageAllowed } from "../../src/plan/fit.ts";
 import { anAccepter, anOpenTask, anOrder, aSpec, T0 } from "./builders.ts";
 
 const CLOSES = T0 + 3601;

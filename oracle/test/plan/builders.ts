@@ -1,6 +1,7 @@
-import type { Order, TaskSpec } from "@dekuper/protocol";
+import type { Order, QuotedOrder, TaskSpec } from "@dekuper/protocol";
 import type { AcceptFacts, OpenTaskFacts } from "../../src/plan/accept.ts";
 import type { ClusterFacts, JournalFacts, LeaseFacts, NodeFacts } from "../../src/plan/facts.ts";
+import type { QuoteAsk, QuoteFacts } from "../../src/plan/quote.ts";
 import { aTaskSpec } from "../task-spec.ts";
 
 /** Chain time at which the lease of these tests was accepted; every other time counts from it. */
@@ -137,6 +138,49 @@ export function anAccepter(change: Partial<AcceptFacts> = {}): AcceptFacts {
     liveLeases: 0,
     maxLeases: 4,
     maxInputBytes: 1_000_000,
+    ...change,
+  };
+}
+
+/** One lease of `anOrder`, paid for as long as it may run. */
+export function aQuotedOrder(change: Partial<QuotedOrder> = {}): QuotedOrder {
+  return {
+    ...anOrder(),
+    leases: 1,
+    threshold: 0,
+    maxAttempts: 1,
+    isPrivate: false,
+    fundedSeconds: 600,
+    failoverAfter: 120,
+    ...change,
+  };
+}
+
+/** The first lease of an order whose image is there. */
+export function anAsk(change: Partial<QuoteAsk> = {}): QuoteAsk {
+  return {
+    order: aQuotedOrder(),
+    image: aSpec().image,
+    inputBytes: 0,
+    members: 1,
+    imageAnswer: { kind: "fit" },
+    ...change,
+  };
+}
+
+export const holdsNothing = { gpus: 0, vCpus: 0, memoryMiB: 0n, leases: 0, lock: 0n };
+
+/** `anAccepter` that quotes too: room for 4 leases of `aQuotedOrder` and the stake of 10. */
+export function aQuoter(change: Partial<QuoteFacts> = {}): QuoteFacts {
+  return {
+    ...anAccepter(),
+    allowsQuorum: false,
+    unlockedStake: 100_000_000n,
+    lockBps: 2000,
+    minLock: 10_000_000n,
+    held: holdsNothing,
+    quotesLeft: 64,
+    quoteLife: 120,
     ...change,
   };
 }
