@@ -2,7 +2,7 @@ import { type Address, getAddress, type Hex, isAddress } from "viem";
 import { z } from "zod";
 import { canonicalJson, parseJson } from "./canonical-json.ts";
 import { DekuperError } from "./errors.ts";
-import { MAX_LEASES, quotedOrderProblem } from "./quote.ts";
+import { MAX_LEASES, orderProblem } from "./quote.ts";
 
 /** Most bytes of the answer to a quote request: 64 quotes with their signatures. */
 export const MAX_QUOTE_ANSWER_BYTES = 64 * 1024;
@@ -66,7 +66,7 @@ const orderSchema = z
     verification: small(2),
   })
   .check(({ value, issues }) => {
-    const message = quotedOrderProblem(value);
+    const message = orderProblem(value);
     if (message !== undefined) issues.push({ code: "custom", message, input: value, path: [] });
   });
 

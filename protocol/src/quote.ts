@@ -1,54 +1,7 @@
-import { type Address, encodeAbiParameters, type Hex, hashTypedData, keccak256, recoverAddress } from "viem";
+import { type Address, type Hex, hashTypedData, recoverAddress } from "viem";
+import { orderHash } from "./ids.ts";
 import type { Order } from "./order.ts";
 import { taskDomain } from "./typed-data.ts";
-
-/** An order of one or more equal leases; rate and resources are those of one of them. */
-export interface QuotedOrder extends Order {
-  /** 1 to 64: members of a gang, or replicas of a quorum. */
-  readonly leases: number;
-  /** k of a quorum, else 0. */
-  readonly threshold: number;
-  /** 1 to 3 of each lease; 1: no failover. */
-  readonly maxAttempts: number;
-  /** Spec and inputs are encrypted: a node needs a key wrap before it can start. */
-  readonly isPrivate: boolean;
-  /** Seconds that are reserved for at creation, at most `maxDuration`. */
-  readonly fundedSeconds: number;
-  /** Seconds offline until the lease may be given to another node. */
-  readonly failoverAfter: number;
-}
-
-/** ABI of a quoted order: its fields stand in this order in the contract's struct. */
-export const quotedOrderParameters = [
-  {
-    type: "tuple",
-    components: [
-      { name: "specDigest", type: "bytes32" },
-      { name: "leases", type: "uint8" },
-      { name: "threshold", type: "uint8" },
-      { name: "maxAttempts", type: "uint8" },
-      { name: "isPrivate", type: "bool" },
-      { name: "gpus", type: "uint32" },
-      { name: "gpuModel", type: "string" },
-      { name: "vCpus", type: "uint32" },
-      { name: "memoryMiB", type: "uint64" },
-      { name: "storageMiB", type: "uint64" },
-      { name: "isolation", type: "uint8" },
-      { name: "maxDuration", type: "uint32" },
-      { name: "fundedSeconds", type: "uint32" },
-      { name: "ratePerHour", type: "uint128" },
-      { name: "startWindow", type: "uint32" },
-      { name: "failoverAfter", type: "uint32" },
-      { name: "openUntil", type: "uint64" },
-      { name: "verification", type: "uint8" },
-    ],
-  },
-] as const;
-
-/** `keccak256(abi.encode(order))` of a quoted order: covers every field. */
-export function quotedOrderHash(order: QuotedOrder): Hex {
-  return keccak256(encodeAbiParameters(quotedOrderParameters, [order]));
-}
 
 export const MAX_LEASES = 64;
 export const MAX_ATTEMPTS = 3;
@@ -123,7 +76,7 @@ export interface QuoteExpectation {
   readonly taskRegistry: Address;
   readonly node: Address;
   readonly consumer: Address;
-  readonly order: QuotedOrder;
+  readonly order: Order;
   /** Leases that were asked for, by index. */
   readonly members: readonly number[];
   /** Chain time, Unix seconds. */
@@ -141,7 +94,7 @@ export async function quoteProblem(
   const { order, now } = expected;
   if (quote.node !== expected.node) return "other-node";
   if (quote.consumer !== expected.consumer) return "other-consumer";
-  if (quote.orderHash !== quotedOrderHash(order)) return "other-order";
+  if (quote.orderHash !== orderHash(order)) return "other-order";
   if (!expected.members.includes(quote.memberIndex)) return "other-member";
   if (quote.verification !== order.verification) return "other-verification";
   if (quote.ratePerHour <= 0n || quote.ratePerHour > order.ratePerHour) return "rate-above-cap";
@@ -156,7 +109,7 @@ export async function quoteProblem(
 }
 
 /** Why the contract takes no such order, whoever quotes it; undefined: nothing that the order itself shows. */
-export function quotedOrderProblem(order: QuotedOrder): string | undefined {
+export function orderProblem(order: Order): string | undefined {
   const { leases, threshold, maxAttempts, maxDuration, fundedSeconds } = order;
   if (leases < 1 || leases > MAX_LEASES) return `leases is 1 to ${MAX_LEASES}`;
   if (maxAttempts < 1 || maxAttempts > MAX_ATTEMPTS) return `maxAttempts is 1 to ${MAX_ATTEMPTS}`;

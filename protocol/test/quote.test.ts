@@ -22,11 +22,11 @@ import {
   isDekuperError,
   MAX_HEADER_BYTES,
   MAX_QUOTE_ANSWER_BYTES,
+  type Order,
+  orderHash,
+  orderProblem,
   type Quote,
-  type QuotedOrder,
   type QuoteExpectation,
-  quotedOrderHash,
-  quotedOrderProblem,
   quoteProblem,
   quoteRequestSchema,
   quoteTypedData,
@@ -85,7 +85,7 @@ describe("a quote's hashes", () => {
   });
 
   it("cover every field of the order", () => {
-    const other: { [Field in keyof QuotedOrder]: QuotedOrder[Field] } = {
+    const other: { [Field in keyof Order]: Order[Field] } = {
       specDigest: `0x${"00".repeat(32)}`,
       leases: 4,
       threshold: 1,
@@ -105,10 +105,8 @@ describe("a quote's hashes", () => {
       openUntil: 1n,
       verification: 1,
     };
-    const hashes = Object.entries(other).map(([field, value]) =>
-      quotedOrderHash(anOrder({ [field]: value })),
-    );
-    assert.equal(new Set([...hashes, quotedOrderHash(anOrder())]).size, 19);
+    const hashes = Object.entries(other).map(([field, value]) => orderHash(anOrder({ [field]: value })));
+    assert.equal(new Set([...hashes, orderHash(anOrder())]).size, 19);
   });
 });
 
@@ -163,8 +161,8 @@ describe("a consumer that gets a quote", () => {
 
 describe("an order", () => {
   it("is one that the contract may take", () => {
-    assert.equal(quotedOrderProblem(anOrder()), undefined);
-    const wrong: Partial<QuotedOrder>[] = [
+    assert.equal(orderProblem(anOrder()), undefined);
+    const wrong: Partial<Order>[] = [
       { leases: 0 },
       { leases: 65 },
       { maxAttempts: 0 },
@@ -179,13 +177,12 @@ describe("an order", () => {
       { gpus: 0 },
       { threshold: 1 },
     ];
-    for (const change of wrong)
-      assert.ok(quotedOrderProblem(anOrder(change)), JSON.stringify(Object.keys(change)));
+    for (const change of wrong) assert.ok(orderProblem(anOrder(change)), JSON.stringify(Object.keys(change)));
   });
 
   it("of a quorum needs more than half of its replicas alike, and no more than all", () => {
     const quorum = (leases: number, threshold: number) =>
-      quotedOrderProblem(anOrder({ verification: 1, leases, threshold })) === undefined;
+      orderProblem(anOrder({ verification: 1, leases, threshold })) === undefined;
     const good = [1, 2, 3, 4].flatMap((leases) =>
       [0, 1, 2, 3, 4, 5].filter((threshold) => quorum(leases, threshold)).map((k) => `${k} of ${leases}`),
     );

@@ -1,10 +1,10 @@
 import { getAddress } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import {
+  type Order,
+  orderHash,
   type Quote,
-  type QuotedOrder,
   type QuoteRequest,
-  quotedOrderHash,
   quoteTypedData,
   type SignedQuote,
 } from "../src/index.ts";
@@ -16,7 +16,7 @@ export const node = privateKeyToAccount(`0x${"11".repeat(32)}`);
 export const consumer = privateKeyToAccount(`0x${"22".repeat(32)}`).address;
 
 /** Three leases of one GPU each, at most 5 an hour a lease. */
-export function anOrder(change: Partial<QuotedOrder> = {}): QuotedOrder {
+export function anOrder(change: Partial<Order> = {}): Order {
   return {
     specDigest: `0x${"5e".repeat(32)}`,
     leases: 3,
@@ -52,7 +52,7 @@ export const aRequest = (change: Partial<QuoteRequest> = {}): QuoteRequest => ({
 export const aQuote = (change: Partial<Quote> = {}): Quote => ({
   node: node.address,
   consumer,
-  orderHash: quotedOrderHash(anOrder()),
+  orderHash: orderHash(anOrder()),
   memberIndex: 2,
   ratePerHour: 4_000_000n,
   startWindow: 120,

@@ -1,4 +1,4 @@
-import { isDekuperError, type QuotedOrder, reservation } from "@dekuper/protocol";
+import { isDekuperError, type Order, reservation } from "@dekuper/protocol";
 import type { AcceptFacts } from "./accept.ts";
 import { askingRate, isImageAllowed, type Misfit, misfit, nodeProblem, type Share } from "./fit.ts";
 import type { Seconds } from "./plan.ts";
@@ -29,7 +29,7 @@ export interface QuoteFacts extends AcceptFacts {
 
 /** What a consumer asks. */
 export interface QuoteAsk {
-  readonly order: QuotedOrder;
+  readonly order: Order;
   readonly image: string;
   readonly inputBytes: number;
   /** Leases to sign for; 0: only an offer is wanted. */
@@ -116,14 +116,14 @@ function envelopeProblem({ image, inputBytes }: QuoteAsk, node: QuoteFacts): str
 }
 
 /** Rounded up: the contract never wants more. */
-function lockOf(ratePerHour: bigint, order: QuotedOrder, node: QuoteFacts): bigint {
+function lockOf(ratePerHour: bigint, order: Order, node: QuoteFacts): bigint {
   const reserved = reservation(ratePerHour, order.fundedSeconds);
   const share = (reserved * BigInt(node.lockBps) + 9_999n) / 10_000n;
   return share > node.minLock ? share : node.minLock;
 }
 
 /** How many leases of this size there is room for, and what there is least of. */
-function roomFor(order: QuotedOrder, lock: bigint, node: QuoteFacts): Misfit & { leases: number } {
+function roomFor(order: Order, lock: bigint, node: QuoteFacts): Misfit & { leases: number } {
   const { available, held } = node;
   const bounds = [
     bound("lease-limit", "leases", 1n, node.maxLeases - node.liveLeases - held.leases),

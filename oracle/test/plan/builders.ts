@@ -1,4 +1,4 @@
-import type { Order, QuotedOrder, TaskSpec } from "@dekuper/protocol";
+import type { Order, TaskSpec } from "@dekuper/protocol";
 import type { AcceptFacts, OpenTaskFacts } from "../../src/plan/accept.ts";
 import type { ClusterFacts, JournalFacts, LeaseFacts, NodeFacts } from "../../src/plan/facts.ts";
 import type { QuoteAsk, QuoteFacts } from "../../src/plan/quote.ts";
@@ -83,6 +83,10 @@ export function facts(change: Partial<Facts> = {}): Facts {
 export function anOrder(change: Partial<Order> = {}): Order {
   return {
     specDigest: `0x${"5e".repeat(32)}`,
+    leases: 1,
+    threshold: 0,
+    maxAttempts: 1,
+    isPrivate: false,
     gpus: 0,
     gpuModel: "",
     vCpus: 2,
@@ -90,8 +94,10 @@ export function anOrder(change: Partial<Order> = {}): Order {
     storageMiB: 2048n,
     isolation: 0,
     maxDuration: 600,
+    fundedSeconds: 600,
     ratePerHour: 2_000_000n,
     startWindow: 120,
+    failoverAfter: 120,
     openUntil: BigInt(T0 + 3600),
     verification: 0,
     ...change,
@@ -142,24 +148,10 @@ export function anAccepter(change: Partial<AcceptFacts> = {}): AcceptFacts {
   };
 }
 
-/** One lease of `anOrder`, paid for as long as it may run. */
-export function aQuotedOrder(change: Partial<QuotedOrder> = {}): QuotedOrder {
-  return {
-    ...anOrder(),
-    leases: 1,
-    threshold: 0,
-    maxAttempts: 1,
-    isPrivate: false,
-    fundedSeconds: 600,
-    failoverAfter: 120,
-    ...change,
-  };
-}
-
 /** The first lease of an order whose image is there. */
 export function anAsk(change: Partial<QuoteAsk> = {}): QuoteAsk {
   return {
-    order: aQuotedOrder(),
+    order: anOrder(),
     image: aSpec().image,
     inputBytes: 0,
     members: 1,
@@ -170,7 +162,7 @@ export function anAsk(change: Partial<QuoteAsk> = {}): QuoteAsk {
 
 export const holdsNothing = { gpus: 0, vCpus: 0, memoryMiB: 0n, leases: 0, lock: 0n };
 
-/** `anAccepter` that quotes too: room for 4 leases of `aQuotedOrder` and the stake of 10. */
+/** `anAccepter` that quotes too: room for 4 leases of `anOrder` and the stake of 10. */
 export function aQuoter(change: Partial<QuoteFacts> = {}): QuoteFacts {
   return {
     ...anAccepter(),

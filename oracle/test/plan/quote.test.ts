@@ -3,7 +3,7 @@ import { describe, it } from "node:test";
 import { leaseRate } from "@dekuper/protocol";
 import fc from "fast-check";
 import { type Holds, planQuote, type QuoteAsk, type QuoteFacts } from "../../src/plan/quote.ts";
-import { anAsk, aQuotedOrder, aQuoter, holdsNothing, T0 } from "./builders.ts";
+import { anAsk, anOrder, aQuoter, holdsNothing, T0 } from "./builders.ts";
 
 const plan = (ask: Partial<QuoteAsk> = {}, node: Partial<QuoteFacts> = {}, now = T0 + 5) =>
   planQuote(anAsk(ask), aQuoter(node), now);
@@ -25,7 +25,7 @@ function offers(ask: Partial<QuoteAsk>, node: Partial<QuoteFacts> = {}) {
 
 const held = (change: Partial<Holds>): Holds => ({ ...holdsNothing, ...change });
 const gang = (leases: number, change: Partial<QuoteAsk["order"]> = {}) => ({
-  order: aQuotedOrder({ leases, ...change }),
+  order: anOrder({ leases, ...change }),
   members: leases,
 });
 
@@ -43,7 +43,7 @@ describe("a quote", () => {
 
   it("never asks less than the owner's floor, which binds the operator", () => {
     const floor = { perGpuHour: 0n, perVCpuHour: 1_500_000n };
-    const order = aQuotedOrder({ ratePerHour: 3_000_000n });
+    const order = anOrder({ ratePerHour: 3_000_000n });
     assert.equal(offers({ order }, { floor }).ratePerHour, 3_000_000n);
     assert.deepEqual(refuses("rate-above-cap", {}, { floor }), { asks: "3000000", cap: "2000000" });
   });
@@ -54,7 +54,7 @@ describe("a quote", () => {
   });
 
   it("does not outlast the order", () =>
-    assert.equal(offers({ order: aQuotedOrder({ openUntil: BigInt(T0 + 60) }) }).expiry, T0 + 60));
+    assert.equal(offers({ order: anOrder({ openUntil: BigInt(T0 + 60) }) }).expiry, T0 + 60));
 
   it("is for as many of an order's leases as there is room for, and is signed for those asked for", () => {
     const signs = ({ leases, sign }: { leases: number; sign: number }) => [leases, sign];
@@ -145,7 +145,7 @@ describe("no quote is given", () => {
   it("before the image was asked for, which is not done for what does not fit", () => {
     const imageAnswer = { kind: "unknown" } as const;
     assert.deepEqual(plan({ imageAnswer }), { kind: "check-image" });
-    refuses("rate-above-cap", { imageAnswer, order: aQuotedOrder({ ratePerHour: 1n }) });
+    refuses("rate-above-cap", { imageAnswer, order: anOrder({ ratePerHour: 1n }) });
     refuses("image-host-not-allowed", { imageAnswer, image: `evil.example/a@sha256:${"ab".repeat(32)}` });
     refuses("lease-limit", { imageAnswer }, { liveLeases: 4 });
   });
@@ -207,7 +207,7 @@ describe("whatever is asked of whatever node, a quote", () => {
     fc.assert(
       fc.property(order, node, fc.nat(64), (asked, facts, members) => {
         const quoter = aQuoter(facts);
-        const wanted = aQuotedOrder(asked);
+        const wanted = anOrder(asked);
         const offer = planQuote(anAsk({ order: wanted, members }), quoter, T0);
         if (offer.kind !== "offer") return;
         quoted += 1;
