@@ -102,4 +102,22 @@ export const migrations: readonly string[] = [
   CREATE INDEX transactions_by_time ON transactions (created_at);
   CREATE INDEX sends_by_transaction ON sends (transaction_id);
   `,
+  `
+  -- Quotes, written before they are signed. Held: it counts against what the next quote may promise.
+  CREATE TABLE quotes (
+    nonce INTEGER PRIMARY KEY,
+    consumer TEXT NOT NULL,
+    order_hash TEXT NOT NULL,
+    member_index INTEGER NOT NULL,
+    asker TEXT NOT NULL,
+    gpus INTEGER NOT NULL,
+    v_cpus INTEGER NOT NULL,
+    memory_mib TEXT NOT NULL,
+    lock TEXT NOT NULL,
+    expiry INTEGER NOT NULL,
+    is_held INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX quotes_by_expiry ON quotes (expiry);
+  CREATE INDEX quotes_held ON quotes (consumer, order_hash) WHERE is_held = 1;
+  `,
 ];
