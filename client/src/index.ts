@@ -11,6 +11,8 @@ export {
   type UnitRates,
 } from "./chain/nodes.ts";
 export type { SentTransaction } from "./chain/send.ts";
+export { type CheckedStatement, readStatement, type StatementSource } from "./chain/statement.ts";
+export { readRunway } from "./chain/statement-runway.ts";
 export type { CreatedTask } from "./chain/task-calls.ts";
 export type { LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
 export type { AcceptedAttestation, TaskDetail, TaskMoney, TimelineEvent } from "./chain/timeline.ts";
@@ -67,6 +69,14 @@ export {
   type UnfitReason,
 } from "./plan.ts";
 export { listenForPresence, watchPresence } from "./presence.ts";
+export { type Balances, type Purse, purses, totalOf } from "./statement/balances.ts";
+export { checkStatement, type StatementCheck } from "./statement/check.ts";
+export { csvCell, statementCsv } from "./statement/csv.ts";
+export type { Fault, StatementLine } from "./statement/ledger.ts";
+export type { Moved, Movement, PaidMovement } from "./statement/movement.ts";
+export { type BurningTask, type Runway, runwayOf } from "./statement/runway.ts";
+export { type Moment, makeStatement, type Period, type Statement } from "./statement/statement.ts";
+export { type FormatAmount, type LineWords, wordsOf } from "./statement/words.ts";
 export { MAX_SEEDED_NODES, type SubmitStep, type SubmittedTask, sourceOf, submitTask } from "./submit.ts";
 export {
   imageNameOf,

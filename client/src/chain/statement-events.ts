@@ -1,0 +1,42 @@
+import { paymentEscrowAbi } from "@dekuper/protocol";
+import { decodeEventLog, type Hex, type RpcLog } from "viem";
+import type { Moved } from "../statement/movement.ts";
+
+/** What a log of the escrow moved for consumers and owners; undefined for its other events and those of a later version. */
+export function movedBy(log: Pick<RpcLog, "data" | "topics">): Moved | undefined {
+  const event = decode(log);
+  switch (event?.eventName) {
+    case "Deposited":
+      return { kind: "Deposited", ...event.args };
+    case "Withdrawn":
+      return { kind: "Withdrawn", ...event.args };
+    case "Transferred":
+      return { kind: "Transferred", ...event.args };
+    case "Reserved":
+      return { kind: "Reserved", ...event.args };
+    case "Paid":
+      return { kind: "Paid", ...event.args };
+    case "Released":
+      return { kind: "Released", ...event.args };
+    case "Compensated":
+      return { kind: "Compensated", ...event.args };
+    case "EarningsWithdrawn":
+      return { kind: "EarningsWithdrawn", ...event.args };
+    case "StakeMoved":
+      return { kind: "StakeMoved", ...event.args };
+    case "StakeMigrated":
+      return { kind: "StakeMigrated", ...event.args };
+    case "StakeForfeited":
+      return { kind: "StakeForfeited", ...event.args };
+    default:
+      return undefined;
+  }
+}
+
+function decode({ data, topics }: Pick<RpcLog, "data" | "topics">) {
+  try {
+    return decodeEventLog({ abi: paymentEscrowAbi, data, topics: topics as [Hex, ...Hex[]] });
+  } catch {
+    return undefined;
+  }
+}
