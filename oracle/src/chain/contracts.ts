@@ -160,3 +160,16 @@ export async function readNode(
     available,
   };
 }
+
+/** What a new lease locks of a node's stake: `max(minLock, lockBps x reserved / 10000)`. */
+export async function readLockTerms(
+  client: PublicClient,
+  deployment: Deployment,
+): Promise<{ readonly lockBps: number; readonly minLock: bigint }> {
+  const { lockBps, minLock } = await client.readContract({
+    address: deployment.taskRegistry,
+    abi: taskRegistryAbi,
+    functionName: "terms",
+  });
+  return { lockBps, minLock };
+}

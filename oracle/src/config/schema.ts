@@ -1,4 +1,4 @@
-import { isolationClasses, networkSchema } from "@dekuper/protocol";
+import { isolationClasses, MAX_QUOTE_LIFE_SECONDS, networkSchema } from "@dekuper/protocol";
 import { z } from "zod";
 import { Secret } from "./secret.ts";
 
@@ -73,6 +73,16 @@ export const oracleConfigSchema = z.strictObject({
   claimInterval: seconds
     .optional()
     .describe("Seconds between checkpoint claims. Default: 600; on local networks 5."),
+  quoteLife: z
+    .int()
+    .min(10)
+    .max(MAX_QUOTE_LIFE_SECONDS)
+    .default(120)
+    .describe("Seconds for which a quote holds; its share of the node is offered to nobody else until then."),
+  allowQuorum: z
+    .boolean()
+    .default(false)
+    .describe("Quote for quorums too: a replica is paid only if enough others had the same result."),
   maxLeases: z.int().min(1).default(64).describe("Leases at a time."),
   maxInputBytes: z
     .int()

@@ -36,7 +36,11 @@ export interface AccepterDeps {
   };
 }
 
-type NodeState = Pick<AcceptFacts, "mayAct" | "maySign" | "isStopping" | "diskFull" | "clusterReachable">;
+/** How the daemon stands at a moment. */
+export type NodeState = Pick<
+  AcceptFacts,
+  "mayAct" | "maySign" | "isStopping" | "diskFull" | "clusterReachable"
+>;
 
 /** Open orders looked at in one round. */
 const BATCH = 32;
@@ -65,16 +69,31 @@ export class Accepter {
 
   /** One round over the open orders; slow parts go on in the background. */
   async consider(state: NodeState, signal: AbortSignal): Promise<void> {
-    const { store, reader, node, nodes } = this.deps;
+    const { store, reader } = this.deps;
     const now = reader.lastReadable?.head.timestamp ?? 0;
     const batch = store.openTasks(now, BATCH, this.lookedAtUpTo);
     this.lookedAtUpTo = batch.length < BATCH ? undefined : batch.at(-1)?.leaseId;
     if (now - this.prunedAt >= PRUNE_SECONDS) this.prune(now);
     const open = batch.filter(({ leaseId }) => !this.busy.has(leaseId));
     if (open.length === 0) return;
-    const [entry, hasStake] = await Promise.all([nodes.read(node), this.hasStake()]);
-    const facts = () => this.acceptFacts(state, entry, hasStake);
+    const look = await this.lookAtNode();
+    const facts = () => look.facts(state);
     await Promise.all(open.map((task) => this.look(task, facts, now, signal)));
+  }
+
+  /** This node as the chain shows it; its facts are those of the moment, with what is being taken by then. */
+  async lookAtNode(): Promise<{
+    /** Base units. */
+    readonly unlockedStake: bigint;
+    facts(state: NodeState): AcceptFacts;
+  }> {
+    const { node, nodes } = this.deps;
+    const [entry, stake] = await Promise.all([nodes.read(node), this.stake()]);
+    const hasStake = stake.staked >= stake.required;
+    return {
+      unlockedStake: stake.staked - stake.locked,
+      facts: (state) => this.acceptFacts(state, entry, hasStake),
+    };
   }
 
   /** Until nothing goes on in the background any more; the signal of what was begun ends it. */
@@ -190,14 +209,14 @@ export class Accepter {
     }
   }
 
-  private async hasStake(): Promise<boolean> {
+  private async stake(): Promise<{ staked: bigint; locked: bigint; required: bigint }> {
     const { reader, deployment, node } = this.deps;
     const at = { address: deployment.nodeRegistry, abi: nodeRegistryAbi, args: [node] } as const;
-    const [[staked], required] = await Promise.all([
+    const [[staked, locked], required] = await Promise.all([
       reader.read((client) => client.readContract({ ...at, functionName: "stakeOf" })),
       reader.read((client) => client.readContract({ ...at, functionName: "stakeRequired" })),
     ]);
-    return staked >= required;
+    return { staked, locked, required };
   }
 
   private acceptFacts(state: NodeState, entry: NodeEntry | undefined, hasStake: boolean): AcceptFacts {

@@ -15,6 +15,7 @@ import type { OracleConfig } from "../config/schema.ts";
 import { AttemptJournal } from "../journal/attempts.ts";
 import { Database } from "../journal/database.ts";
 import { FactStore } from "../journal/facts.ts";
+import { QuoteJournal } from "../journal/quotes.ts";
 import { TransactionJournal } from "../journal/transactions.ts";
 import { readKeystore } from "../keystore/keystore.ts";
 import { createBlobStore } from "../peer/blob-store.ts";
@@ -31,6 +32,7 @@ import { LogCapture, MAX_LOG_BYTES } from "./log-capture.ts";
 import { MaterialStore } from "./material.ts";
 import { createMetrics } from "./metrics.ts";
 import { NodeMap } from "./node-map.ts";
+import { QuoteDesk } from "./quote-desk.ts";
 import { readPolicyOf } from "./read-policy.ts";
 import { errorFields, type OracleLog, Reconciler } from "./reconciler.ts";
 import { checkChain, finalityOf, passwordOf, untilChecked, untilReachable } from "./start-checks.ts";
@@ -123,6 +125,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
     const logStore = createLogStore({ dir: join(config.stateDir, "logs"), maxBytes: MAX_LOG_BYTES });
     const nodes = new NodeMap(reader, deployment);
     await nodes.refresh();
+    let desk: QuoteDesk | undefined;
     const peer = createPeerNode({
       operatorPrivateKey: key.reveal() as `0x${string}`,
       listen: config.listen,
@@ -132,6 +135,10 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       blobStore: blobs,
       logStore,
       readPolicy: readPolicyOf(journal, reader),
+      quotes: {
+        quote: async (request, asker) =>
+          desk === undefined ? { refused: { reason: "starting", values: {} } } : desk.quote(request, asker),
+      },
       log,
       count: (event, by = 1) => metrics.peer.inc({ event }, by),
     });
@@ -231,6 +238,20 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         keepFinishedPods: config.keepFinishedPods,
       },
       onFatal: (error) => end(error),
+    });
+    desk = new QuoteDesk({
+      deployment,
+      account,
+      reader,
+      accepter,
+      state: () => reconciler.nodeState(),
+      attempts: journal,
+      journal: new QuoteJournal(db, clock.now),
+      images,
+      clock,
+      log,
+      settings: { quoteLife: config.quoteLife, allowsQuorum: config.allowQuorum },
+      signal: running.signal,
     });
     const end = (error?: DekuperError) => {
       reconciler.isStopping = true;

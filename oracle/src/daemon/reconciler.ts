@@ -11,7 +11,7 @@ import type { FactStore } from "../journal/facts.ts";
 import type { NodeFacts } from "../plan/facts.ts";
 import { planLease } from "../plan/lease.ts";
 import type { Plan } from "../plan/plan.ts";
-import type { Accepter } from "./accepter.ts";
+import type { Accepter, NodeState } from "./accepter.ts";
 import { type ClusterLook, ClusterView } from "./cluster-view.ts";
 import type { LeaseActions } from "./lease-actions.ts";
 import { clusterFacts, journalFacts, type LeaseFactReader } from "./lease-facts.ts";
@@ -149,7 +149,7 @@ export class Reconciler {
       }
     }
     await this.reconcileLeases(signal);
-    if (view.evidence === "readable") await this.deps.accepter.consider(this.acceptState(), signal);
+    if (view.evidence === "readable") await this.deps.accepter.consider(this.nodeState(), signal);
     metrics.refusedCalls.set(queue.backingOff);
     metrics.pendingTransactions.set(queue.pending);
   }
@@ -321,9 +321,10 @@ export class Reconciler {
     };
   }
 
-  private acceptState() {
+  /** How the daemon stands at this moment. */
+  nodeState(): NodeState {
     return {
-      mayAct: this.mayAct,
+      mayAct: this.mayAct && this.firstLookDone,
       maySign: this.maySign,
       isStopping: this.isStopping,
       diskFull: this.diskFull,

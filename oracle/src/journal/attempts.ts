@@ -183,6 +183,16 @@ export class AttemptJournal {
       .map(record);
   }
 
+  /** The attempts that were opened last, whatever has become of them. */
+  newest(limit: number): Pick<AttemptRecord, "consumer" | "order">[] {
+    return this.db
+      .all("SELECT consumer, order_json FROM attempts ORDER BY rowid DESC LIMIT ?", limit)
+      .map((row) => ({
+        consumer: row.consumer as Address,
+        order: fromJson<Order>(row.order_json as string),
+      }));
+  }
+
   /** Nothing was ever written here. */
   isEmpty(): boolean {
     return this.db.get("SELECT 1 FROM attempts LIMIT 1") === undefined;

@@ -45,12 +45,7 @@ export class QuoteJournal {
     return this.db.transaction(() => {
       this.db.run("DELETE FROM quotes WHERE expiry < ?", now - KEPT_SECONDS);
       const nonces = this.take(holds.length);
-      for (const { consumer, orderHash } of holds)
-        this.db.run(
-          "UPDATE quotes SET is_held = 0 WHERE consumer = ? AND order_hash = ? AND is_held = 1",
-          consumer,
-          orderHash,
-        );
+      for (const { consumer, orderHash } of holds) this.release(consumer, orderHash);
       for (const [index, hold] of holds.entries())
         this.db.run(
           `INSERT INTO quotes (nonce, consumer, order_hash, member_index, asker, gpus, v_cpus, memory_mib, lock, expiry, is_held)
@@ -70,7 +65,7 @@ export class QuoteJournal {
     });
   }
 
-  /** What is promised at `now` (chain time) and not replaced. */
+  /** What is promised at `now` (chain time), and neither replaced nor released. */
   live(now: number): QuoteHold[] {
     return this.db
       .all("SELECT * FROM quotes WHERE is_held = 1 AND expiry >= ? ORDER BY nonce", now)
@@ -85,6 +80,15 @@ export class QuoteJournal {
         lock: BigInt(row.lock as string),
         expiry: row.expiry as number,
       }));
+  }
+
+  /** The order was awarded, or is quoted anew: what was quoted for it holds nothing any more. */
+  release(consumer: Address, orderHash: Hex): void {
+    this.db.run(
+      "UPDATE quotes SET is_held = 0 WHERE consumer = ? AND order_hash = ? AND is_held = 1",
+      consumer,
+      orderHash,
+    );
   }
 
   private take(count: number): number[] {

@@ -1,6 +1,6 @@
 import type { Deployment, PeerDirectory } from "@dekuper/protocol";
 import type { Hex } from "viem";
-import type { BlobStore, LogStore, ReadPolicy } from "./peer.ts";
+import type { BlobStore, LogStore, QuoteSource, ReadPolicy } from "./peer.ts";
 
 /** Events with fields; pino's loggers fit. */
 export interface PeerLog {
@@ -17,13 +17,15 @@ export const peerCounters = {
   twin_heartbeats: "Heartbeats under this node's own key that it did not send",
   connections_refused: "Inbound connections refused by a limit",
   connections_idle_closed: "Strangers' connections closed because they did nothing",
-  channel_requests: "Requests on the blob, logs and peers channels",
+  channel_requests: "Requests on the blob, logs, peers and quote channels",
   channel_refusals: "Requests answered with an error",
   reads_denied: "Reads refused for want of a valid token",
   blob_bytes_in: "Bytes of blobs taken from peers",
   blob_bytes_out: "Bytes of blobs given to peers",
   log_bytes_out: "Bytes of logs given to consumers",
   blobs_fetched: "Blobs fetched from other nodes",
+  quotes_signed: "Quotes signed",
+  quotes_refused: "Quote requests answered with a reason",
   dials_failed: "Dials of registered nodes that failed",
 } as const;
 export type PeerCounter = keyof typeof peerCounters;
@@ -47,6 +49,12 @@ export interface PeerLimits {
   readonly requestBurst: number;
   readonly requestsPerSecond: number;
   readonly requestWaitMs: number;
+  /** Quote requests of one host or node, and those that name one consumer: at once, and then per second; and of all at a time. */
+  readonly quoteBurst: number;
+  readonly quotesPerSecond: number;
+  readonly consumerQuoteBurst: number;
+  readonly consumerQuotesPerSecond: number;
+  readonly quotesAtATime: number;
   /** A channel on which nothing moves ends after it, milliseconds. */
   readonly streamIdleMs: number;
   /** A stranger's connection without a channel or a subscription is closed after it, milliseconds. */
@@ -67,6 +75,11 @@ export const DEFAULT_PEER_LIMITS: PeerLimits = {
   requestBurst: 512,
   requestsPerSecond: 100,
   requestWaitMs: 20_000,
+  quoteBurst: 32,
+  quotesPerSecond: 2,
+  consumerQuoteBurst: 64,
+  consumerQuotesPerSecond: 8,
+  quotesAtATime: 32,
   streamIdleMs: 30_000,
   strangerIdleMs: 60_000,
   dialedNodes: 64,
@@ -86,6 +99,8 @@ export interface PeerNodeOptions {
   readonly blobStore: BlobStore;
   readonly logStore: LogStore;
   readonly readPolicy: ReadPolicy;
+  /** Without one there is no quote channel. */
+  readonly quotes?: QuoteSource;
   readonly log: PeerLog;
   /** Milliseconds. */
   readonly clock?: { now(): number };

@@ -8,6 +8,7 @@ import {
   type Heartbeat,
   logsRequestSchema,
   type Presence,
+  quoteRequestSchema,
 } from "@dekuper/protocol";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { Stream } from "@libp2p/interface";
@@ -24,6 +25,7 @@ import { serveLogs } from "./logs-channel.ts";
 import { type CountPeer, DEFAULT_PEER_LIMITS, type PeerLimits, type PeerNodeOptions } from "./options.ts";
 import type { PeerNode } from "./peer.ts";
 import { AddressHints, askPeers, type PeersAnswer, peersRequestSchema, servePeers } from "./peer-exchange.ts";
+import { serveQuotes } from "./quote-channel.ts";
 import { ReadAccess } from "./read-access.ts";
 import { addressOfPeer, registeredNode } from "./remote.ts";
 import { isSignedBy, type SignedHeartbeat } from "./signed-heartbeat.ts";
@@ -155,7 +157,7 @@ class DekuperPeerNode implements PeerNode {
   }
 
   private async serve(libp2p: DekuperLibp2p): Promise<void> {
-    const { deployment, directory, blobStore, logStore, readPolicy, log } = this.options;
+    const { deployment, directory, blobStore, logStore, readPolicy, quotes, log } = this.options;
     const { limits, count, clock } = this;
     const server = new ChannelServer({ directory, limits, log, count });
     const access = new ReadAccess(deployment, readPolicy, clock);
@@ -168,6 +170,9 @@ class DekuperPeerNode implements PeerNode {
     await libp2p.handle(this.channel("peers"), server.handler(peersRequestSchema, peers), {
       maxInboundStreams: 4,
     });
+    if (quotes === undefined) return;
+    const serve = serveQuotes({ source: quotes, limits, count });
+    await libp2p.handle(this.channel("quote"), server.handler(quoteRequestSchema, serve), settings);
   }
 
   private candidates(): DirectoryNode[] {
@@ -249,7 +254,7 @@ class DekuperPeerNode implements PeerNode {
     }
   }
 
-  private channel(kind: "blob" | "logs" | "peers"): string {
+  private channel(kind: Parameters<typeof channelName>[0]): string {
     return channelName(kind, this.options.deployment.chainId, this.options.deployment.taskRegistry);
   }
 

@@ -1,4 +1,12 @@
-import type { BlobName, DirectoryNode, Heartbeat, PeerDirectory, Presence } from "@dekuper/protocol";
+import type {
+  BlobName,
+  DirectoryNode,
+  Heartbeat,
+  PeerDirectory,
+  Presence,
+  QuoteAnswer,
+  QuoteRequest,
+} from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 
 export type { DirectoryNode, PeerDirectory, Presence };
@@ -13,6 +21,12 @@ export interface ReadPolicy {
   specOf?(leaseId: Hex, attempt: number): Hex | undefined;
   /** Checks the consumer's signature over a read token (EOA, or ERC-1271 where it is a contract). */
   verifySignature(token: { consumer: Address; digest: Hex; signature: Hex }): Promise<boolean>;
+}
+
+/** Answers quote requests that have passed the channel's limits. */
+export interface QuoteSource {
+  /** `asker`: a registered node, or a stranger's host. */
+  quote(request: QuoteRequest, asker: string): Promise<QuoteAnswer>;
 }
 
 /** Content-addressed bytes on disk with quotas and expiry. Bytes are verified against their name before they count. */
