@@ -74,7 +74,7 @@ export { checkStatement, type StatementCheck } from "./statement/check.ts";
 export { csvCell, statementCsv } from "./statement/csv.ts";
 export type { Fault, StatementLine } from "./statement/ledger.ts";
 export type { Moved, Movement, PaidMovement } from "./statement/movement.ts";
-export { type BurningTask, type Runway, runwayOf } from "./statement/runway.ts";
+export { type BurningLease, type Runway, runwayOf } from "./statement/runway.ts";
 export { type Moment, makeStatement, type Period, type Statement } from "./statement/statement.ts";
 export { type FormatAmount, type LineWords, wordsOf } from "./statement/words.ts";
 export { MAX_SEEDED_NODES, type SubmitStep, type SubmittedTask, sourceOf, submitTask } from "./submit.ts";

@@ -1,28 +1,68 @@
-import { type BurningTask, type Runway, runwayOf } from "../statement/runway.ts";
+import { leaseId as leaseIdOf, leaseStatuses, taskRegistryAbi } from "@dekuper/protocol";
+import type { Hex } from "viem";
+import { type BurningLease, type Runway, runwayOf } from "../statement/runway.ts";
 import type { Statement } from "../statement/statement.ts";
 import { chainError } from "./errors.ts";
 import type { StatementSource } from "./statement.ts";
-import { readTask } from "./tasks.ts";
 
 /** How long the account's money lasts: its reservations are in the statement, which leases run is read from the chain. */
 export async function readRunway(
-  { publicClient: client, network }: StatementSource,
+  source: StatementSource,
   { now, reservations }: Pick<Statement, "now" | "reservations">,
 ): Promise<Runway> {
   try {
-    const [head, tasks] = await Promise.all([
-      client.getBlock(),
-      Promise.all(
-        [...reservations].map(async ([taskId, left]): Promise<BurningTask> => {
-          const { task, lease } = await readTask(client, network, taskId);
-          const running =
-            lease.status === "Running" ? [{ ratePerHour: task.ratePerHour, since: lease.startedAt }] : [];
-          return { taskId, left, running };
-        }),
-      ),
-    ]);
-    return runwayOf({ now: head.timestamp, free: now.free, tasks });
+    const { timestamp } = await source.publicClient.getBlock();
+    const ofTasks = [...reservations.keys()].map((taskId) => readBurning(source, taskId, timestamp));
+    return runwayOf({ ...now, leases: (await Promise.all(ofTasks)).flat() });
   } catch (cause) {
-    throw chainError(cause, "read the account's runway", network);
+    throw chainError(cause, "read the account's runway", source.network);
   }
+}
+
+/** The leases of a task whose clocks run at chain time `now`; those of a gang run together or not at all. */
+async function readBurning(
+  { publicClient: client, network }: StatementSource,
+  taskId: Hex,
+  now: bigint,
+): Promise<BurningLease[]> {
+  const contract = { address: network.deployment.taskRegistry, abi: taskRegistryAbi } as const;
+  const task = await client.readContract({ ...contract, functionName: "getTask", args: [taskId] });
+  const isGang = task.leaseCount > 1 && task.threshold === 0;
+  const [gang, ...leases] = await Promise.all([
+    isGang ? client.readContract({ ...contract, functionName: "getGang", args: [taskId] }) : undefined,
+    ...Array.from({ length: task.leaseCount }, (_, index) =>
+      client.readContract({ ...contract, functionName: "getLease", args: [leaseIdOf(taskId, index)] }),
+    ),
+  ]);
+  const spans = gang === undefined ? [{ from: 0n, to: 0n }] : spansOf(gang);
+  if (spans.at(-1)?.to !== 0n) return [];
+  return leases
+    .filter(({ status }) => leaseStatuses[status] === "Running")
+    .map(({ reserved, ratePerHour, startedAt }) => ({
+      taskId,
+      reserved,
+      ratePerHour,
+      ranSeconds: spans.reduce((sum, span) => sum + overlap(span, startedAt, now), 0n),
+    }));
+}
+
+interface Span {
+  readonly from: bigint;
+  /** 0 while it lasts. */
+  readonly to: bigint;
+}
+
+/** When a gang's clock ran: at most twice, once more after a replacement. */
+function spansOf(gang: { firstFrom: bigint; firstTo: bigint; secondFrom: bigint; secondTo: bigint }): Span[] {
+  const spans = [
+    { from: gang.firstFrom, to: gang.firstTo },
+    { from: gang.secondFrom, to: gang.secondTo },
+  ];
+  return spans.filter(({ from }) => from !== 0n);
+}
+
+function overlap({ from, to }: Span, startedAt: bigint, now: bigint): bigint {
+  const begin = from > startedAt ? from : startedAt;
+  const end = to === 0n ? now : to;
+  return end > begin ? end - begin : 0n;
 }

@@ -2,60 +2,59 @@ import type { Hex } from "viem";
 
 const HOUR = 3600n;
 
-/** A live task: what its reservation has left on chain, and the leases of it whose clocks run. */
-export interface BurningTask {
+/** A lease whose clock runs. */
+export interface BurningLease {
   readonly taskId: Hex;
+  /** What escrow holds for it. Base units. */
+  readonly reserved: bigint;
   /** Base units. */
-  readonly left: bigint;
-  readonly running: readonly { readonly ratePerHour: bigint; readonly since: bigint }[];
+  readonly ratePerHour: bigint;
+  /** Seconds for which its clock has run and that are not paid yet. */
+  readonly ranSeconds: bigint;
 }
 
 /** How long an account's money lasts if everything goes on as it does now. Base units and seconds. */
 export interface Runway {
   /** Of all running leases together. */
   readonly burnPerHour: bigint;
-  readonly runningTasks: number;
-  /** Run up by them since they started, to be paid when they end. */
+  readonly runningLeases: number;
+  /** What they have run up, to be paid when they end. */
   readonly accrued: bigint;
-  /** Reserved for tasks that do not run: not yet, or no more. */
+  /** Reserved for leases that do not run: not yet, or no more. */
   readonly idle: bigint;
-  /** The running task whose reservation is used up first; undefined where nothing runs. */
+  /** The task whose reservation is used up first; undefined where nothing runs. */
   readonly first: { readonly taskId: Hex; readonly seconds: bigint } | undefined;
-  /** Until the last running task's reservation is used up. */
+  /** Until the last running lease's reservation is used up. */
   readonly reservedSeconds: bigint | undefined;
   /** What the free balance would pay for at this rate; undefined where nothing runs. */
   readonly freeSeconds: bigint | undefined;
 }
 
-/** The runway at chain time `now`. Downtime, which is not paid, makes it longer. */
+/** Downtime, which is not paid, makes it longer than this says. Pure. */
 export function runwayOf(from: {
-  readonly now: bigint;
   readonly free: bigint;
-  readonly tasks: readonly BurningTask[];
+  /** Of all live tasks. */
+  readonly reserved: bigint;
+  readonly leases: readonly BurningLease[];
 }): Runway {
-  const { now, free, tasks } = from;
-  const burning = tasks
-    .filter(({ running }) => running.length > 0)
-    .map(({ taskId, left, running }) => {
-      const rate = running.reduce((sum, { ratePerHour }) => sum + ratePerHour, 0n);
-      const due = running.reduce(
-        (sum, { ratePerHour, since }) => sum + (now > since ? (ratePerHour * (now - since)) / HOUR : 0n),
-        0n,
-      );
-      const accrued = due < left ? due : left;
-      return { taskId, rate, accrued, seconds: rate === 0n ? undefined : ((left - accrued) * HOUR) / rate };
-    });
+  const burning = from.leases.map(({ taskId, reserved, ratePerHour, ranSeconds }) => {
+    const due = (ratePerHour * ranSeconds) / HOUR;
+    const accrued = due < reserved ? due : reserved;
+    const seconds = ratePerHour === 0n ? undefined : ((reserved - accrued) * HOUR) / ratePerHour;
+    return { taskId, reserved, ratePerHour, accrued, seconds };
+  });
   const ending = burning
     .flatMap(({ taskId, seconds }) => (seconds === undefined ? [] : { taskId, seconds }))
     .sort((one, other) => Number(one.seconds - other.seconds));
-  const burnPerHour = burning.reduce((sum, { rate }) => sum + rate, 0n);
+  const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);
+  const burnPerHour = sum(burning.map(({ ratePerHour }) => ratePerHour));
   return {
     burnPerHour,
-    runningTasks: burning.length,
-    accrued: burning.reduce((sum, { accrued }) => sum + accrued, 0n),
-    idle: tasks.reduce((sum, { left, running }) => (running.length === 0 ? sum + left : sum), 0n),
+    runningLeases: burning.length,
+    accrued: sum(burning.map(({ accrued }) => accrued)),
+    idle: from.reserved - sum(burning.map(({ reserved }) => reserved)),
     first: ending[0],
     reservedSeconds: ending.at(-1)?.seconds,
-    freeSeconds: burnPerHour === 0n ? undefined : (free * HOUR) / burnPerHour,
+    freeSeconds: burnPerHour === 0n ? undefined : (from.free * HOUR) / burnPerHour,
   };
 }
