@@ -3,6 +3,7 @@ import { z } from "zod";
 import { DekuperError } from "./errors.ts";
 import { isolationClasses } from "./order.ts";
 import { pathProblem } from "./path.ts";
+import { MAX_ATTEMPTS, MAX_LEASES } from "./quote.ts";
 import { RESERVED_ENV } from "./spec.ts";
 import { templateNames } from "./templates.ts";
 import { parseBytes, parseGpu, parseMiB, parseSeconds } from "./units.ts";
@@ -18,6 +19,11 @@ const reads = <T>(parse: (text: string) => T, example: string) =>
       }
     })
     .meta({ examples: [example.replace(/^.*such as /, "")] });
+
+const whole = (least: number, most: number) => {
+  const range = `expected a whole number from ${least} to ${most}`;
+  return z.int(range).min(least, range).max(most, range);
+};
 
 const path = z
   .string()
@@ -72,7 +78,18 @@ export const taskFileSchema = z
           .describe("The least that will do. Default: container."),
         duration: reads(parseSeconds, "a duration such as 6h").describe("Longest run; pay stops there."),
       })
-      .describe("What the task may use."),
+      .describe("What each node gives the task."),
+    nodes: whole(1, MAX_LEASES)
+      .optional()
+      .describe(`How many nodes run it together, each one member of a gang. Default: 1.`),
+    attempts: whole(1, MAX_ATTEMPTS)
+      .optional()
+      .describe(
+        "How often a member may be given to a node in all; 1: no failover. Default: 3 where nodes quote, 1 on the open path.",
+      ),
+    failover: reads(parseSeconds, "a duration such as 2m")
+      .optional()
+      .describe("How long a node may be offline before another may have its place."),
     inputs: z
       .array(z.strictObject({ from: z.string().min(1), to: path.optional() }))
       .max(1024)
@@ -85,12 +102,17 @@ export const taskFileSchema = z
     budget: z
       .union([z.string(), z.number()])
       .optional()
-      .describe("Most that the task may cost, such as 40 USDC."),
+      .describe("Most that the task may cost, all nodes together, such as 40 USDC."),
+    fund: reads(parseSeconds, "a duration such as 1h")
+      .optional()
+      .describe(
+        "How much of the duration is reserved for at first; `dekuper task top-up` adds to it. Default: all of it.",
+      ),
     rate: z
       .union([z.string(), z.number()])
       .optional()
       .describe(
-        "Rate an hour for the whole task, such as 2 USDC. Default: the lowest that a fitting node posts.",
+        "Rate an hour of one node, such as 2 USDC: the most that a quote may ask, or what is paid on the open path. Default: as nodes post.",
       ),
     openFor: reads(parseSeconds, "a duration such as 10m").optional().describe("How long nodes may accept."),
     startWithin: reads(parseSeconds, "a duration such as 10m")
@@ -155,6 +177,16 @@ export function parseTaskFile(text: string, fileName = "task.yaml"): TaskFile {
   }
   const file = parsed.data;
   refuseEnv(file, lineOf, fileName);
+  if (file.fund !== undefined && parseSeconds(file.fund) > parseSeconds(file.resources.duration)) {
+    throw invalid(fileName, [
+      {
+        line: lineOf(["fund"]),
+        field: "fund",
+        got: JSON.stringify(file.fund),
+        expected: `at most resources.duration, ${file.resources.duration}`,
+      },
+    ]);
+  }
   if (file.public !== true) {
     throw new DekuperError(
       "PRIVATE_SPEC_UNSUPPORTED",

@@ -35,6 +35,10 @@ const spec: TaskSpec = {
 };
 const order: Order = {
   specDigest: specDigest(spec),
+  leases: 1,
+  threshold: 0,
+  maxAttempts: 1,
+  isPrivate: false,
   gpus: 1,
   gpuModel: "",
   vCpus: 2,
@@ -42,8 +46,10 @@ const order: Order = {
   storageMiB: 1024n,
   isolation: 0,
   maxDuration: 60,
+  fundedSeconds: 60,
   ratePerHour: 1n,
   startWindow: 60,
+  failoverAfter: 120,
   openUntil: 1n,
   verification: 0,
 };

@@ -27,10 +27,26 @@ describe("task.yaml", () => {
     assert.deepEqual(environmentOf(parseTaskFile(`${good}env: [A=1, "B=x=y"]\n`)), { A: "1", B: "x=y" });
   });
 
+  it("says what a number of nodes may be", () => {
+    assert.equal(
+      failure(`${good}nodes: 65\n`).message,
+      "task.yaml:9: nodes: got 65, expected a whole number from 1 to 64",
+    );
+    assert.equal(
+      failure(`${good}fund: 6m\n`).message,
+      'task.yaml:9: fund: got "6m", expected at most resources.duration, 5m',
+    );
+  });
+
   for (const [what, text, code, line, field] of [
     ["a wrong unit", good.replace("256Mi", "256MB"), "TASK_FILE_INVALID", 7, "resources.memory"],
     ["an unknown field", `${good}replicas: 3\n`, "TASK_FILE_INVALID", 9, "replicas"],
     ["a missing field", good.replace("  duration: 5m\n", ""), "TASK_FILE_INVALID", 6, "resources.duration"],
+    ["too many nodes", `${good}nodes: 65\n`, "TASK_FILE_INVALID", 9, "nodes"],
+    ["nodes that are no number", `${good}nodes: two\n`, "TASK_FILE_INVALID", 9, "nodes"],
+    ["too many attempts", `${good}attempts: 4\n`, "TASK_FILE_INVALID", 9, "attempts"],
+    ["a failover without a unit", `${good}failover: "120"\n`, "TASK_FILE_INVALID", 9, "failover"],
+    ["a fund that is more than the duration", `${good}fund: 6m\n`, "TASK_FILE_INVALID", 9, "fund"],
     ["a wrong name", good.replace("sum", "Sum!"), "TASK_FILE_INVALID", 1, "name"],
     ["broken YAML", `${good}env: {A: [}\n`, "TASK_FILE_INVALID", 9, "(YAML)"],
     ["a private spec", good.replace("public: true\n", ""), "PRIVATE_SPEC_UNSUPPORTED", 1, "public"],
