@@ -1,4 +1,11 @@
-import type { BlobName, BlobSource, Heartbeat, ReadToken } from "@dekuper/protocol";
+import type {
+  BlobName,
+  BlobSource,
+  Heartbeat,
+  QuoteAnswer,
+  QuoteRequest,
+  ReadToken,
+} from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 
 /** The consumer's own libp2p peer, as the SDK needs it. `client/src/peer/` builds it for Node and for browsers. */
@@ -25,6 +32,8 @@ export interface ConsumerPeer {
     request: { leaseId: Hex; attempt: number; offset: number; follow: boolean; token: ReadToken },
     options?: PeerOptions,
   ): AsyncIterable<Uint8Array>;
+  /** Asks a node for an offer or for quotes; what it signs is not verified: see `quoteProblem`. */
+  askQuote(node: Address, request: QuoteRequest, options?: PeerOptions): Promise<QuoteAnswer>;
   /** Calls back with every heartbeat that counts; returns how to stop. */
   subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void;
 }

@@ -69,6 +69,15 @@ export {
   type UnfitReason,
 } from "./plan.ts";
 export { listenForPresence, watchPresence } from "./presence.ts";
+export { type NodeOffer, type Placement, placeLeases } from "./quote-choice.ts";
+export {
+  askOffers,
+  type Decline,
+  type DeclineKind,
+  type Offers,
+  type QuoteQuestion,
+} from "./quote-offers.ts";
+export { type AwardableQuotes, collectQuotes } from "./quotes.ts";
 export { type Balances, type Purse, purses, totalOf } from "./statement/balances.ts";
 export { checkStatement, type StatementCheck } from "./statement/check.ts";
 export { csvCell, statementCsv } from "./statement/csv.ts";

@@ -1,5 +1,11 @@
 import type { ConsumerPeer } from "@dekuper/client";
-import { type BlobName, DekuperError, type ReadToken } from "@dekuper/protocol";
+import {
+  type BlobName,
+  DekuperError,
+  type QuoteAnswer,
+  type QuoteRequest,
+  type ReadToken,
+} from "@dekuper/protocol";
 import type { Address } from "viem";
 import { concat } from "./delivery-builder.ts";
 
@@ -10,6 +16,8 @@ export class FakePeer implements ConsumerPeer {
   readonly cuts: number[] = [];
   readonly gets: { node: Address; name: BlobName; offset: number; token: ReadToken | undefined }[] = [];
   readonly puts: { node: Address; name: BlobName }[] = [];
+  /** What each node answers to a quote request; the others cannot be reached. */
+  readonly quotes = new Map<Address, (request: QuoteRequest, signal?: AbortSignal) => Promise<QuoteAnswer>>();
   log: Uint8Array | DekuperError = new Uint8Array();
   logReads = 0;
 
@@ -58,6 +66,13 @@ export class FakePeer implements ConsumerPeer {
     const cut = this.cuts.shift();
     yield this.log.subarray(offset, cut === undefined ? undefined : offset + cut);
     if (cut !== undefined) throw new DekuperError("PEER_UNREACHABLE", "The stream was cut.");
+  }
+
+  async askQuote(...[node, request, options = {}]: Parameters<ConsumerPeer["askQuote"]>) {
+    this.reach(node);
+    const answer = this.quotes.get(node);
+    if (answer === undefined) throw new DekuperError("PEER_UNREACHABLE", `${node} cannot be reached.`);
+    return answer(request, options.signal);
   }
 
   subscribeHeartbeats() {

@@ -83,6 +83,7 @@ export const catalogue = {
   NOT_FOUND: entry("There is no such task, lease or node", "Check the id with `dekuper task list`."),
   NOT_ALLOWED: entry("This account may not do that", "Use the account that owns the task or node."),
   WRONG_STATE: entry("The task is not in a state that allows this", "See `dekuper task show`."),
+  ORDER_INVALID: entry("The contract takes no such order", "Correct the field that the message names."),
   NO_NODE_FITS: entry("No node can run the task as ordered", "`dekuper task plan` says why for each node."),
   BUDGET_EXCEEDED: entry(
     "The task may cost more than its budget",

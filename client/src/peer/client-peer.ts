@@ -5,6 +5,7 @@ import {
   callHas,
   callLogs,
   callPut,
+  callQuote,
   channelName,
   compressedPublicKey,
   DekuperError,
@@ -16,6 +17,8 @@ import {
   heartbeatTopic,
   type LogsRequest,
   type PeerDirectory,
+  type QuoteAnswer,
+  type QuoteRequest,
   type ReadToken,
 } from "@dekuper/protocol";
 import { publicKeyFromRaw } from "@libp2p/crypto/keys";
@@ -75,6 +78,8 @@ export interface ClientPeer extends ConsumerPeer {
     request: LogsRequest,
     options?: PeerOptions & { readonly retry?: RetryOptions | undefined },
   ): AsyncIterable<Uint8Array>;
+  /** Not verified: see `quoteProblem`. */
+  askQuote(node: Address, request: QuoteRequest, options?: PeerOptions): Promise<QuoteAnswer>;
   /** Joins the market's heartbeats as a light subscriber; every one is checked against the registry. */
   subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void;
   /** Nodes with an open connection. */
@@ -227,6 +232,12 @@ class DekuperClientPeer implements ClientPeer {
     }
   }
 
+  async askQuote(node: Address, request: QuoteRequest, options: PeerOptions = {}): Promise<QuoteAnswer> {
+    return this.withStream(node, "quote", IDLE_MS, options.signal, (stream, until) =>
+      callQuote(stream, request, until),
+    );
+  }
+
   subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void {
     return this.demand().heartbeats.add(listener);
   }
@@ -254,7 +265,7 @@ class DekuperClientPeer implements ClientPeer {
 
   private async withStream<T>(
     node: Address,
-    kind: "blob" | "logs",
+    kind: Parameters<typeof channelName>[0],
     idleMs: number,
     signal: AbortSignal | undefined,
     use: (stream: FramedStream, signal: AbortSignal) => Promise<T>,
@@ -269,7 +280,7 @@ class DekuperClientPeer implements ClientPeer {
 
   private async openPatiently(
     node: Address,
-    kind: "blob" | "logs",
+    kind: Parameters<typeof channelName>[0],
     idleMs: number,
     signal: AbortSignal | undefined,
     retries: Retries,
@@ -285,7 +296,7 @@ class DekuperClientPeer implements ClientPeer {
 
   private async open(
     node: Address,
-    kind: "blob" | "logs",
+    kind: Parameters<typeof channelName>[0],
     idleMs: number,
     signal: AbortSignal | undefined,
   ): Promise<FramedStream> {
