@@ -1,3 +1,4 @@
+export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan } from "./award.ts";
 export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
 export { checkNetwork } from "./chain/check.ts";
 export { chainError, decodeRevert, marketErrorsAbi, rpcFailure } from "./chain/errors.ts";
@@ -13,9 +14,17 @@ export {
 export type { SentTransaction } from "./chain/send.ts";
 export { type CheckedStatement, readStatement, type StatementSource } from "./chain/statement.ts";
 export { readRunway } from "./chain/statement-runway.ts";
-export type { CreatedTask } from "./chain/task-calls.ts";
-export type { LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
-export type { AcceptedAttestation, TaskDetail, TaskMoney, TimelineEvent } from "./chain/timeline.ts";
+export type { CreatedTask, KeyWrap } from "./chain/task-calls.ts";
+export type { GangFacts, LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
+export type {
+  AcceptedAttestation,
+  AttemptFacts,
+  LeaseDetail,
+  Pay,
+  TaskDetail,
+  TaskMoney,
+  TimelineEvent,
+} from "./chain/timeline.ts";
 export type { ConsumerPeer, PeerOptions } from "./consumer-peer.ts";
 export { type CiphertextStore, downloadCiphertext, memoryCiphertext } from "./delivery/ciphertext.ts";
 export { decryptDelivery } from "./delivery/decrypt.ts";
@@ -46,6 +55,16 @@ export {
   signReadToken,
   type TypedDataSigner,
 } from "./keys.ts";
+export {
+  isLive,
+  isOver,
+  type LeaseDeadline,
+  type LeaseState,
+  leaseDeadlineOf,
+  leaseStateOf,
+  leaseStates,
+  taskStateOf,
+} from "./lease-state.ts";
 export { followTaskLogs, type LogNotice } from "./logs.ts";
 export { createMarket, type Market, type MarketOptions } from "./market.ts";
 export {
@@ -78,6 +97,7 @@ export {
   type QuoteQuestion,
 } from "./quote-offers.ts";
 export { type AwardableQuotes, collectQuotes } from "./quotes.ts";
+export { type SeedStep, sourceOf } from "./seed.ts";
 export { type Balances, type Purse, purses, totalOf } from "./statement/balances.ts";
 export { checkStatement, type StatementCheck } from "./statement/check.ts";
 export { csvCell, statementCsv } from "./statement/csv.ts";
@@ -86,10 +106,18 @@ export type { Moved, Movement, PaidMovement } from "./statement/movement.ts";
 export { type BurningLease, type Runway, runwayOf } from "./statement/runway.ts";
 export { type Moment, makeStatement, type Period, type Statement } from "./statement/statement.ts";
 export { type FormatAmount, type LineWords, wordsOf } from "./statement/words.ts";
-export { MAX_SEEDED_NODES, type SubmitStep, type SubmittedTask, sourceOf, submitTask } from "./submit.ts";
 export {
+  MAX_SEEDED_NODES,
+  requireOneLease,
+  type SubmitStep,
+  type SubmittedTask,
+  submitTask,
+} from "./submit.ts";
+export {
+  DEFAULT_ATTEMPTS,
   imageNameOf,
   imageOf,
+  type OrderPath,
   orderOf,
   type PreparedTask,
   prepareTask,

@@ -1,4 +1,4 @@
-import type { Network, Order } from "@dekuper/protocol";
+import type { Network, Order, SignedQuote } from "@dekuper/protocol";
 import { DekuperError, taskRegistryAbi } from "@dekuper/protocol";
 import type { Address, Hex, LocalAccount, PublicClient } from "viem";
 import { type AccountInfo, readAccount, readToken, type TokenInfo } from "./chain/account.ts";
@@ -30,7 +30,7 @@ export interface Market {
   node(address: Address): Promise<MarketNode>;
   /** Tasks of a consumer, newest first. */
   tasks(consumer: Address): Promise<TaskSummary[]>;
-  /** Tasks that a node accepted, newest first. */
+  /** Tasks of which a node has had a lease, newest first, each with that lease. */
   tasksOfNode(node: Address): Promise<TaskSummary[]>;
   /** A task by its own id or its lease's. */
   task(id: Hex): Promise<TaskSummary>;
@@ -41,10 +41,18 @@ export interface Market {
   withdraw(amount: bigint, to?: Address): Promise<SentTransaction>;
   withdrawEarnings(amount: bigint, to?: Address): Promise<SentTransaction>;
   createTask(order: Order): Promise<taskCalls.CreatedTask>;
+  createAndAward(
+    order: Order,
+    quotes: readonly SignedQuote[],
+    wraps: readonly taskCalls.KeyWrap[],
+  ): Promise<taskCalls.CreatedTask>;
+  topUp(taskId: Hex, extraSeconds: number): ReturnType<typeof taskCalls.topUp>;
+  grantKeys(taskId: Hex, wraps: readonly taskCalls.KeyWrap[]): Promise<SentTransaction>;
   cancel(taskId: Hex): Promise<SentTransaction>;
   approve(leaseId: Hex): Promise<SentTransaction>;
   settle(leaseId: Hex): Promise<SentTransaction>;
   expire(leaseId: Hex): Promise<SentTransaction>;
+  failover(leaseId: Hex): Promise<SentTransaction>;
 
   registerNode(
     operator: Pick<LocalAccount, "publicKey" | "signTypedData">,
@@ -122,10 +130,14 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     withdraw: (amount, to) => accountCalls.withdraw(sender, amount, to),
     withdrawEarnings: (amount, to) => accountCalls.withdrawEarnings(sender, amount, to),
     createTask: (order) => taskCalls.createTask(sender, order),
+    createAndAward: (order, quotes, wraps) => taskCalls.createAndAward(sender, order, quotes, wraps),
+    topUp: (taskId, extraSeconds) => taskCalls.topUp(sender, taskId, extraSeconds),
+    grantKeys: (taskId, wraps) => taskCalls.grantKeys(sender, taskId, wraps),
     cancel: (taskId) => taskCalls.cancelTask(sender, taskId),
     approve: (leaseId) => taskCalls.approve(sender, leaseId),
     settle: (leaseId) => taskCalls.settle(sender, leaseId),
     expire: (leaseId) => taskCalls.expire(sender, leaseId),
+    failover: (leaseId) => taskCalls.failover(sender, leaseId),
 
     registerNode: (operator, profile) => nodeCalls.registerNode(sender, operator, profile),
     updateProfile: (node, profile) => nodeCalls.updateProfile(sender, node, profile),

@@ -23,9 +23,13 @@ export interface PlanOrder {
   readonly memoryMiB: bigint;
   readonly storageMiB: bigint;
   readonly isolation: Isolation;
+  /** Equal shares of the task, each of the size above. */
+  readonly leases: number;
   /** Seconds. */
   readonly maxDuration: number;
-  /** The task file's `rate`, base units per hour; undefined: the lowest that will do. */
+  /** Seconds that are reserved for at first. */
+  readonly fundedSeconds: number;
+  /** The task file's `rate`, base units per hour of one lease; undefined: the lowest that will do. */
   readonly rate?: bigint | undefined;
   /** The task file's `budget`, base units. */
   readonly budget?: bigint | undefined;
@@ -67,7 +71,9 @@ export interface PlannedNode {
   readonly node: Address;
   readonly fits: boolean;
   readonly reasons: readonly Unfit[];
-  /** Lowest rate at which this node would take the task, base units per hour. */
+  /** How many of the leases it has room and stake for. */
+  readonly takes: number;
+  /** Lowest rate at which this node would take a lease, base units per hour. */
   readonly asks: bigint;
   /** Undefined: nobody listened. */
   readonly online: boolean | undefined;
@@ -77,13 +83,19 @@ export interface TaskPlan {
   /** Fitting nodes first, cheapest first. */
   readonly nodes: readonly PlannedNode[];
   readonly fitting: readonly Address[];
-  /** Base units per hour for the whole task; undefined where nothing fits and no rate was given. */
+  /** Base units per hour of one lease; undefined where nothing fits and no rate was given. */
   readonly ratePerHour: bigint | undefined;
-  /** What is reserved, and so the most that it can cost. */
+  /** The most that a quote for one lease may ask: the given rate, else the dearest that is capable, within the budget. */
+  readonly cap: bigint | undefined;
+  /** The most that all leases together can cost. */
   readonly atMost: bigint | undefined;
+  /** What is reserved at first. */
+  readonly reserved: bigint | undefined;
+  readonly leases: number;
   readonly maxDuration: number;
+  readonly fundedSeconds: number;
   readonly budget: bigint | undefined;
-  /** What a node locks of its stake. */
+  /** What a node locks of its stake for one lease. */
   readonly lock: bigint | undefined;
   /** Why the order should not be placed, or undefined. */
   readonly problem: DekuperError | undefined;
@@ -96,19 +108,26 @@ export function planTask(order: PlanOrder, nodes: readonly MarketNode[], facts: 
   const rate = order.rate ?? lowestRate(capable, order, facts);
   const planned = capable.map(({ node, asks, online, reasons }): PlannedNode => {
     const all = [...reasons, ...priceReasons(node, asks, rate ?? asks, order, facts)];
-    return { node: node.address, asks, online, reasons: all, fits: all.length === 0 };
+    const takes = all.length === 0 ? roomFor(node, rate ?? asks, order, facts) : 0;
+    return { node: node.address, asks, online, reasons: all, takes, fits: all.length === 0 };
   });
   planned.sort((a, b) => Number(b.fits) - Number(a.fits) || compare(a.asks, b.asks));
   const fitting = planned.filter((node) => node.fits).map((node) => node.node);
-  const atMost = rate === undefined ? undefined : reservation(rate, order.maxDuration);
+  const { leases, maxDuration, fundedSeconds, budget } = order;
+  const all = BigInt(leases);
+  const funded = rate === undefined ? undefined : reservation(rate, fundedSeconds);
   const plan = {
     nodes: planned,
     fitting,
     ratePerHour: rate,
-    atMost,
-    maxDuration: order.maxDuration,
-    budget: order.budget,
-    lock: atMost === undefined ? undefined : lockOf(atMost, facts),
+    cap: order.rate ?? dearest(capable, order),
+    atMost: rate === undefined ? undefined : all * reservation(rate, maxDuration),
+    reserved: funded === undefined ? undefined : all * funded,
+    leases,
+    maxDuration,
+    fundedSeconds,
+    budget,
+    lock: funded === undefined ? undefined : lockOf(funded, facts),
   };
   return { ...plan, problem: problemOf(plan, facts) };
 }
@@ -117,13 +136,15 @@ export function planTask(order: PlanOrder, nodes: readonly MarketNode[], facts: 
 export function requirePlan(plan: TaskPlan): {
   ratePerHour: bigint;
   atMost: bigint;
+  reserved: bigint;
   fitting: readonly Address[];
 } {
   if (plan.problem !== undefined) throw plan.problem;
-  if (plan.ratePerHour === undefined || plan.atMost === undefined) {
+  const { ratePerHour, atMost, reserved, fitting } = plan;
+  if (ratePerHour === undefined || atMost === undefined || reserved === undefined) {
     throw new DekuperError("NO_NODE_FITS", "No rate was given and no node posts one.");
   }
-  return { ratePerHour: plan.ratePerHour, atMost: plan.atMost, fitting: plan.fitting };
+  return { ratePerHour, atMost, reserved, fitting };
 }
 
 /** What an existing order asks for, to plan it again. */
@@ -135,7 +156,9 @@ export function planOrderOf(order: Order): PlanOrder {
     memoryMiB: order.memoryMiB,
     storageMiB: order.storageMiB,
     isolation: isolationClasses[order.isolation] ?? "container",
+    leases: order.leases,
     maxDuration: order.maxDuration,
+    fundedSeconds: order.fundedSeconds,
     rate: order.ratePerHour,
   };
 }
@@ -225,7 +248,7 @@ function priceReasons(
     const hourly = (amount: bigint) => `${formatAmount(amount, facts.token)}/h`;
     reasons.push({ reason: "rate", needs: `at most ${hourly(rate)}`, has: `asks ${hourly(asks)}` });
   }
-  const lock = lockOf(reservation(rate, order.maxDuration), facts);
+  const lock = lockOf(reservation(rate, order.fundedSeconds), facts);
   const unlocked = node.stake.staked - node.stake.locked;
   if (node.stake.staked >= node.stake.required && unlocked < lock) {
     reasons.push({
@@ -237,22 +260,54 @@ function priceReasons(
   return reasons;
 }
 
-function lowestRate(
-  capable: readonly { node: MarketNode; asks: bigint; reasons: readonly Unfit[] }[],
-  order: PlanOrder,
-  facts: PlanFacts,
-): bigint | undefined {
-  return capable
-    .filter(({ node, asks, reasons }) => {
-      return reasons.length === 0 && priceReasons(node, asks, asks, order, facts).length === 0;
-    })
-    .map(({ asks }) => asks)
-    .sort(compare)[0];
+/** How many of the order's leases the node has room and stake for, at this rate. */
+function roomFor(node: MarketNode, rate: bigint, order: PlanOrder, facts: PlanFacts): number {
+  const { available, stake } = node;
+  const lock = lockOf(reservation(rate, order.fundedSeconds), facts);
+  const room = [
+    BigInt(order.leases),
+    ...(order.gpus === 0 ? [] : [BigInt(available.gpus) / BigInt(order.gpus)]),
+    BigInt(available.vCpus) / BigInt(order.vCpus),
+    available.memoryMiB / order.memoryMiB,
+    ...(lock === 0n ? [] : [(stake.staked - stake.locked) / lock]),
+  ];
+  return Number(room.reduce((least, each) => (each < least ? each : least)));
 }
 
-function lockOf(atMost: bigint, facts: PlanFacts): bigint {
+interface Candidate {
+  readonly node: MarketNode;
+  readonly asks: bigint;
+  readonly reasons: readonly Unfit[];
+}
+
+/** The lowest rate at which enough nodes take all leases. */
+function lowestRate(capable: readonly Candidate[], order: PlanOrder, facts: PlanFacts): bigint | undefined {
+  const willing = capable.filter(({ node, asks, reasons }) => {
+    return reasons.length === 0 && priceReasons(node, asks, asks, order, facts).length === 0;
+  });
+  const rates = willing.map(({ asks }) => asks).sort(compare);
+  const placed = (rate: bigint) =>
+    willing
+      .filter(({ asks }) => asks <= rate)
+      .reduce((sum, { node }) => sum + roomFor(node, rate, order, facts), 0);
+  return rates.find((rate) => placed(rate) >= order.leases) ?? rates.at(-1);
+}
+
+/** The most that any node asks which is good for the order otherwise, but never more than the budget allows each lease. */
+function dearest(capable: readonly Candidate[], order: PlanOrder): bigint | undefined {
+  const asked = capable
+    .filter(({ reasons }) => reasons.length === 0)
+    .map(({ asks }) => asks)
+    .sort(compare)
+    .at(-1);
+  if (asked === undefined || order.budget === undefined) return asked;
+  const affordable = (order.budget * 3600n) / (BigInt(order.leases) * BigInt(order.maxDuration));
+  return affordable < asked && affordable >= LEAST_RATE ? affordable : asked;
+}
+
+function lockOf(reserved: bigint, facts: PlanFacts): bigint {
   // Rounded up: a base unit more never turns a fitting node away on chain.
-  const share = (atMost * BigInt(facts.terms.lockBps) + 9_999n) / 10_000n;
+  const share = (reserved * BigInt(facts.terms.lockBps) + 9_999n) / 10_000n;
   return share > facts.terms.minLock ? share : facts.terms.minLock;
 }
 
@@ -264,7 +319,16 @@ function problemOf(plan: Omit<TaskPlan, "problem">, facts: PlanFacts): DekuperEr
       { details: { atMost: plan.atMost, budget: plan.budget, ratePerHour: plan.ratePerHour } },
     );
   }
-  if (plan.fitting.length > 0) return undefined;
+  const placed = plan.nodes.reduce((sum, { takes }) => sum + takes, 0);
+  if (placed >= plan.leases) return undefined;
+  if (placed > 0) {
+    const few = `${plan.fitting.length} ${plan.fitting.length === 1 ? "node fits, and has" : "nodes fit, and have"}`;
+    return new DekuperError(
+      "NO_NODE_FITS",
+      `The task needs ${plan.leases} nodes; ${few} room for ${placed} of them.`,
+      { details: { leases: plan.leases, room: placed, fitting: plan.fitting.length } },
+    );
+  }
   const counts = new Map<UnfitReason, number>();
   for (const { reason } of plan.nodes.flatMap((node) => node.reasons)) {
     counts.set(reason, (counts.get(reason) ?? 0) + 1);

@@ -133,7 +133,12 @@ function quoteOf(
   return signed.get(node)?.quotes.find(({ quote }) => quote.memberIndex === index);
 }
 
-function notCovered(order: Order, offers: readonly NodeOffer[], declined: readonly Decline[]): DekuperError {
+/** Why the offers do not cover an order's leases. */
+export function notCovered(
+  order: Order,
+  offers: readonly NodeOffer[],
+  declined: readonly Decline[],
+): DekuperError {
   const offered = offers.reduce((total, { members }) => total + members, 0);
   const counts = new Map<string, number>();
   for (const { reason, kind } of declined) {

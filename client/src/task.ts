@@ -6,6 +6,7 @@ import {
   environmentOf,
   isImageByDigest,
   isolationClasses,
+  MAX_ATTEMPTS,
   MAX_INPUTS,
   MAX_SPEC_BYTES,
   type Network,
@@ -47,7 +48,17 @@ export interface PreparedTask {
   readonly openFor: number;
   /** Seconds from accept to start. */
   readonly startWindow: number;
+  /** Of each lease; undefined: what the path has as its default. */
+  readonly maxAttempts: number | undefined;
+  /** Seconds offline after which another node may have a lease. */
+  readonly failoverAfter: number;
 }
+
+/** How a task finds its nodes: by their signed quotes, or by whoever accepts its posted rate. */
+export type OrderPath = "quoted" | "open";
+
+/** Nodes of the quoted path are asked again where one is lost; on the open path the rate may draw nobody, so the task ends. */
+export const DEFAULT_ATTEMPTS: Readonly<Record<OrderPath, number>> = { quoted: MAX_ATTEMPTS, open: 1 };
 
 /** Defaults of what a task file leaves out. */
 const DEFAULT_VCPUS = 1;
@@ -55,8 +66,8 @@ const DEFAULT_MEMORY_MIB = 1024;
 const DEFAULT_STORAGE_MIB = 2048;
 const DEFAULT_OUTPUT_BYTES = 1024 ** 3;
 const DEFAULT_TIMES = {
-  local: { openFor: 300, startWindow: 120 },
-  other: { openFor: 3600, startWindow: 900 },
+  local: { openFor: 300, startWindow: 120, failoverAfter: 10 },
+  other: { openFor: 3600, startWindow: 900, failoverAfter: 120 },
 } as const;
 
 /**
@@ -124,20 +135,33 @@ export function prepareTask(from: {
       memoryMiB: BigInt(spec.resources.memoryMiB),
       storageMiB: BigInt(spec.resources.storageMiB),
       isolation: spec.resources.isolation,
+      leases: file.nodes ?? 1,
       maxDuration: spec.resources.maxDuration,
+      fundedSeconds: orDefault(file.fund, parseSeconds, spec.resources.maxDuration),
       rate: orDefault(file.rate, (text) => parseAmount(text, token), undefined),
       budget: orDefault(file.budget, (text) => parseAmount(text, token), undefined),
     },
     openFor: orDefault(file.openFor, parseSeconds, times.openFor),
     startWindow: orDefault(file.startWithin, parseSeconds, times.startWindow),
+    maxAttempts: file.attempts,
+    failoverAfter: orDefault(file.failover, parseSeconds, times.failoverAfter),
   };
 }
 
 /** The order of a prepared task at a rate; `now` is chain time. */
-export function orderOf(task: PreparedTask, ratePerHour: bigint, now: bigint): Order {
+export function orderOf(
+  task: PreparedTask,
+  ratePerHour: bigint,
+  now: bigint,
+  path: OrderPath = "open",
+): Order {
   const { resources, verification } = task.spec;
   return {
     specDigest: task.specDigest,
+    leases: task.planOrder.leases,
+    threshold: 0,
+    maxAttempts: task.maxAttempts ?? DEFAULT_ATTEMPTS[path],
+    isPrivate: false,
     gpus: resources.gpus,
     gpuModel: resources.gpuModel,
     vCpus: resources.vCpus,
@@ -145,8 +169,10 @@ export function orderOf(task: PreparedTask, ratePerHour: bigint, now: bigint): O
     storageMiB: BigInt(resources.storageMiB),
     isolation: isolationClasses.indexOf(resources.isolation),
     maxDuration: resources.maxDuration,
+    fundedSeconds: task.planOrder.fundedSeconds,
     ratePerHour,
     startWindow: task.startWindow,
+    failoverAfter: task.failoverAfter,
     openUntil: now + BigInt(task.openFor),
     verification: verificationLevels.indexOf(verification),
   };

@@ -44,7 +44,9 @@ export function anOrder(change: Partial<PlanOrder> = {}): PlanOrder {
     memoryMiB: 1024n,
     storageMiB: 2048n,
     isolation: "container",
+    leases: 1,
     maxDuration: 3600,
+    fundedSeconds: change.maxDuration ?? 3600,
     ...change,
   };
 }

@@ -12,6 +12,8 @@ const deployment: Deployment = {
   nodeRegistry: address(11),
   taskRegistry: address(12),
   paymentEscrow: address(13),
+  liveness: address(5),
+  forwarder: address(6),
   token: address(14),
   deploymentBlock: 1,
   deploymentBlockHash: `0x${"ab".repeat(32)}`,

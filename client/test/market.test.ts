@@ -23,6 +23,10 @@ async function anOrder(change: Partial<Order> = {}): Promise<Order> {
   const { timestamp } = await consumer.market.head();
   return {
     specDigest: `0x${"aa".repeat(32)}`,
+    leases: 1,
+    threshold: 0,
+    maxAttempts: 1,
+    isPrivate: false,
     gpus: 0,
     gpuModel: "",
     vCpus: 1,
@@ -30,8 +34,10 @@ async function anOrder(change: Partial<Order> = {}): Promise<Order> {
     storageMiB: 1024n,
     isolation: 0,
     maxDuration: 600,
+    fundedSeconds: 600,
     ratePerHour: 6_000_000n,
     startWindow: 120,
+    failoverAfter: 10,
     openUntil: timestamp + 300n,
     verification: 0,
     ...change,
@@ -234,7 +240,7 @@ describe("a task from order to pay", () => {
     assert.equal(detail.timeline[0]?.hash, created.hash);
     assert.equal(detail.timeline[0]?.gasUsed, created.gasUsed);
     assert.ok(detail.timeline.every(({ time, from }) => time > 0n && from.startsWith("0x")));
-    assert.deepEqual({ ...detail.attestation?.attestation }, { ...attestation });
+    assert.deepEqual({ ...detail.lease.attestation?.attestation }, { ...attestation });
     assert.equal(detail.money.reserved, 1_000_000n);
     assert.equal(detail.money.gross + detail.money.released, 1_000_000n);
     assert.equal(detail.money.earned, detail.money.gross - detail.money.fee);

@@ -25,6 +25,8 @@ const network: Network = {
     nodeRegistry: address(1),
     taskRegistry: address(2),
     paymentEscrow: address(3),
+    liveness: address(5),
+    forwarder: address(6),
     token: address(4),
     deploymentBlock: 1,
     deploymentBlockHash: `0x${"cd".repeat(32)}`,

@@ -292,7 +292,7 @@ describe("followTaskLogs", () => {
     const peer = new FakePeer();
     const task = aTask();
     const { taskId } = await submitTask({ market, peer, task, plan: await planOf(task) });
-    await assert.rejects(read(peer, taskId, false), { code: "WRONG_STATE", message: /no node has run it/ });
+    await assert.rejects(read(peer, taskId, false), { code: "WRONG_STATE", message: /no node runs it/ });
     const waiting = read(peer, taskId, true, AbortSignal.timeout(1_500));
     await assert.rejects(waiting, { name: "TimeoutError" });
     await market.cancel(taskId);

@@ -18,7 +18,7 @@ export async function checkNetwork(client: PublicClient, network: Network): Prom
       { details: { got: chainId, expected: deployment.chainId, rpc: rpcOrigin(network.rpcUrls[0] ?? "") } },
     );
   }
-  const contracts = ["nodeRegistry", "taskRegistry", "paymentEscrow", "token"] as const;
+  const contracts = ["nodeRegistry", "taskRegistry", "paymentEscrow", "liveness", "token"] as const;
   const [block, ...codes] = await Promise.all([
     client
       .request({

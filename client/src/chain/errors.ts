@@ -3,8 +3,10 @@ import {
   demoDollarAbi,
   type ErrorCode,
   type ErrorDetails,
+  forwarderAbi,
   isDekuperError,
   leaseStatuses,
+  livenessAbi,
   type Network,
   nodeRegistryAbi,
   nodeStatuses,
@@ -28,10 +30,19 @@ import {
   WaitForTransactionReceiptTimeoutError,
 } from "viem";
 
+const abis: readonly AbiItem[] = [
+  ...nodeRegistryAbi,
+  ...taskRegistryAbi,
+  ...paymentEscrowAbi,
+  ...livenessAbi,
+  ...forwarderAbi,
+  ...demoDollarAbi,
+];
+
 /** Every custom error that the market's contracts and its token may revert with, once each. */
 export const marketErrorsAbi: Abi = [
   ...new Map(
-    ([...nodeRegistryAbi, ...taskRegistryAbi, ...paymentEscrowAbi, ...demoDollarAbi] as readonly AbiItem[])
+    abis
       .filter((item) => item.type === "error")
       .map((item) => [toFunctionSelector({ ...item, type: "function" } as never), item]),
   ).values(),
@@ -60,6 +71,8 @@ const WRONG_STATE = new Set([
   "StakeNotFree",
   "CapacityInUse",
   "IsPaused",
+  "TaskIsOver",
+  "NodeNotLost",
 ]);
 
 /** Of these, what is about a node and no task. */
@@ -221,6 +234,16 @@ const sentences: Readonly<Record<string, (values: ErrorDetails) => string>> = {
       ? "no stake is unbonding"
       : `${v.unbonding} base units are released after ${time(v.releasableAt)}`,
   StakeNotFree: (v) => `${v.wanted} base units were asked for, ${v.free} of the stake are not locked`,
+  TaskIsOver: () => "the task is over",
+  NodeNotLost: (v) =>
+    Number(v.offlineSince) === 0
+      ? `node ${v.node} is not offline`
+      : `node ${v.node} is offline since ${time(v.offlineSince)}; its lease may be taken after ${time(v.lostAfter)}`,
+  FundedOutOfRange: (v) => `${v.funded} s would be reserved for, from 1 to ${v.max} s are allowed`,
+  QuoteExpired: (v) => `a quote expired at ${time(v.expiry)}, the block is of ${time(v.timestamp)}`,
+  QuoteVoid: (v) => `a quote of node ${v.node} has been used or withdrawn`,
+  OpenPathTakesOne: (v) => `the open path takes one lease, ${v.leases} were ordered`,
+  CapacityExceeded: (v) => `node ${v.node} has ${v.available} free, ${v.wanted} are needed`,
   AlreadyRegistered: (v) => `node ${v.node} is registered already`,
   IsPaused: (v) => `the market is paused until ${time(v.until)}`,
   OpenUntilOutOfRange: (v) =>

@@ -2,8 +2,8 @@ import type { Network } from "@dekuper/protocol";
 import type { Address, Hex, PublicClient, RpcLog } from "viem";
 import { rpcFailure } from "./errors.ts";
 
-/** Topics as `eth_getLogs` takes them: undefined matches anything there. */
-export type TopicFilter = readonly (Hex | undefined)[];
+/** Topics as `eth_getLogs` takes them: undefined matches anything there, a list any of its own. */
+export type TopicFilter = readonly (Hex | readonly Hex[] | undefined)[];
 
 /** Blocks that the first request asks for; RPCs that refuse get half as many, down to 1. */
 const FIRST_RANGE = 10_000n;
@@ -47,7 +47,7 @@ function page(
     params: [
       {
         address: [...address],
-        topics: topics.map((topic) => topic ?? null),
+        topics: topics.map((topic) => (typeof topic === "object" ? [...topic] : (topic ?? null))),
         fromBlock: `0x${fromBlock.toString(16)}`,
         toBlock: `0x${toBlock.toString(16)}`,
       },

@@ -1,73 +1,119 @@
-import { DekuperError, type Order, taskRegistryAbi } from "@dekuper/protocol";
-import { type Hex, parseEventLogs } from "viem";
-import { plain, type Sender, type SentTransaction, send } from "./send.ts";
+import {
+  DekuperError,
+  leaseId as leaseIdOf,
+  type Order,
+  paymentEscrowAbi,
+  type SignedQuote,
+  taskRegistryAbi,
+} from "@dekuper/protocol";
+import { type Address, type Hex, parseEventLogs } from "viem";
+import { type MineReceipt, plain, type Sender, type SentTransaction, send } from "./send.ts";
 
 /** A created task. */
 export interface CreatedTask extends SentTransaction {
   readonly taskId: Hex;
+  /** Of the first lease. */
   readonly leaseId: Hex;
+  /** By index. */
+  readonly leaseIds: readonly Hex[];
   readonly reserved: bigint;
+}
+
+/** A task's key, encrypted to the current encryption key of a node (`KeyWrap` of the contracts). */
+export interface KeyWrap {
+  readonly node: Address;
+  readonly keyVersion: number;
+  readonly wrap: Hex;
 }
 
 const registryOf = (sender: Sender) =>
   ({ address: sender.network.deployment.taskRegistry, abi: taskRegistryAbi }) as const;
 
-/** Orders the task and reserves its maximum. */
+/** Orders one lease at a posted rate, and reserves for what is funded. */
 export async function createTask(sender: Sender, order: Order): Promise<CreatedTask> {
-  const sent = await send(sender, "create the task", {
+  const call = { ...registryOf(sender), functionName: "createTask", args: [order] } as const;
+  return createdIn(await send(sender, "create the task", call));
+}
+
+/** Orders and assigns every lease of the order in one transaction, or nothing: a quote for each, in order of index. */
+export async function createAndAward(
+  sender: Sender,
+  order: Order,
+  quotes: readonly SignedQuote[],
+  wraps: readonly KeyWrap[],
+): Promise<CreatedTask> {
+  const call = {
     ...registryOf(sender),
-    functionName: "createTask",
-    args: [order],
-  });
-  const [created] = parseEventLogs({
-    abi: taskRegistryAbi,
-    logs: sent.receipt.logs,
-    eventName: "TaskCreated",
-  });
-  if (created === undefined) throw new DekuperError("INTERNAL", `No TaskCreated event in ${sent.hash}.`);
-  const { taskId, leaseId, reserved } = created.args;
-  return { ...plain(sent), taskId, leaseId, reserved };
+    functionName: "createAndAward",
+    args: [order, quotes.map(({ quote }) => quote), quotes.map(({ signature }) => signature), wraps],
+  } as const;
+  return createdIn(await send(sender, "award the task", call));
+}
+
+function createdIn(sent: MineReceipt): CreatedTask {
+  const { logs } = sent.receipt;
+  const [created] = parseEventLogs({ abi: taskRegistryAbi, logs, eventName: "TaskCreated" });
+  const [reserved] = parseEventLogs({ abi: paymentEscrowAbi, logs, eventName: "Reserved" });
+  const { taskId, order } = created?.args ?? {};
+  if (taskId === undefined || order === undefined || reserved === undefined) {
+    throw new DekuperError("INTERNAL", `No task was created in ${sent.hash}.`);
+  }
+  const leaseIds = Array.from({ length: order.leases }, (_, index) => leaseIdOf(taskId, index));
+  return { ...plain(sent), taskId, leaseId: leaseIdOf(taskId, 0), leaseIds, reserved: reserved.args.amount };
 }
 
 export async function cancelTask(sender: Sender, taskId: Hex): Promise<SentTransaction> {
-  return plain(
-    await send(sender, "cancel the task", {
-      ...registryOf(sender),
-      functionName: "cancelTask",
-      args: [taskId],
-    }),
-  );
+  const call = { ...registryOf(sender), functionName: "cancelTask", args: [taskId] } as const;
+  return plain(await send(sender, "cancel the task", call));
+}
+
+/** Reserves for more seconds of every lease that is not over, up to the order's longest run. */
+export async function topUp(
+  sender: Sender,
+  taskId: Hex,
+  extraSeconds: number,
+): Promise<SentTransaction & { readonly reserved: bigint; readonly fundedSeconds: number }> {
+  const call = { ...registryOf(sender), functionName: "topUp", args: [taskId, extraSeconds] } as const;
+  const sent = await send(sender, "top the task up", call);
+  const [added] = parseEventLogs({
+    abi: taskRegistryAbi,
+    logs: sent.receipt.logs,
+    eventName: "TaskToppedUp",
+  });
+  if (added === undefined) throw new DekuperError("INTERNAL", `No TaskToppedUp event in ${sent.hash}.`);
+  return { ...plain(sent), reserved: added.args.amount, fundedSeconds: added.args.fundedSeconds };
+}
+
+/** Hands nodes the task's key, each wrapped for its current encryption key. */
+export async function grantKeys(
+  sender: Sender,
+  taskId: Hex,
+  wraps: readonly KeyWrap[],
+): Promise<SentTransaction> {
+  const call = { ...registryOf(sender), functionName: "grantKeys", args: [taskId, wraps] } as const;
+  return plain(await send(sender, "hand over the task's key", call));
 }
 
 /** The consumer is content: settles at once. */
 export async function approve(sender: Sender, leaseId: Hex): Promise<SentTransaction> {
-  return plain(
-    await send(sender, "approve the lease", {
-      ...registryOf(sender),
-      functionName: "approve",
-      args: [leaseId],
-    }),
-  );
+  const call = { ...registryOf(sender), functionName: "approve", args: [leaseId] } as const;
+  return plain(await send(sender, "approve the lease", call));
 }
 
 /** Pays a completed lease once its window is over. Anyone may. */
 export async function settle(sender: Sender, leaseId: Hex): Promise<SentTransaction> {
-  return plain(
-    await send(sender, "settle the lease", {
-      ...registryOf(sender),
-      functionName: "settle",
-      args: [leaseId],
-    }),
-  );
+  const call = { ...registryOf(sender), functionName: "settle", args: [leaseId] } as const;
+  return plain(await send(sender, "settle the lease", call));
 }
 
 /** Enforces whichever deadline has passed. Anyone may. */
 export async function expire(sender: Sender, leaseId: Hex): Promise<SentTransaction> {
-  return plain(
-    await send(sender, "expire the lease", {
-      ...registryOf(sender),
-      functionName: "expire",
-      args: [leaseId],
-    }),
-  );
+  const call = { ...registryOf(sender), functionName: "expire", args: [leaseId] } as const;
+  return plain(await send(sender, "expire the lease", call));
+}
+
+/** Takes a lease from a node that is revoked, or offline for longer than the order allows. Anyone may. */
+export async function failover(sender: Sender, leaseId: Hex): Promise<SentTransaction> {
+  const call = { ...registryOf(sender), functionName: "failover", args: [leaseId] } as const;
+  return plain(await send(sender, "take the lease from its node", call));
 }

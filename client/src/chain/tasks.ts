@@ -19,6 +19,13 @@ import {
   zeroAddress,
 } from "viem";
 import { getAbiItem } from "viem/utils";
+import {
+  type LeaseDeadline,
+  type LeaseState,
+  leaseDeadlineOf,
+  leaseStateOf,
+  taskStateOf,
+} from "../lease-state.ts";
 import { chainError } from "./errors.ts";
 import { getLogsInRanges } from "./logs.ts";
 
@@ -37,6 +44,11 @@ export interface Terms {
   readonly ticketAge: number;
   readonly widenTime: number;
   readonly firstShareBps: number;
+  readonly grantWindow: number;
+  readonly replaceWindow: number;
+  readonly gangFaultWindow: number;
+  readonly minRun: number;
+  readonly standbyBps: number;
 }
 
 /** A task as the chain holds it. */
@@ -45,77 +57,132 @@ export interface TaskFacts {
   readonly consumer: Address;
   readonly createdAt: bigint;
   readonly maxDuration: number;
+  /** Seconds reserved for so far, of each lease. */
+  readonly fundedSeconds: number;
   readonly openUntil: bigint;
   readonly startWindow: number;
+  /** Seconds offline after which another node may have a lease. */
+  readonly failoverAfter: number;
+  /** Of one lease: paid on the open path, the most that a quote might ask on the quoted. */
   readonly ratePerHour: bigint;
   readonly isolation: Isolation;
+  /** Of one lease, as the storage is. */
   readonly capacity: { readonly gpus: number; readonly vCpus: number; readonly memoryMiB: bigint };
   readonly storageMiB: bigint;
-  readonly orderHash: Hex;
+  readonly leaseCount: number;
+  readonly maxAttempts: number;
+  readonly isPrivate: boolean;
   readonly specDigest: Hex;
   readonly terms: Terms;
 }
 
-/** A lease as the chain holds it. Times in Unix seconds, 0 where not yet. */
+/** A lease as the chain holds it, with what that amounts to. Times in Unix seconds, 0 where not yet. */
 export interface LeaseFacts {
   readonly leaseId: Hex;
   readonly taskId: Hex;
+  /** Its member of the gang, from 0. */
   readonly index: number;
+  /** Counts up from 1 at each assignment. */
   readonly attempt: number;
   readonly status: LeaseStatus;
-  /** Undefined while nobody has accepted. */
+  readonly state: LeaseState;
+  /** Until when who may act; undefined where nobody must. */
+  readonly due: LeaseDeadline | undefined;
+  /** Undefined while nobody has it. */
   readonly node: Address | undefined;
+  readonly hasKey: boolean;
+  readonly ratePerHour: bigint;
+  /** Seconds that this attempt may bill. */
+  readonly maxSeconds: number;
   readonly acceptedAt: bigint;
-  readonly startDeadline: bigint;
+  /** Of the status, as the contract keeps it; see `due`. */
+  readonly deadline: bigint;
   readonly startedAt: bigint;
   readonly lastClaimAt: bigint;
   readonly lastStep: bigint;
+  readonly checkpointDigest: Hex;
   readonly stoppedAt: bigint;
   readonly endedAt: bigint;
-  readonly challengeEndsAt: bigint;
+  /** Of this attempt: paid for, and taken off because its node was offline. */
   readonly billedSeconds: bigint;
+  readonly downSeconds: bigint;
   readonly reserved: bigint;
   readonly lock: bigint;
   readonly attestationDigest: Hex;
-  readonly outputDigest: Hex;
 }
 
-/** A task with its (one) lease. */
+/** The common clock of a task with several leases. Times in Unix seconds, 0 where not yet. */
+export interface GangFacts {
+  readonly firstFrom: bigint;
+  readonly firstTo: bigint;
+  readonly secondFrom: bigint;
+  readonly secondTo: bigint;
+  /** Until when the members wait for a replacement, 0: none is looked for. */
+  readonly replaceUntil: bigint;
+  readonly stoppedAt: bigint;
+  /** Members whose run has not ended, and how many of them run. */
+  readonly live: number;
+  readonly running: number;
+  readonly isOver: boolean;
+  readonly isCancelled: boolean;
+}
+
+/** A task with its leases. */
 export interface TaskSummary {
   readonly task: TaskFacts;
+  /** By index. */
+  readonly leases: readonly LeaseFacts[];
+  /** The one that was asked for by its id, else the first. */
   readonly lease: LeaseFacts;
+  /** What the leases together amount to. */
+  readonly state: LeaseState;
+  /** Where the task has several leases. */
+  readonly gang: GangFacts | undefined;
   /** Known where it was found by its creation. */
   readonly order?: Order;
 }
 
-/** A task by its own id or its lease's; `NOT_FOUND` otherwise. */
+/** A task by its own id or one of its leases'; `NOT_FOUND` otherwise. */
 export async function readTask(client: PublicClient, network: Network, id: Hex): Promise<TaskSummary> {
   const contract = { address: network.deployment.taskRegistry, abi: taskRegistryAbi } as const;
+  const read = {
+    task: (taskId: Hex) => client.readContract({ ...contract, functionName: "getTask", args: [taskId] }),
+    lease: (leaseId: Hex) => client.readContract({ ...contract, functionName: "getLease", args: [leaseId] }),
+    terms: (taskId: Hex) => client.readContract({ ...contract, functionName: "termsOf", args: [taskId] }),
+    gang: (taskId: Hex) => client.readContract({ ...contract, functionName: "getGang", args: [taskId] }),
+  };
   try {
-    const [asTask, asLease] = await Promise.all([
-      client.readContract({ ...contract, functionName: "getTask", args: [id] }),
-      client.readContract({ ...contract, functionName: "getLease", args: [id] }),
-    ]);
+    const [asTask, asLease] = await Promise.all([read.task(id), read.lease(id)]);
     const isLease = asTask.consumer === zeroAddress && asLease.status !== 0;
     if (asTask.consumer === zeroAddress && !isLease) throw notFound(id);
     const taskId = isLease ? asLease.taskId : id;
-    const leaseId = isLease ? id : leaseIdOf(id, 0);
-    const [task, lease] = isLease
-      ? [await client.readContract({ ...contract, functionName: "getTask", args: [taskId] }), asLease]
-      : [asTask, await client.readContract({ ...contract, functionName: "getLease", args: [leaseId] })];
-    return {
-      task: {
-        ...task,
-        taskId,
-        isolation: isolationClasses[task.isolation] ?? "container",
-      },
-      lease: {
-        ...lease,
-        leaseId,
-        status: leaseStatuses[lease.status] ?? "None",
-        node: lease.node === zeroAddress ? undefined : lease.node,
-      },
+    const raw = isLease ? await read.task(taskId) : asTask;
+    const ids = Array.from({ length: raw.leaseCount }, (_, index) => leaseIdOf(taskId, index));
+    const isGang = ids.length > 1;
+    const [terms, gang, ...rawLeases] = await Promise.all([
+      read.terms(taskId),
+      isGang ? read.gang(taskId) : undefined,
+      ...ids.map((leaseId) => (leaseId === id ? asLease : read.lease(leaseId))),
+    ]);
+    const task: TaskFacts = {
+      ...raw,
+      taskId,
+      terms,
+      isolation: isolationClasses[raw.isolation] ?? "container",
     };
+    const leases = rawLeases.map((lease, index): LeaseFacts => {
+      const stated = { ...lease, leaseId: ids[index] ?? id, status: leaseStatuses[lease.status] ?? "None" };
+      const state = leaseStateOf(stated, gang);
+      return {
+        ...stated,
+        state,
+        due: leaseDeadlineOf(task, { ...stated, state }, gang),
+        node: lease.node === zeroAddress ? undefined : lease.node,
+      };
+    });
+    const lease = leases.find(({ leaseId }) => leaseId === id) ?? leases[0];
+    if (lease === undefined) throw notFound(id);
+    return { task, leases, lease, state: taskStateOf(leases), gang };
   } catch (cause) {
     throw chainError(cause, "read the task", network);
   }
@@ -146,7 +213,7 @@ export async function readTasksOf(
   return tasks.reverse();
 }
 
-/** Tasks that a node has accepted, newest first. */
+/** Tasks of which a node has had a lease, newest first, each with the lease that it had last. */
 export async function readTasksOfNode(
   client: PublicClient,
   network: Network,
@@ -159,8 +226,8 @@ export async function readTasksOfNode(
     undefined,
     pad(node),
   ]);
-  const ids = logs.map((log) => log.topics[2] as Hex);
-  return (await Promise.all(ids.map((id) => readTask(client, network, id)))).reverse();
+  const leaseOf = new Map(logs.map((log) => [log.topics[2] as Hex, log.topics[1] as Hex]));
+  return (await Promise.all([...leaseOf.values()].map((id) => readTask(client, network, id)))).reverse();
 }
 
 async function logsFromDeployment(

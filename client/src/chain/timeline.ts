@@ -19,7 +19,7 @@ import {
 } from "viem";
 import { chainError } from "./errors.ts";
 import { blockAtTime, getLogsInRanges } from "./logs.ts";
-import { readTask, type TaskSummary } from "./tasks.ts";
+import { type LeaseFacts, readTask, type TaskSummary } from "./tasks.ts";
 
 /** One thing that happened to a task on chain. */
 export interface TimelineEvent {
@@ -27,6 +27,8 @@ export interface TimelineEvent {
   readonly name: string;
   readonly contract: "TaskRegistry" | "PaymentEscrow" | "NodeRegistry";
   readonly values: Readonly<Record<string, unknown>>;
+  /** The lease that it is of, by index; undefined: the whole task. */
+  readonly member: number | undefined;
   readonly block: bigint;
   readonly blockHash: Hex;
   /** Unix seconds of its block. */
@@ -44,21 +46,47 @@ export interface AcceptedAttestation {
   readonly signature: Hex;
 }
 
-/** What the escrow paid and gave back for a task. Base units. */
-export interface TaskMoney {
-  readonly reserved: bigint;
-  readonly billedSeconds: bigint;
+/** What the escrow paid and gave back for a task, or for one of its leases. Base units and seconds. */
+export interface Pay {
   readonly gross: bigint;
   readonly fee: bigint;
-  /** Gross less fee: what the node's owner earned. */
+  /** Gross less fee: what the nodes' owners earned. */
   readonly earned: bigint;
+  readonly ranSeconds: bigint;
+  /** Seconds of them that are not paid: the node was offline. */
+  readonly downSeconds: bigint;
+}
+
+/** The money of a whole task. */
+export interface TaskMoney extends Pay {
+  readonly reserved: bigint;
+  readonly billedSeconds: bigint;
   readonly released: bigint;
+}
+
+/** One node's turn at a lease. */
+export interface AttemptFacts {
+  readonly attempt: number;
+  readonly node: Address;
+  readonly ratePerHour: bigint;
+  /** Unix seconds; undefined: it is the lease's present one, or its last. */
+  readonly lostAt: bigint | undefined;
+}
+
+/** A lease with what the logs say of it. */
+export interface LeaseDetail extends LeaseFacts {
+  /** All of them, oldest first. */
+  readonly attempts: readonly AttemptFacts[];
+  readonly attestation: AcceptedAttestation | undefined;
+  /** Of all attempts together. */
+  readonly pay: Pay;
 }
 
 /** A task with everything that the chain says of it. */
 export interface TaskDetail extends TaskSummary {
+  readonly leases: readonly LeaseDetail[];
+  readonly lease: LeaseDetail;
   readonly timeline: readonly TimelineEvent[];
-  readonly attestation: AcceptedAttestation | undefined;
   readonly money: TaskMoney;
 }
 
@@ -71,7 +99,7 @@ const abis = {
 /** Farther back than this many blocks, the task's first block is searched by time instead of scanned for. */
 const SCAN_BLOCKS = 10_000n;
 
-/** The event that leads into each state: state and logs are of one moment only if it is there. */
+/** The event that leads into each status: state and logs are of one moment only if it is there. */
 const LEADS_TO: Readonly<Record<LeaseStatus, string>> = {
   None: "TaskCreated",
   Open: "TaskCreated",
@@ -80,27 +108,35 @@ const LEADS_TO: Readonly<Record<LeaseStatus, string>> = {
   Stopping: "LeaseStopping",
   Completed: "LeaseCompleted",
   Settled: "LeaseSettled",
-  Cancelled: "LeaseCancelled",
-  Failed: "LeaseFailed",
-  Expired: "LeaseExpired",
+  Cancelled: "LeaseEnded",
+  Failed: "LeaseEnded",
+  Expired: "LeaseEnded",
 };
 
 /** An RPC may answer from nodes of different heights, or amid a block: how often and how far apart it is asked again. */
 const CONSISTENT = { tries: 20, pauseMs: 150 } as const;
 
-/** A task by its id or its lease's with its whole timeline: every event that names the lease, with block time and gas. */
+/** A task by its id or its lease's with its whole timeline: every event that names the task or a lease, with block time and gas. */
 export async function readTaskDetail(client: PublicClient, network: Network, id: Hex): Promise<TaskDetail> {
   for (let left = CONSISTENT.tries; left > 0; left--) {
     const detail = await readOnce(client, network, id);
-    if (detail.timeline.some(({ name }) => name === LEADS_TO[detail.lease.status])) return detail;
+    if (detail.leases.every((lease) => isLedTo(lease, detail.timeline))) return detail;
     await new Promise((resolve) => setTimeout(resolve, CONSISTENT.pauseMs));
   }
   throw new DekuperError("RPC_UNAVAILABLE", "The RPC's logs lag behind its state.", { details: { id } });
 }
 
+function isLedTo({ status, state, index, attempt }: LeaseFacts, timeline: readonly TimelineEvent[]): boolean {
+  const name = state === "Reopened" ? "LeaseReopened" : LEADS_TO[status];
+  return timeline.some((event) => {
+    if (event.name !== name) return false;
+    if (name === "TaskCreated") return true;
+    return event.member === index && (event.values.attempt ?? attempt) === attempt;
+  });
+}
+
 async function readOnce(client: PublicClient, network: Network, id: Hex): Promise<TaskDetail> {
   const summary = await readTask(client, network, id);
-  const { leaseId } = summary.lease;
   const { deployment } = network;
   try {
     const toBlock = await client.getBlockNumber();
@@ -109,16 +145,20 @@ async function readOnce(client: PublicClient, network: Network, id: Hex): Promis
       toBlock - first <= SCAN_BLOCKS
         ? first
         : await blockAtTime(client, { from: first, to: toBlock }, summary.task.createdAt);
-    // An event names its lease in the first, second or third indexed place.
+    // An event names its task or lease in the first, second or third indexed place.
+    const leaseIds = summary.leases.map(({ leaseId }) => leaseId);
+    const ids = [summary.task.taskId, ...leaseIds];
     const filters = [
-      [undefined, leaseId],
-      [undefined, undefined, leaseId],
-      [undefined, undefined, undefined, leaseId],
+      [undefined, ids],
+      [undefined, undefined, ids],
+      [undefined, undefined, undefined, ids],
     ];
     const address = [deployment.taskRegistry, deployment.paymentEscrow, deployment.nodeRegistry];
     const logs = await getLogsInRanges(client, network, { address, filters, fromBlock, toBlock });
-    const timeline = await describe(client, network, logs);
-    return { ...summary, timeline, attestation: acceptedIn(timeline), money: moneyIn(timeline) };
+    const timeline = await describe(client, network, logs, leaseIds);
+    const leases = summary.leases.map((lease) => leaseDetail(lease, timeline));
+    const lease = leases[summary.lease.index] ?? leaseDetail(summary.lease, timeline);
+    return { ...summary, leases, lease, timeline, money: moneyIn(timeline) };
   } catch (cause) {
     throw chainError(cause, "read the task's history", network);
   }
@@ -128,6 +168,7 @@ async function describe(
   client: PublicClient,
   network: Network,
   logs: readonly RpcLog[],
+  leaseIds: readonly Hex[],
 ): Promise<TimelineEvent[]> {
   const hashes = [...new Set(logs.flatMap((log) => log.transactionHash ?? []))];
   const blocks = [...new Set(logs.flatMap((log) => log.blockNumber ?? []))];
@@ -151,6 +192,7 @@ async function describe(
     return {
       ...decoded,
       contract,
+      member: memberIn(log, leaseIds),
       block: hexToBigInt(log.blockNumber),
       blockHash: receipt.blockHash,
       time: timeOf.get(log.blockNumber) ?? 0n,
@@ -186,24 +228,51 @@ function contractOf(network: Network, address: Address): keyof typeof abis | und
   return deployment.nodeRegistry.toLowerCase() === wanted ? "NodeRegistry" : undefined;
 }
 
+/** The first lease that the event names. */
+function memberIn(log: RpcLog, leaseIds: readonly Hex[]): number | undefined {
+  const indexes = log.topics.slice(1).map((topic) => leaseIds.indexOf(topic));
+  return indexes.find((index) => index >= 0);
+}
+
+function leaseDetail(lease: LeaseFacts, timeline: readonly TimelineEvent[]): LeaseDetail {
+  const own = timeline.filter(({ member }) => member === lease.index);
+  const lost = new Map(
+    own.filter(({ name }) => name === "AttemptLost").map(({ values, time }) => [values.attempt, time]),
+  );
+  const attempts = own
+    .filter(({ name }) => name === "LeaseAssigned")
+    .map(({ values }) => {
+      const { attempt, node, ratePerHour } = values as unknown as Omit<AttemptFacts, "lostAt">;
+      return { attempt, node, ratePerHour, lostAt: lost.get(attempt) };
+    });
+  return { ...lease, attempts, attestation: acceptedIn(own), pay: payIn(own) };
+}
+
 function acceptedIn(timeline: readonly TimelineEvent[]): AcceptedAttestation | undefined {
   const completed = timeline.find((event) => event.name === "LeaseCompleted");
-  return completed?.values as unknown as AcceptedAttestation | undefined;
+  if (completed === undefined) return undefined;
+  const { attestation, signature } = completed.values as unknown as AcceptedAttestation;
+  return { attestation, signature };
+}
+
+function payIn(timeline: readonly TimelineEvent[]): Pay {
+  const of = (key: string) => sumOf(timeline, "Paid", key);
+  const [gross, fee] = [of("gross"), of("fee")];
+  return { gross, fee, earned: gross - fee, ranSeconds: of("ranSeconds"), downSeconds: of("downSeconds") };
 }
 
 function moneyIn(timeline: readonly TimelineEvent[]): TaskMoney {
-  const of = (name: string, key: string) =>
-    timeline
-      .filter((event) => event.name === name)
-      .reduce((sum, event) => sum + BigInt((event.values[key] as bigint | undefined) ?? 0n), 0n);
-  const gross = of("Paid", "gross");
-  const fee = of("Paid", "fee");
+  const pay = payIn(timeline);
   return {
-    reserved: of("Reserved", "amount"),
-    billedSeconds: of("Paid", "billedSeconds"),
-    gross,
-    fee,
-    earned: gross - fee,
-    released: of("Released", "amount"),
+    reserved: sumOf(timeline, "Reserved", "amount"),
+    billedSeconds: pay.ranSeconds - pay.downSeconds,
+    ...pay,
+    released: sumOf(timeline, "Released", "amount"),
   };
+}
+
+function sumOf(timeline: readonly TimelineEvent[], name: string, key: string): bigint {
+  return timeline
+    .filter((event) => event.name === name)
+    .reduce((sum, event) => sum + BigInt((event.values[key] as bigint | undefined) ?? 0n), 0n);
 }

@@ -26,22 +26,23 @@ export interface FetchedDelivery extends VerifiedDelivery {
   readonly spec: TaskSpec;
 }
 
-/** A completed lease with its checked attestation: what there is to fetch, and from whom. */
+/** A completed lease with its checked attestation: what there is to fetch, and from whom. `detail.lease` is that lease. */
 export interface DeliveryFacts {
   readonly detail: TaskDetail;
   readonly node: Address;
   readonly accepted: AcceptedAttestation;
 }
 
-/** Finds the attestation of a task on chain and checks that the node's operator signed it. `WRONG_STATE` before the end. */
+/** Finds the attestation of a lease (of a task: its first) on chain and checks it. `WRONG_STATE` before the end. */
 export async function findDelivery(market: Market, id: Hex): Promise<DeliveryFacts> {
   const detail = await market.taskDetail(id);
-  const { task, lease, attestation: accepted } = detail;
+  const { task, lease } = detail;
+  const accepted = lease.attestation;
   if (accepted === undefined || lease.node === undefined) {
     throw new DekuperError(
       "WRONG_STATE",
-      `Task ${task.taskId} is ${lease.status}: there is no attested output to fetch.`,
-      { details: { taskId: task.taskId, status: lease.status } },
+      `Task ${task.taskId} is ${lease.state}: there is no attested output to fetch.`,
+      { details: { taskId: task.taskId, member: lease.index, state: lease.state } },
     );
   }
   const { deployment } = market.network;

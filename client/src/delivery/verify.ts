@@ -11,7 +11,7 @@ import {
   taskDomain,
 } from "@dekuper/protocol";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { type Address, bytesToHex, type Hex, recoverTypedDataAddress } from "viem";
+import { type Address, bytesToHex, type Hex, hashStruct, recoverTypedDataAddress } from "viem";
 import { readTar } from "./tar.ts";
 
 /** Where the verified bytes go. Nothing may be shown to anyone before `verifyDelivery` has returned. */
@@ -88,16 +88,30 @@ export async function verifyDelivery(
   return { files: [...manifest.values()], logBytes: log.size, skipped: parseSkipped(skipped) };
 }
 
-/** Checks that the attestation is of this lease attempt and that the node's operator signed it. */
+/** Checks that the attestation is the one that the lease keeps, of its attempt, and that the node's operator signed it. */
 export async function verifyAttestation(
   accepted: { attestation: OutputAttestation; signature: Hex },
-  lease: { taskId: Hex; leaseId: Hex; attempt: number; specDigest: Hex; node: Address; outputDigest: Hex },
+  lease: {
+    taskId: Hex;
+    leaseId: Hex;
+    attempt: number;
+    specDigest: Hex;
+    node: Address;
+    /** EIP-712 struct hash of what the chain accepted. */
+    attestationDigest: Hex;
+  },
   market: { chainId: number; taskRegistry: Address },
 ): Promise<void> {
   const { attestation, signature } = accepted;
-  for (const key of ["taskId", "leaseId", "attempt", "specDigest", "outputDigest"] as const) {
+  for (const key of ["taskId", "leaseId", "attempt", "specDigest"] as const) {
     requireEqual(key, attestation[key], lease[key]);
   }
+  const digest = hashStruct({
+    data: { ...attestation },
+    types: outputAttestationTypes,
+    primaryType: "OutputAttestation",
+  });
+  requireEqual("attestation", digest, lease.attestationDigest);
   const signer = await recoverTypedDataAddress({
     domain: taskDomain(market.chainId, market.taskRegistry),
     types: outputAttestationTypes,

@@ -10,7 +10,7 @@ export interface LineWords {
   /** Ends in a preposition where a subject follows. */
   readonly title: string;
   readonly subject: { readonly kind: "task" | "node"; readonly id: Hex } | undefined;
-  /** Whole sentences without their full stops; empty where the title says it all. */
+  /** Phrases, to be read with semicolons between them; empty where the title says it all. */
   readonly explanation: readonly string[];
   /** Why the line does not recompute. */
   readonly faults: readonly string[];
@@ -100,13 +100,13 @@ function payExplanation(paid: PaidMovement, account: Address, amount: FormatAmou
   const down = downSeconds === 0n ? "never offline" : `offline ${durationOf(downSeconds)}`;
   const bps = feeBpsOf(paid);
   const feeWords = `${amount(fee)} fee${bps === undefined ? "" : ` (${bps / 100} %)`}`;
-  const toOwner = isSame(owner, account)
-    ? `less ${feeWords}: ${amount(gross - fee)}`
-    : `of it ${feeWords} and ${amount(gross - fee)} to ${owner}`;
+  const net = amount(gross - fee);
   return [
     `${ran}, ${down}`,
     `${seconds(paidSeconds(paid))} at ${amount(ratePerHour)} per hour: ${amount(gross)}`,
-    toOwner,
+    ...(isSame(owner, account)
+      ? [`less ${feeWords}: ${net}`]
+      : [`of it ${feeWords}`, `and ${net} to ${owner}`]),
     ...(attempt > 1 ? [`attempt ${attempt}`] : []),
   ];
 }

@@ -1,0 +1,137 @@
+import { DekuperError } from "@dekuper/protocol";
+import type { GangFacts, LeaseFacts, TaskFacts } from "./chain/tasks.ts";
+
+/**
+ * Where a lease stands for its consumer: the contract's status, told apart where one status means several things.
+ * `Reopened`: lost by a node and open to others. `AwaitingKey`: assigned, without the task's key. `Waiting`: started, while
+ * others of its gang have not. `Interrupted`: its gang lost a member and waits for another node.
+ */
+export const leaseStates = [
+  "Open",
+  "Reopened",
+  "AwaitingKey",
+  "Assigned",
+  "Waiting",
+  "Interrupted",
+  "Running",
+  "Stopping",
+  "Completed",
+  "Settled",
+  "Cancelled",
+  "Failed",
+  "Expired",
+] as const;
+export type LeaseState = (typeof leaseStates)[number];
+
+/** Until when who may do what, and what anyone may do once it has passed. Unix seconds, chain time. */
+export interface LeaseDeadline {
+  readonly what: "accept" | "take-over" | "grant" | "start" | "report" | "last-claim" | "approve";
+  readonly at: bigint;
+  /** From then on anyone may enforce it, by this call. */
+  readonly enforceableAt: bigint;
+  readonly enforce: "expire" | "settle";
+}
+
+type Stated = Pick<LeaseFacts, "status" | "attempt" | "hasKey">;
+
+/** What a lease of the chain amounts to; `gang` where the task has several leases. */
+export function leaseStateOf(lease: Stated, gang: GangFacts | undefined): LeaseState {
+  switch (lease.status) {
+    case "None":
+      throw new DekuperError("INTERNAL", "A task has a lease that the chain does not know.");
+    case "Open":
+      return lease.attempt === 0 ? "Open" : "Reopened";
+    case "Assigned":
+      return lease.hasKey ? "Assigned" : "AwaitingKey";
+    case "Running":
+      if (gang === undefined || runsSince(gang) !== 0n) return "Running";
+      return gang.firstFrom === 0n ? "Waiting" : "Interrupted";
+    default:
+      return lease.status;
+  }
+}
+
+/** Of the live states, the one that says most about a task comes first. */
+const TELLING: readonly LeaseState[] = [
+  "Reopened",
+  "Stopping",
+  "AwaitingKey",
+  "Assigned",
+  "Open",
+  "Waiting",
+  "Interrupted",
+  "Running",
+];
+/** A task whose leases are all over is what the best of them is: it ran if one of them did. */
+const OVER: readonly LeaseState[] = ["Completed", "Settled", "Failed", "Expired", "Cancelled"];
+
+/** A task's state out of its leases': what it waits for, while one of them is live; how it ended otherwise. */
+export function taskStateOf(leases: readonly { readonly state: LeaseState }[]): LeaseState {
+  const found = [...TELLING, ...OVER].find((state) => leases.some((lease) => lease.state === state));
+  if (found === undefined) throw new DekuperError("INTERNAL", "A task has no leases.");
+  return found;
+}
+
+/** Whether the task's money and node are still bound to the lease: the other states are final. */
+export function isLive(state: LeaseState): boolean {
+  return state === "Completed" || TELLING.includes(state);
+}
+
+/** Whether a node may do nothing more for the lease. */
+export function isOver(state: LeaseState): boolean {
+  return OVER.includes(state);
+}
+
+/** The deadline of the present state; none where the lease waits for others of its gang, or is over. */
+export function leaseDeadlineOf(
+  task: Pick<TaskFacts, "terms">,
+  lease: Pick<LeaseFacts, "state" | "deadline" | "startedAt" | "maxSeconds">,
+  gang: GangFacts | undefined,
+): LeaseDeadline | undefined {
+  const { outageGrace, completionGrace } = task.terms;
+  const by = (what: LeaseDeadline["what"], at: bigint): LeaseDeadline => ({
+    what,
+    at,
+    enforceableAt: at + BigInt(outageGrace),
+    enforce: what === "approve" ? "settle" : "expire",
+  });
+  switch (lease.state) {
+    case "Open":
+      return by("accept", lease.deadline);
+    case "Reopened":
+      return by("take-over", lease.deadline);
+    case "AwaitingKey":
+      return by("grant", lease.deadline);
+    case "Assigned":
+      return by("start", lease.deadline);
+    case "Running": {
+      const grace = BigInt(completionGrace);
+      const left = BigInt(lease.maxSeconds);
+      if (gang === undefined) return by("report", lease.startedAt + left + grace);
+      const from = larger(runsSince(gang), lease.startedAt);
+      return by("report", from + left - ranBefore(gang, lease.startedAt, from) + grace);
+    }
+    case "Stopping":
+      return by("last-claim", lease.deadline);
+    case "Completed":
+      return by("approve", lease.deadline);
+    default:
+      return undefined;
+  }
+}
+
+/** Since when the gang's common clock runs, 0 while it stands. */
+function runsSince(gang: GangFacts): bigint {
+  if (gang.secondFrom !== 0n) return gang.secondTo === 0n ? gang.secondFrom : 0n;
+  return gang.firstTo === 0n ? gang.firstFrom : 0n;
+}
+
+/** Seconds of `[from, to]` in the clock's first run: it is over where there is a second. */
+function ranBefore(gang: GangFacts, from: bigint, to: bigint): bigint {
+  if (gang.firstTo === 0n) return 0n;
+  const start = larger(from, gang.firstFrom);
+  const end = to < gang.firstTo ? to : gang.firstTo;
+  return end > start ? end - start : 0n;
+}
+
+const larger = (one: bigint, other: bigint) => (one > other ? one : other);

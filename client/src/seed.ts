@@ -1,0 +1,93 @@
+import { type BlobName, type BlobSource, DekuperError, isDekuperError } from "@dekuper/protocol";
+import type { Address, Hex } from "viem";
+import type { ConsumerPeer } from "./consumer-peer.ts";
+import type { PreparedTask } from "./task.ts";
+
+/** What happens while nodes are given a task's data. */
+export type SeedStep =
+  | { readonly kind: "uploading"; readonly node: Address; readonly name: BlobName; readonly size: number }
+  | { readonly kind: "uploaded"; readonly node: Address; readonly bytes: number }
+  | { readonly kind: "unreachable"; readonly node: Address; readonly error: DekuperError };
+
+export interface Seeding {
+  readonly peer: Pick<ConsumerPeer, "putBlob">;
+  readonly task: PreparedTask;
+  readonly onStep?: ((step: SeedStep) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Which nodes have spec and inputs, and why the others do not. */
+export interface Seeded {
+  readonly nodes: readonly Address[];
+  readonly failures: ReadonlyMap<Address, DekuperError>;
+}
+
+/** Puts spec and inputs on nodes, `wanted` at a time: one that cannot be reached gives way to the next in the list. */
+export async function seed(
+  seeding: Seeding,
+  nodes: readonly Address[],
+  wanted = nodes.length,
+): Promise<Seeded> {
+  const failures = new Map<Address, DekuperError>();
+  const seeded: Address[] = [];
+  const waiting = [...nodes];
+  const work = async () => {
+    for (let node = waiting.shift(); node !== undefined; node = waiting.shift()) {
+      try {
+        const bytes = await putAll(seeding, node);
+        seeded.push(node);
+        seeding.onStep?.({ kind: "uploaded", node, bytes });
+        return;
+      } catch (error) {
+        if (seeding.signal?.aborted || !isDekuperError(error)) throw error;
+        failures.set(node, error);
+        seeding.onStep?.({ kind: "unreachable", node, error });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(wanted, nodes.length) }, work));
+  return { nodes: seeded, failures };
+}
+
+/** Nobody took the data: nothing can be ordered. */
+export function notSeeded({ failures }: Seeded): DekuperError {
+  const [first] = failures.values();
+  const asked = failures.size === 1 ? "node" : "nodes";
+  return new DekuperError(
+    first?.code === "BLOB_QUOTA" ? "BLOB_QUOTA" : "PEER_UNREACHABLE",
+    `None of ${failures.size} fitting ${asked} took spec and inputs: ${first?.message ?? "none is online."}`,
+    {
+      details: { nodes: failures.size },
+      cause: first,
+      hint: "Nothing was ordered and nothing was paid. Try again later.",
+    },
+  );
+}
+
+async function putAll({ peer, task, onStep, signal }: Seeding, node: Address): Promise<number> {
+  const blobs = new Map<Hex, { name: BlobName; source: BlobSource }>();
+  for (const { digest, source } of task.inputs) {
+    blobs.set(digest, { name: { kind: "input", digest }, source });
+  }
+  blobs.set(task.specDigest, {
+    name: { kind: "spec", digest: task.specDigest },
+    source: sourceOf(task.specBytes),
+  });
+  let total = 0;
+  for (const { name, source } of blobs.values()) {
+    onStep?.({ kind: "uploading", node, name, size: source.size });
+    await peer.putBlob(node, name, source, { signal });
+    total += source.size;
+  }
+  return total;
+}
+
+/** Bytes in memory as a source that can be opened again. */
+export function sourceOf(bytes: Uint8Array): BlobSource {
+  return {
+    size: bytes.length,
+    async *open(offset) {
+      if (offset < bytes.length) yield bytes.subarray(offset);
+    },
+  };
+}
