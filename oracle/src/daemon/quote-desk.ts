@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import {
   DekuperError,
   type Deployment,
@@ -19,7 +20,7 @@ import { nodeProblem } from "../plan/fit.ts";
 import { type Holds, planQuote, type QuoteAsk, type QuoteFacts, type QuotePlan } from "../plan/quote.ts";
 import type { Accepter, NodeState } from "./accepter.ts";
 import type { ImageChecker } from "./image-checker.ts";
-import type { OracleLog } from "./reconciler.ts";
+import type { OracleLog } from "./oracle-log.ts";
 
 export interface QuoteDeskDeps {
   readonly deployment: Deployment;
@@ -130,6 +131,7 @@ export class QuoteDesk implements QuoteSource {
     for (const quote of quotes) {
       const typed = quoteTypedData(deployment.chainId, deployment.taskRegistry, quote);
       signed.push({ quote, signature: await account.signTypedData(typed) });
+      await setImmediate(); // the daemon has other things to do between two signatures
     }
     return signed;
   }

@@ -4,6 +4,9 @@ import type { CountPeer, PeerLimits } from "./options.ts";
 import type { QuoteSource } from "./peer.ts";
 import { TokenBuckets } from "./token-bucket.ts";
 
+/** Signing takes a millisecond or two of the daemon's own time: many leases cost more than one request. */
+const SIGNATURES_A_TOKEN = 8;
+
 /**
  * `/quote/1`. Anybody may ask: whoever will pay has no stake here yet. So requests are bounded by host (or registered node), by
  * the consumer that they name, and in all at a time; what is over a bound is refused at once, and nothing is queued. A
@@ -25,7 +28,8 @@ export function serveQuotes(options: {
   let open = 0;
   return async ({ request, remote, stream, signal }: Call<QuoteRequest>): Promise<void> => {
     if (open >= limits.quotesAtATime) throw busy("of everybody");
-    if (!askers.tryTake(remote.owner)) throw busy("of this address");
+    for (let cost = 1 + request.members.length / SIGNATURES_A_TOKEN; cost > 0; cost -= 1)
+      if (!askers.tryTake(remote.owner)) throw busy("of this address");
     if (!consumers.tryTake(request.consumer)) throw busy("for this consumer");
     open += 1;
     try {

@@ -17,12 +17,12 @@ export interface Stranger {
   readonly libp2p: Libp2p<{ pubsub: GossipSub }>;
   connect(to: TestNode): Promise<void>;
   /** A raw stream on one of the node's channels. */
-  raw(to: TestNode, channel: "blob" | "logs" | "peers", of?: Deployment): Promise<Stream>;
-  open(to: TestNode, channel: "blob" | "logs" | "peers", idleMs?: number): Promise<FramedStream>;
+  raw(to: TestNode, channel: Parameters<typeof channelName>[0], of?: Deployment): Promise<Stream>;
+  open(to: TestNode, channel: Parameters<typeof channelName>[0], idleMs?: number): Promise<FramedStream>;
   /** Sends a header as it is and reads the answer's. */
   ask(
     to: TestNode,
-    channel: "blob" | "logs" | "peers",
+    channel: Parameters<typeof channelName>[0],
     header: unknown,
   ): Promise<Record<string, unknown> | undefined>;
   stop(): Promise<void>;
@@ -51,12 +51,12 @@ export async function startStranger(key: Hex = generatePrivateKey()): Promise<St
   });
   const addressOf = (to: TestNode) =>
     multiaddr(to.peer.multiaddrs.find((text) => !text.includes("/ws")) ?? "");
-  const raw = (to: TestNode, channel: "blob" | "logs" | "peers", of = deployment) =>
+  const raw = (to: TestNode, channel: Parameters<typeof channelName>[0], of = deployment) =>
     libp2p.dialProtocol(addressOf(to), channelName(channel, of.chainId, of.taskRegistry), {
       signal: AbortSignal.timeout(10_000),
       maxOutboundStreams: 10_000,
     });
-  const open = async (to: TestNode, channel: "blob" | "logs" | "peers", idleMs = 20_000) =>
+  const open = async (to: TestNode, channel: Parameters<typeof channelName>[0], idleMs = 20_000) =>
     new FramedStream(await raw(to, channel), { idleMs });
   return {
     libp2p,
