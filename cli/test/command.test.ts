@@ -6,6 +6,7 @@ import { badTaskFiles } from "./command/bad-task-files.ts";
 import { localNetwork } from "./command/local-network.ts";
 import { node } from "./command/node.ts";
 import { nodeSetUp } from "./command/node-set-up.ts";
+import { statement } from "./command/statement.ts";
 import { task } from "./command/task.ts";
 import { taskResult } from "./command/task-result.ts";
 import { terminal } from "./command/terminal.ts";
@@ -31,4 +32,5 @@ describe("dekuper", () => {
   terminal(get);
   node(get);
   nodeSetUp(get);
+  statement(get);
 });
