@@ -21,10 +21,13 @@ const address = z
 const bytes = z.int().nonnegative();
 
 /**
- * How a blob is named: `spec` by its salted digest, `input` by plain sha-256, `output` by its ciphertext's Merkle root.
- * The receiver verifies the bytes against the name.
+ * How a blob is named: `spec` by its salted digest, `input` and `checkpoint` by plain sha-256, `output` by its ciphertext's
+ * Merkle root. The receiver verifies the bytes against the name.
  */
-export const blobNameSchema = z.strictObject({ kind: z.enum(["spec", "input", "output"]), digest: hex32 });
+export const blobNameSchema = z.strictObject({
+  kind: z.enum(["spec", "input", "output", "checkpoint"]),
+  digest: hex32,
+});
 export type BlobName = z.infer<typeof blobNameSchema>;
 
 /** Scopes of a read token. */

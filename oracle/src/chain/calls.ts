@@ -5,6 +5,7 @@ import type { GasBudget } from "../journal/transactions.ts";
 /** What the oracle sends: each call once for its purpose, from its gas budget (rule 31). */
 export type Call =
   | { readonly name: "acceptTask"; readonly args: readonly [taskId: Hex] }
+  | { readonly name: "takeOver"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "startLease"; readonly args: readonly [leaseId: Hex, attempt: number] }
   | {
       readonly name: "checkpoint";
@@ -12,8 +13,14 @@ export type Call =
     }
   | { readonly name: "completeLease"; readonly args: readonly [OutputAttestation, signature: Hex] }
   | { readonly name: "failLease"; readonly args: readonly [leaseId: Hex, attempt: number, reason: Hex] }
+  | { readonly name: "failover"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "settle"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "expire"; readonly args: readonly [leaseId: Hex] };
+
+/** Calls that bring a lease, and with it an end that must be paid for. */
+const TAKES: ReadonlySet<string> = new Set<Call["name"]>(["acceptTask", "takeOver"]);
+
+export const takesLease = (purpose: string): boolean => TAKES.has(purpose.split(":", 1)[0] ?? "");
 
 const RESERVED: ReadonlySet<Call["name"]> = new Set(["startLease", "completeLease", "failLease"]);
 

@@ -3,28 +3,44 @@ import {
   type Deployment,
   type LeaseStatus,
   leaseStatuses,
+  livenessAbi,
   type NodeStatus,
   nodeRegistryAbi,
   nodeStatuses,
+  type Order,
   taskRegistryAbi,
+  verificationLevels,
 } from "@dekuper/protocol";
 import { type Address, getAddress, type Hex, type PublicClient } from "viem";
 
-/** A lease as the contract has it. Times in Unix seconds, 0 for not yet. */
+/** The contracts' greatest timestamp. */
+const NEVER = 2n ** 64n - 1n;
+
+/** A lease as the contract has it, in its current attempt. Times in Unix seconds, 0 for not yet. */
 export interface LeaseState {
   readonly leaseId: Hex;
   readonly taskId: Hex;
+  /** Which of its task's leases it is. */
+  readonly index: number;
   readonly attempt: number;
   readonly status: LeaseStatus;
   readonly node: Address;
+  /** The node holds the task's key, or needs none. */
+  readonly hasKey: boolean;
+  /** That the attempt may bill; a top-up adds to it. */
+  readonly maxSeconds: number;
   readonly acceptedAt: number;
-  readonly startDeadline: number;
+  /** Of the state that it is in; while Running see `readRunDeadline`. */
+  readonly deadline: number;
   readonly startedAt: number;
   readonly lastClaimAt: number;
   readonly lastStep: number;
+  /** Of the last claim of any attempt, zeros without one. */
+  readonly checkpointDigest: Hex;
   readonly stoppedAt: number;
   readonly endedAt: number;
-  readonly challengeEndsAt: number;
+  /** Base units. */
+  readonly ratePerHour: bigint;
 }
 
 /** Of a task, what does not change after its creation. Seconds. */
@@ -32,7 +48,14 @@ export interface TaskTerms {
   readonly consumer: Address;
   readonly createdAt: number;
   readonly specDigest: Hex;
-  readonly maxDuration: number;
+  /** Leases that run as one: with a common clock, and with ranks. */
+  readonly isGang: boolean;
+  readonly leaseCount: number;
+  readonly maxAttempts: number;
+  readonly startWindow: number;
+  readonly failoverAfter: number;
+  readonly grantWindow: number;
+  readonly replaceWindow: number;
   readonly challengeWindow: number;
   readonly completionGrace: number;
   readonly outageGrace: number;
@@ -76,18 +99,56 @@ export async function readLease(
   return {
     leaseId,
     taskId: lease.taskId,
+    index: lease.index,
     attempt: lease.attempt,
     status,
     node: getAddress(lease.node),
+    hasKey: lease.hasKey,
+    maxSeconds: lease.maxSeconds,
     acceptedAt: Number(lease.acceptedAt),
-    startDeadline: Number(lease.startDeadline),
+    deadline: Number(lease.deadline),
     startedAt: Number(lease.startedAt),
     lastClaimAt: Number(lease.lastClaimAt),
     lastStep: Number(lease.lastStep),
+    checkpointDigest: lease.checkpointDigest,
     stoppedAt: Number(lease.stoppedAt),
     endedAt: Number(lease.endedAt),
-    challengeEndsAt: Number(lease.challengeEndsAt),
+    ratePerHour: lease.ratePerHour,
   };
+}
+
+/** Until when a running lease's claim is taken; `Infinity` while its gang waits for others and the clock stands. */
+export async function readRunDeadline(
+  client: PublicClient,
+  deployment: Deployment,
+  leaseId: Hex,
+  block: number,
+): Promise<number> {
+  const deadline = await client.readContract({
+    address: deployment.taskRegistry,
+    abi: taskRegistryAbi,
+    functionName: "deadlineOf",
+    args: [leaseId],
+    blockNumber: BigInt(block),
+  });
+  return deadline === NEVER ? Number.POSITIVE_INFINITY : Number(deadline);
+}
+
+/** Whether a gang that was wound down was cancelled by its consumer, rather than lost with one of its members. */
+export async function readIsCancelled(
+  client: PublicClient,
+  deployment: Deployment,
+  taskId: Hex,
+  block: number,
+): Promise<boolean> {
+  const gang = await client.readContract({
+    address: deployment.taskRegistry,
+    abi: taskRegistryAbi,
+    functionName: "getGang",
+    args: [taskId],
+    blockNumber: BigInt(block),
+  });
+  return gang.isCancelled;
 }
 
 export async function readTaskTerms(
@@ -95,26 +156,34 @@ export async function readTaskTerms(
   deployment: Deployment,
   taskId: Hex,
 ): Promise<TaskTerms> {
-  const task = await client.readContract({
-    address: deployment.taskRegistry,
-    abi: taskRegistryAbi,
-    functionName: "getTask",
-    args: [taskId],
-  });
+  const at = { address: deployment.taskRegistry, abi: taskRegistryAbi, args: [taskId] } as const;
+  const task = await client.readContract({ ...at, functionName: "getTask" });
   if (task.createdAt === 0n)
     throw new DekuperError("NOT_FOUND", "The chain shows no such task.", { details: { taskId } });
+  const terms = await client.readContract({ ...at, functionName: "termsOf" });
   return {
     consumer: getAddress(task.consumer),
     createdAt: Number(task.createdAt),
     specDigest: task.specDigest,
-    maxDuration: task.maxDuration,
-    challengeWindow: task.terms.challengeWindow,
-    completionGrace: task.terms.completionGrace,
-    outageGrace: task.terms.outageGrace,
-    drift: task.terms.drift,
-    minCheckpointInterval: task.terms.minCheckpointInterval,
-    minRetention: task.terms.minRetention,
+    isGang: isGang({ leases: task.leaseCount, verification: task.verification }),
+    leaseCount: task.leaseCount,
+    maxAttempts: task.maxAttempts,
+    startWindow: task.startWindow,
+    failoverAfter: task.failoverAfter,
+    grantWindow: terms.grantWindow,
+    replaceWindow: terms.replaceWindow,
+    challengeWindow: terms.challengeWindow,
+    completionGrace: terms.completionGrace,
+    outageGrace: terms.outageGrace,
+    drift: terms.drift,
+    minCheckpointInterval: terms.minCheckpointInterval,
+    minRetention: terms.minRetention,
   };
+}
+
+/** Several leases that run as one; the replicas of a quorum do not. */
+export function isGang({ leases, verification }: Pick<Order, "leases" | "verification">): boolean {
+  return leases > 1 && verificationLevels[verification] === "signed";
 }
 
 /** When a node's ticket is admitted, Unix seconds; undefined: never. */
@@ -130,7 +199,38 @@ export async function readAdmittedAt(
     functionName: "admittedAt",
     args: [taskId, node],
   });
-  return at === 2n ** 64n - 1n ? undefined : Number(at);
+  return at === NEVER ? undefined : Number(at);
+}
+
+/** When this node may take over a lease that another has lost, Unix seconds; undefined: never. */
+export async function readTakeOverFrom(
+  client: PublicClient,
+  deployment: Deployment,
+  leaseId: Hex,
+  node: Address,
+): Promise<number | undefined> {
+  const at = await client.readContract({
+    address: deployment.taskRegistry,
+    abi: taskRegistryAbi,
+    functionName: "takeOverFrom",
+    args: [leaseId, node],
+  });
+  return at === NEVER ? undefined : Number(at);
+}
+
+/** Since when the chain holds a node to be offline, Unix seconds; undefined: it does not. */
+export async function readOfflineSince(
+  client: PublicClient,
+  deployment: Deployment,
+  node: Address,
+): Promise<number | undefined> {
+  const since = await client.readContract({
+    address: deployment.liveness,
+    abi: livenessAbi,
+    functionName: "offlineSince",
+    args: [node],
+  });
+  return since === 0n ? undefined : Number(since);
 }
 
 /** A node's entry, or undefined where it was never registered. */

@@ -1,6 +1,6 @@
 import { type Deployment, nodeRegistryAbi, taskRegistryAbi } from "@dekuper/protocol";
 import { getAddress, type Log, parseEventLogs } from "viem";
-import type { ChainFact, FactStore, StoredBlock } from "../journal/facts.ts";
+import { type ChainFact, type FactStore, isLeaseEvent, type StoredBlock } from "../journal/facts.ts";
 import { checkDeploymentBlock } from "./checks.ts";
 import { blockOf, type ChainReader, isRefusal } from "./reader.ts";
 
@@ -106,10 +106,10 @@ export function factOf(log: Log, deployment: Deployment): ChainFact | undefined 
   const [event] = parseEventLogs({ abi: taskRegistryAbi, logs: [log] });
   if (event === undefined) return undefined;
   if (event.eventName === "TaskCreated") {
-    const { taskId, leaseId, consumer, order } = event.args;
-    return { ...at, kind: "task", task: { taskId, leaseId, consumer: getAddress(consumer), order } };
+    const { taskId, consumer, order } = event.args;
+    return { ...at, kind: "task", task: { taskId, consumer: getAddress(consumer), order } };
   }
-  if (!event.eventName.startsWith("Lease") || !("leaseId" in event.args)) return undefined;
+  if (!isLeaseEvent(event.eventName) || !("leaseId" in event.args)) return undefined;
   const { args } = event;
   return {
     ...at,
@@ -118,5 +118,6 @@ export function factOf(log: Log, deployment: Deployment): ChainFact | undefined 
     leaseId: args.leaseId,
     ...("node" in args ? { node: getAddress(args.node) } : {}),
     ...("attempt" in args ? { attempt: args.attempt } : {}),
+    ...("deadline" in args ? { deadline: Number(args.deadline) } : {}),
   };
 }

@@ -1,4 +1,10 @@
-import { DekuperError, nodeRegistryAbi, paymentEscrowAbi, taskRegistryAbi } from "@dekuper/protocol";
+import {
+  DekuperError,
+  livenessAbi,
+  nodeRegistryAbi,
+  paymentEscrowAbi,
+  taskRegistryAbi,
+} from "@dekuper/protocol";
 import { BaseError, ContractFunctionRevertedError, decodeErrorResult, type Hex, isHex } from "viem";
 
 /** A contract's reason by its name, with the values that decided. */
@@ -7,7 +13,7 @@ export interface Revert {
   readonly args: readonly unknown[];
 }
 
-const errors = [...taskRegistryAbi, ...nodeRegistryAbi, ...paymentEscrowAbi].filter(
+const errors = [...taskRegistryAbi, ...nodeRegistryAbi, ...paymentEscrowAbi, ...livenessAbi].filter(
   (item) => item.type === "error",
 );
 

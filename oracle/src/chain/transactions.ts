@@ -11,6 +11,7 @@ import {
   encodeCall,
   purposeOf,
   RESERVED_GAS_PER_LEASE,
+  takesLease,
 } from "./calls.ts";
 import type { Clock } from "./clock.ts";
 import { bumpedFees, type Fees, feesFor, suggestedTip } from "./fees.ts";
@@ -220,8 +221,8 @@ export class TransactionQueue {
   /** What must be left: the ends of the live leases and of those being accepted, and what is sent but not yet paid. */
   private reserve(call: Call, maxFee: bigint): bigint {
     const pending = this.options.journal.pending();
-    const accepts = pending.filter(({ purpose }) => purpose.startsWith("acceptTask:")).length;
-    const leases = this.options.liveLeases() + accepts + (call.name === "acceptTask" ? 1 : 0);
+    const taken = pending.filter(({ purpose }) => takesLease(purpose)).length;
+    const leases = this.options.liveLeases() + taken + (takesLease(call.name) ? 1 : 0);
     const unpaid = pending.reduce((sum, { gas, sends }) => sum + gas * (sends.at(-1)?.maxFee ?? 0n), 0n);
     return BigInt(leases) * RESERVED_GAS_PER_LEASE * maxFee + unpaid;
   }

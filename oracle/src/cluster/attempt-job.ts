@@ -99,11 +99,11 @@ export const locked: V1SecurityContext = {
 };
 
 function inputsContainer(
-  { spec }: AttemptOrder,
+  { spec, resumes = false }: AttemptOrder,
   { helper }: AttemptResources,
   options: PodOptions,
 ): V1Container {
-  const noInputs = spec.inputs.length === 0 ? "1" : "0";
+  const noInputs = spec.inputs.length === 0 && !resumes ? "1" : "0";
   return {
     name: names.inputs,
     image: options.helperImage,
@@ -123,12 +123,13 @@ function inputsContainer(
       { name: "bin", mountPath: "/dekuper/bin" },
       { name: "control", mountPath: "/dekuper/control" },
       { name: "input", mountPath: taskPaths.input },
+      { name: "checkpoint", mountPath: taskPaths.checkpoint },
     ],
   };
 }
 
 function mainContainer(order: AttemptOrder, { main }: AttemptResources): V1Container {
-  const { spec, maxDuration } = order;
+  const { spec, runSeconds } = order;
   return {
     name: names.main,
     image: spec.image,
@@ -139,7 +140,7 @@ function mainContainer(order: AttemptOrder, { main }: AttemptResources): V1Conta
       "-c",
       wrapperScript,
       "dekuper",
-      String(maxDuration),
+      String(runSeconds),
       String(Math.ceil(spec.output.maxBytes / 1024)),
       ...spec.command.map(literal),
     ],
@@ -192,18 +193,19 @@ function volumes(spec: TaskSpec): V1Volume[] {
   ];
 }
 
-/** The task's variables, then the ones that it may not set (design, section 4); version 1 has one rank. */
-function environment({ spec, taskId, leaseId, attempt }: AttemptOrder): V1EnvVar[] {
+/** The task's variables, then the ones that it may not set (design, section 4); a lease is one rank of its gang. */
+function environment({ spec, taskId, leaseId, attempt, rank }: AttemptOrder): V1EnvVar[] {
   const { gpus } = spec.resources;
+  const { index, count } = rank ?? { index: 0, count: 1 };
   const usual = { HOME: "/tmp", USER: "task" }; // there is no home and no /etc/passwd entry; torch asks for both
   const reserved: Record<string, string> = {
-    NNODES: "1",
-    NODE_RANK: "0",
+    NNODES: String(count),
+    NODE_RANK: String(index),
     NODE_IPS: "127.0.0.1",
     MASTER_ADDR: "127.0.0.1",
     MASTER_PORT,
-    PET_NNODES: "1",
-    PET_NODE_RANK: "0",
+    PET_NNODES: String(count),
+    PET_NODE_RANK: String(index),
     PET_NPROC_PER_NODE: String(Math.max(1, gpus)),
     PET_MASTER_ADDR: "127.0.0.1",
     PET_MASTER_PORT: MASTER_PORT,

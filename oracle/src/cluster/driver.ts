@@ -15,9 +15,21 @@ export interface AttemptOrder extends AttemptRef {
   readonly taskId: Hex;
   readonly spec: TaskSpec;
   /** Seconds that the main container may run; the wrapper stops it then, so that output can still be taken. */
-  readonly maxDuration: number;
-  /** The Job's `activeDeadlineSeconds`: maxDuration + completionGrace + startWindow, from final data (rule 30). */
+  readonly runSeconds: number;
+  /** The Job's `activeDeadlineSeconds`, from final data (rule 30). */
   readonly deadlineSeconds: number;
+  /** Which member of its gang it is; left out: it is alone. */
+  readonly rank?: { readonly index: number; readonly count: number };
+  /** The pod waits for a checkpoint as it does for inputs. */
+  readonly resumes?: boolean;
+}
+
+/** A file that goes into a pod before its main container starts. Opened once for each try, in the order of their list. */
+export interface SentFile {
+  readonly path: string;
+  readonly digest: Hex;
+  readonly size: number;
+  readonly open: () => AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -86,17 +98,29 @@ export interface ClusterDriver {
   onHint(listener: () => void): () => void;
   /** Namespace, policies and quota first, then the Job: server-side apply with one field manager. */
   ensureAttempt(order: AttemptOrder, signal: AbortSignal): Promise<void>;
-  /** Streams the inputs into the waiting helper; the main container starts after it. `read` opens an input's bytes by digest. */
+  /**
+   * Streams the inputs, and the files of a checkpoint, into the waiting helper; the main container starts after it. `read`
+   * opens an input's bytes by digest.
+   */
   sendInputs(
     ref: AttemptRef,
     spec: TaskSpec,
     read: (digest: Hex) => AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+    checkpoint?: readonly SentFile[],
+  ): Promise<void>;
+  /** Gives a running pod new clocks, as `AttemptOrder` has them. */
+  extendRun(
+    ref: AttemptRef,
+    clocks: Pick<AttemptOrder, "runSeconds" | "deadlineSeconds">,
     signal: AbortSignal,
   ): Promise<void>;
   /** Asks the main container to end (TERM, then KILL); output stays readable. */
   stopMain(ref: AttemptRef, signal: AbortSignal): Promise<void>;
   /** /output as a tar stream from the helper, after the main container ended. Ends normally only if length, digest and exit status agree, else throws `OUTPUT_UNREADABLE`. */
   readOutput(ref: AttemptRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** CHECKPOINT_DIR as a tar stream while the task runs and may change it; ends as `readOutput` does. */
+  readCheckpoint(ref: AttemptRef, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The manifest lines of CHECKPOINT_DIR while it runs; empty when there are none. */
   checkpointManifest(ref: AttemptRef, signal: AbortSignal): Promise<Uint8Array>;
   /** The main container's log from the API server; `follow` until it ends. */

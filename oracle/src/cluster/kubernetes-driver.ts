@@ -23,17 +23,25 @@ import type {
   ClusterDriver,
   ClusterImages,
   LeaderLock,
+  SentFile,
 } from "./driver.ts";
 import { execText } from "./exec.ts";
 import { HintWatch } from "./hint-watch.ts";
-import { inputTar } from "./input-tar.ts";
+import { inputTar, sentFiles } from "./input-tar.ts";
 import { KubernetesApi } from "./kubernetes-api.ts";
 import { acquireLeaderLock } from "./leader-lock.ts";
 import { annotations, attemptLabels, names, namespaceOf, ownSelector } from "./names.ts";
 import { cpuSecondsOf, observationOf, type WireJob, type WireNamespace, type WirePod } from "./observe.ts";
-import { readOutputTar } from "./output-tar.ts";
+import { readSentTar } from "./output-tar.ts";
 import { attemptResources } from "./resources.ts";
-import { checkpointScript, markScript, receiveScript } from "./scripts.ts";
+import {
+  checkpointScript,
+  limitScript,
+  markScript,
+  receiveScript,
+  sendCheckpointScript,
+  sendOutputScript,
+} from "./scripts.ts";
 
 export interface KubernetesDriverOptions {
   /** Path of a kubeconfig. Default: the pod's own service account. */
@@ -163,9 +171,10 @@ class KubernetesDriver implements ClusterDriver {
     spec: TaskSpec,
     read: (digest: Hex) => AsyncIterable<Uint8Array>,
     signal: AbortSignal,
+    checkpoint: readonly SentFile[] = [],
   ): Promise<void> {
     try {
-      await this.streamInputs(ref, spec, read, signal);
+      await this.streamInputs(ref, sentFiles(spec, read, checkpoint), signal);
     } catch (error) {
       if (signal.aborted || isDekuperError(error, "BLOB_CORRUPT")) throw error;
       // The container ends when it has everything, sometimes ahead of the command in it that says so.
@@ -177,9 +186,33 @@ class KubernetesDriver implements ClusterDriver {
     await this.mark(ref, "stop", signal);
   }
 
-  async *readOutput(ref: AttemptRef, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+  async extendRun(
+    ref: AttemptRef,
+    { runSeconds, deadlineSeconds }: Pick<AttemptOrder, "runSeconds" | "deadlineSeconds">,
+    signal: AbortSignal,
+  ): Promise<void> {
+    // The cluster's clock first: a run that the wrapper lets go on must not be ended from outside.
+    await this.guard("give the lease more time", () =>
+      this.patchJob(ref, { activeDeadlineSeconds: deadlineSeconds }, signal),
+    );
+    await this.runInHelper(ref, limitScript, ["limit", String(runSeconds)], "more time", signal);
+  }
+
+  readOutput(ref: AttemptRef, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    return this.readTar(ref, sendOutputScript, signal);
+  }
+
+  readCheckpoint(ref: AttemptRef, signal: AbortSignal): AsyncGenerator<Uint8Array, void, void> {
+    return this.readTar(ref, sendCheckpointScript, signal);
+  }
+
+  private async *readTar(
+    ref: AttemptRef,
+    script: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<Uint8Array, void, void> {
     try {
-      yield* readOutputTar(this.api, await this.target(ref, names.helper, signal), signal);
+      yield* readSentTar(this.api, await this.target(ref, names.helper, signal), script, signal);
     } catch (error) {
       if (signal.aborted) throw error;
       throw error instanceof DekuperError
@@ -277,11 +310,10 @@ class KubernetesDriver implements ClusterDriver {
 
   private async streamInputs(
     ref: AttemptRef,
-    spec: TaskSpec,
-    read: (digest: Hex) => AsyncIterable<Uint8Array>,
+    files: readonly SentFile[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { list, tarBytes, stdin } = await inputTar(spec, read);
+    const { list, tarBytes, stdin } = await inputTar(files);
     const command = ["/bin/busybox", "sh", "-c", receiveScript, "receive", String(list), String(tarBytes)];
     const end = await this.exec(ref, names.inputs, command, stdin, signal);
     if (end.exitCode === 0) return;
@@ -304,27 +336,33 @@ class KubernetesDriver implements ClusterDriver {
     }
   }
 
-  private async resume(order: AttemptOrder, signal: AbortSignal): Promise<void> {
-    await this.api.call("PATCH", jobPath(order), {
-      body: { spec: { suspend: false } },
+  private resume(order: AttemptOrder, signal: AbortSignal): Promise<void> {
+    return this.patchJob(order, { suspend: false }, signal);
+  }
+
+  private async patchJob(ref: AttemptRef, spec: object, signal: AbortSignal): Promise<void> {
+    await this.api.call("PATCH", jobPath(ref), {
+      body: { spec },
       contentType: "application/merge-patch+json",
       signal,
     });
   }
 
-  private async mark(ref: AttemptRef, mark: "stop" | "done", signal: AbortSignal): Promise<void> {
-    const end = await this.exec(
-      ref,
-      names.helper,
-      ["/bin/busybox", "sh", "-c", markScript, "mark", mark],
-      undefined,
-      signal,
-    );
+  private mark(ref: AttemptRef, mark: "stop" | "done", signal: AbortSignal): Promise<void> {
+    return this.runInHelper(ref, markScript, ["mark", mark], `the mark "${mark}"`, signal);
+  }
+
+  private async runInHelper(
+    ref: AttemptRef,
+    script: string,
+    args: readonly string[],
+    what: string,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const command = ["/bin/busybox", "sh", "-c", script, ...args];
+    const end = await this.exec(ref, names.helper, command, undefined, signal);
     if (end.exitCode !== 0)
-      throw new DekuperError(
-        "CLUSTER_UNREACHABLE",
-        `The helper did not take the mark "${mark}": ${end.stderr.trim()}.`,
-      );
+      throw new DekuperError("CLUSTER_UNREACHABLE", `The helper did not take ${what}: ${end.stderr.trim()}.`);
   }
 
   private exec(

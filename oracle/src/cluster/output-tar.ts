@@ -2,17 +2,18 @@ import { createHash } from "node:crypto";
 import { DekuperError } from "@dekuper/protocol";
 import { type ExecTarget, exec } from "./exec.ts";
 import type { KubernetesApi } from "./kubernetes-api.ts";
-import { MESSAGE_TAG, sendOutputScript } from "./scripts.ts";
+import { MESSAGE_TAG } from "./scripts.ts";
 
-/** The helper's tar of /output. Ends normally only when bytes, digest and exit status agree with the helper's trailer. */
-export async function* readOutputTar(
+/** A tar that a script of the helper sends. Ends normally only when bytes, digest and exit status agree with its trailer. */
+export async function* readSentTar(
   api: KubernetesApi,
   target: ExecTarget,
+  script: string,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, void, void> {
   const hash = createHash("sha256");
   let bytes = 0;
-  const run = exec(api, target, ["/bin/busybox", "sh", "-c", sendOutputScript], { signal });
+  const run = exec(api, target, ["/bin/busybox", "sh", "-c", script], { signal });
   try {
     for (;;) {
       const next = await run.next();

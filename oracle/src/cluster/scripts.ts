@@ -7,7 +7,7 @@
 export const taskPaths = { input: "/input", output: "/output", checkpoint: "/checkpoint" } as const;
 
 const BUSYBOX = "/dekuper/bin/busybox";
-/** Written by the helper, read-only for the task: the marks `ready`, `stop`, `done`, and for each that waits a pipe to wake it. */
+/** Written by the helper, read-only for the task: the marks `ready`, `stop`, `done`, a new `limit`, and for each that waits a pipe to wake it. */
 const CONTROL = "/dekuper/control";
 
 /** Seconds from TERM to KILL. */
@@ -42,16 +42,16 @@ done
 
 /**
  * Runs by exec in the waiting init container. Arguments: bytes of the list of digests that comes first on stdin, and of the
- * tar that follows. Repeats harmlessly, also while an earlier one still waits for bytes of a connection that broke; marks the inputs ready only after every file has the digest that the order names.
+ * tar that follows, whose names begin with the folder that a file is for. Repeats harmlessly, also while an earlier one still waits for bytes of a connection that broke; marks the inputs ready only after every file has the digest that the order names.
  */
 export const receiveScript = `set -eu
 cd ${CONTROL}
 [ -e ready ] && { head -c "$(($1 + $2))" >/dev/null; exit 0; }
 if [ -e receiver ]; then read -r old <receiver; ${endGroup}; fi
 echo $$ >receiver
-rm -rf ${taskPaths.input}/..?* ${taskPaths.input}/.[!.]* ${taskPaths.input}/*
+for folder in ${taskPaths.input} ${taskPaths.checkpoint}; do rm -rf $folder/..?* $folder/.[!.]* $folder/*; done
 dd bs="$1" count=1 iflag=fullblock of=digests 2>/dev/null
-cd ${taskPaths.input}
+cd /
 head -c "$2" | tar -x -o -f -
 sha256sum -c ${CONTROL}/digests >${CONTROL}/check 2>&1 || { grep -v ': OK$' ${CONTROL}/check | head -n 5 >&2; exit 4; }
 : >${CONTROL}/ready
@@ -87,6 +87,7 @@ child=$!
   while [ -z "$signal" ]; do
     ${waitTick}
     uptime
+    [ -e ${CONTROL}/limit ] && read -r limit <${CONTROL}/limit
     if [ -e ${CONTROL}/stop ]; then signal=USR2
     elif [ $((now - begun)) -ge "$limit" ]; then signal=USR1
     fi
@@ -127,21 +128,27 @@ while [ ! -e done ]; do ${waitTick}; done
 /** Sets a mark (`stop` or `done`) and wakes whoever waits for it. */
 export const markScript = `: >${CONTROL}/"$1" && for pipe in ${CONTROL}/tick.*; do echo 1<>"$pipe"; done`;
 
+/** Gives the wrapper another number of seconds that the run may last, counted from its start. */
+export const limitScript = `cd ${CONTROL} && echo "$1" >limit.new && mv -f limit.new limit`;
+
+/** What a task made unreadable to itself (mode 000) is made readable; only once it has ended, for it would see that. */
+const makeReadable = `find . -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null
+find . -type f ! -perm -400 -exec chmod u+r {} + 2>/dev/null
+`;
+
 /**
- * Streams /output as a tar on stdout; the last line of stderr is the trailer: tag, bytes, sha-256, and tar's exit code.
- * What a task made unreadable to itself (mode 000) is made readable first; what tar still cannot read it names on stderr
- * and leaves out, which is the task's loss and no failure of the stream. The digest is taken of the same bytes by a pipe.
+ * Streams a folder as a tar on stdout; the last line of stderr is the trailer: tag, bytes, sha-256, and tar's exit code.
+ * What tar cannot read it names on stderr and leaves out, which is the task's loss and no failure of the stream. The digest
+ * is taken of the same bytes by a pipe.
  * What an earlier one left that nobody reads any more is ended first, or each broken connection would cost the helper memory.
  */
-export const sendOutputScript = `cd ${taskPaths.output} || exit 3
-find . -type d ! -perm -700 -exec chmod u+rwx {} \\; 2>/dev/null
-find . -type f ! -perm -400 -exec chmod u+r {} + 2>/dev/null
-for work in ${CONTROL}/send.*; do
+const sendScript = (folder: string, prepare: string) => `cd ${folder} || exit 3
+${prepare}for work in ${CONTROL}/send${folder.replace("/", ".")}.*; do
   [ -d "$work" ] || continue
   old=\${work##*.}; ${endGroup}
   rm -rf "$work"
 done
-work=${CONTROL}/send.$$
+work=${CONTROL}/send${folder.replace("/", ".")}.$$
 mkdir "$work" && mkfifo "$work/digest" "$work/count" || exit 3
 sha256sum <"$work/digest" >"$work/sum" &
 wc -c <"$work/count" >"$work/bytes" &
@@ -152,6 +159,8 @@ rm -rf "$work"
 echo >&2
 echo "${MESSAGE_TAG} trailer $bytes $sum $tar" >&2
 `;
+export const sendOutputScript = sendScript(taskPaths.output, makeReadable);
+export const sendCheckpointScript = sendScript(taskPaths.checkpoint, "");
 
 /** Bytes of the regular files under a folder. */
 export const measureScript = `find "$1" -type f -exec stat -c %s {} + 2>/dev/null |

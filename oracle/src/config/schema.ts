@@ -73,6 +73,17 @@ export const oracleConfigSchema = z.strictObject({
   claimInterval: seconds
     .optional()
     .describe("Seconds between checkpoint claims. Default: 600; on local networks 5."),
+  maxCheckpointBytes: z
+    .int()
+    .min(0)
+    .default(1024 ** 3)
+    .describe("Most bytes of one checkpoint that is kept for another node to go on from; 0: none is."),
+  checkpointCopies: z
+    .int()
+    .min(0)
+    .max(8)
+    .default(2)
+    .describe("Other nodes that are given each checkpoint before it is claimed."),
   quoteLife: z
     .int()
     .min(10)

@@ -7,15 +7,23 @@ import {
   type Order,
 } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
-import { type NodeEntry, readAdmittedAt, readLease } from "../chain/contracts.ts";
+import type { Call } from "../chain/calls.ts";
+import {
+  type LeaseState,
+  type NodeEntry,
+  readAdmittedAt,
+  readLease,
+  readTakeOverFrom,
+} from "../chain/contracts.ts";
 import type { ChainReader } from "../chain/reader.ts";
 import type { TransactionQueue } from "../chain/transactions.ts";
 import type { AttemptJournal } from "../journal/attempts.ts";
-import type { FactStore, OpenTask } from "../journal/facts.ts";
-import { type AcceptFacts, planAccept } from "../plan/accept.ts";
+import type { FactStore, OrderedLease } from "../journal/facts.ts";
+import { type AcceptFacts, type AcceptPlan, planAccept } from "../plan/accept.ts";
+import type { Exclusions } from "./exclusions.ts";
 import type { MaterialStore } from "./material.ts";
 import type { NodeMap } from "./node-map.ts";
-import { errorFields, type OracleLog } from "./reconciler.ts";
+import { errorFields, type OracleLog } from "./oracle-log.ts";
 
 export interface AccepterDeps {
   readonly deployment: Deployment;
@@ -26,6 +34,7 @@ export interface AccepterDeps {
   readonly queue: TransactionQueue;
   readonly nodes: NodeMap;
   readonly material: MaterialStore;
+  readonly exclusions: Pick<Exclusions, "isExcluded" | "prune">;
   readonly log: OracleLog;
   readonly settings: {
     readonly isLocalNetwork: boolean;
@@ -42,17 +51,21 @@ export type NodeState = Pick<
   "mayAct" | "maySign" | "isStopping" | "diskFull" | "clusterReachable"
 >;
 
-/** Open orders looked at in one round. */
+/** What may be taken: an order that nobody has, or a lease that its node has lost. */
+type Offer = OrderedLease & { readonly kind: "order" | "reopened" };
+type TakingCall = Extract<Call, { name: "acceptTask" | "takeOver" }>;
+
+/** Orders, and lost leases, looked at in one round. */
 const BATCH = 32;
-const ACCEPT_TIMEOUT_MS = 120_000;
-/** In this version a lease has one attempt. */
-const ATTEMPT = 1;
+const TAKE_TIMEOUT_MS = 120_000;
 /** Of chain time. */
 const PRUNE_SECONDS = 60;
 
-const acceptOf = (taskId: Hex) => ({ name: "acceptTask", args: [taskId] }) as const;
+/** An attempt's first is accepted, a later one taken over. */
+const takingCall = ({ taskId, leaseId }: { taskId: Hex; leaseId: Hex }, attempt: number): TakingCall =>
+  attempt === 1 ? { name: "acceptTask", args: [taskId] } : { name: "takeOver", args: [leaseId] };
 
-/** Looks at open orders, gets their material and takes those that fit. */
+/** Looks at open orders and lost leases, gets their material and takes those that fit. */
 export class Accepter {
   private readonly deps: AccepterDeps;
   private readonly busy = new Map<Hex, Promise<void>>();
@@ -60,25 +73,38 @@ export class Accepter {
   private readonly accepting = new Map<Hex, Order>();
   private readonly told = new Map<Hex, string>();
   private prunedAt = 0;
-  /** Where the next round begins; undefined: from the oldest. */
-  private lookedAtUpTo: Hex | undefined;
+  /** Where the next round begins; null: from the oldest. */
+  private readonly lookedAtUpTo: Record<Offer["kind"], Hex | null> = { order: null, reopened: null };
 
   constructor(deps: AccepterDeps) {
     this.deps = deps;
   }
 
-  /** One round over the open orders; slow parts go on in the background. */
+  /** One round over what is open; slow parts go on in the background. */
   async consider(state: NodeState, signal: AbortSignal): Promise<void> {
-    const { store, reader } = this.deps;
-    const now = reader.lastReadable?.head.timestamp ?? 0;
-    const batch = store.openTasks(now, BATCH, this.lookedAtUpTo);
-    this.lookedAtUpTo = batch.length < BATCH ? undefined : batch.at(-1)?.leaseId;
+    const now = this.deps.reader.lastReadable?.head.timestamp ?? 0;
+    const batch = [...this.batchOf("order", now), ...this.batchOf("reopened", now)];
     if (now - this.prunedAt >= PRUNE_SECONDS) this.prune(now);
     const open = batch.filter(({ leaseId }) => !this.busy.has(leaseId));
     if (open.length === 0) return;
     const look = await this.lookAtNode();
     const facts = () => look.facts(state);
-    await Promise.all(open.map((task) => this.look(task, facts, now, signal)));
+    await Promise.all(
+      open.map((offer) =>
+        offer.kind === "order"
+          ? this.lookAtOrder(offer, facts, now, signal)
+          : this.lookAtReopened(offer, facts, now, signal),
+      ),
+    );
+  }
+
+  private batchOf(kind: Offer["kind"], now: number): Offer[] {
+    const { store } = this.deps;
+    const after = this.lookedAtUpTo[kind];
+    const batch =
+      kind === "order" ? store.openTasks(now, BATCH, after) : store.reopenedLeases(now, BATCH, after);
+    this.lookedAtUpTo[kind] = batch.length < BATCH ? null : (batch.at(-1)?.leaseId ?? null);
+    return batch.map((lease) => ({ ...lease, kind }));
   }
 
   /** This node as the chain shows it; its facts are those of the moment, with what is being taken by then. */
@@ -103,63 +129,94 @@ export class Accepter {
 
   /** Forgets orders that are closed or taken: anyone may make more of them than memory holds. */
   private prune(now: number): void {
-    const { store, material } = this.deps;
+    const { store, material, exclusions } = this.deps;
     const isOpen = (leaseId: Hex) => store.isOpen(leaseId, now);
     for (const leaseId of this.told.keys()) if (!isOpen(leaseId)) this.told.delete(leaseId);
     material.forgetUnless(isOpen);
+    exclusions.prune(isOpen);
     this.prunedAt = now;
   }
 
-  private async look(
-    task: OpenTask,
+  private async lookAtOrder(
+    offer: Offer,
     facts: () => AcceptFacts,
     now: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const { reader, deployment, node, material, log } = this.deps;
-    const { leaseId, taskId, order } = task;
+    const { reader, deployment, node, material } = this.deps;
+    const { leaseId, taskId, order } = offer;
     const [admittedAt, isConfirmed] = await Promise.all([
       reader.read((client) => readAdmittedAt(client, deployment, taskId, node)),
-      this.isConfirmed(leaseId),
+      this.isConfirmed(leaseId, 0),
     ]);
-    const known = material.of(leaseId);
-    const plan = planAccept({ order, admittedAt, isConfirmed, material: known }, facts(), now);
-    switch (plan.kind) {
-      case "fetch":
-        return this.inBackground(leaseId, () => material.fetch(leaseId, order, now, signal));
-      case "accept":
-        this.accepting.set(leaseId, order); // at once: the next order is judged by what this one leaves
-        return this.inBackground(leaseId, () =>
-          this.accept(task, signal).finally(() => this.accepting.delete(leaseId)),
-        );
-      case "wait":
-      case "refuse":
-        // What was missing is asked for again when its time has come.
-        if ("retryAt" in known && known.retryAt !== undefined && known.retryAt <= now)
-          material.forget(leaseId);
+    const open = { order, admittedAt, isConfirmed, material: material.of(leaseId) };
+    this.follow(planAccept(open, facts(), now), offer, 1, now, signal);
+  }
+
+  /** Like an open order, at the lease's own rate, and for any owner but those that have lost it (rule 17). */
+  private async lookAtReopened(
+    offer: Offer,
+    facts: () => AcceptFacts,
+    now: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { reader, deployment, node, material, exclusions } = this.deps;
+    const { leaseId } = offer;
+    const { view } = reader;
+    if (view.evidence === "unreadable") return;
+    const state = await this.openAt(leaseId, view.head.number);
+    if (state === undefined || state.attempt === 0) return;
+    const [admittedAt, isConfirmed, isExcluded] = await Promise.all([
+      reader.read((client) => readTakeOverFrom(client, deployment, leaseId, node)),
+      this.isConfirmed(leaseId, state.attempt),
+      exclusions.isExcluded(leaseId, state.attempt),
+    ]);
+    const order = { ...offer.order, ratePerHour: state.ratePerHour, openUntil: BigInt(state.deadline) };
+    const open = { order, admittedAt, isConfirmed, material: material.of(leaseId) };
+    const plan: AcceptPlan = isExcluded
+      ? { kind: "refuse", reason: "owner-excluded" }
+      : planAccept(open, facts(), now);
+    this.follow(plan, offer, state.attempt + 1, now, signal);
+  }
+
+  private follow(plan: AcceptPlan, offer: Offer, attempt: number, now: number, signal: AbortSignal): void {
+    const { material, log } = this.deps;
+    const { leaseId, taskId, order } = offer;
+    if (plan.kind === "fetch")
+      return this.inBackground(leaseId, () => material.fetch(leaseId, order, now, signal));
+    if (plan.kind === "accept") {
+      this.accepting.set(leaseId, order); // at once: the next order is judged by what this one leaves
+      return this.inBackground(leaseId, () =>
+        this.takeLease(offer, attempt, signal).finally(() => this.accepting.delete(leaseId)),
+      );
     }
+    // What was missing is asked for again when its time has come.
+    const known = material.of(leaseId);
+    if ("retryAt" in known && known.retryAt !== undefined && known.retryAt <= now) material.forget(leaseId);
     const said = `${plan.kind}: ${plan.reason}`;
-    if (this.told.get(leaseId) !== said) log.info({ leaseId, taskId, decision: said }, "order-looked-at");
+    if (this.told.get(leaseId) !== said)
+      log.info({ leaseId, taskId, decision: said }, `${offer.kind}-looked-at`);
     this.told.set(leaseId, said);
   }
 
-  private async accept(task: OpenTask, signal: AbortSignal): Promise<void> {
+  private async takeLease(offer: Offer, attempt: number, signal: AbortSignal): Promise<void> {
     const { journal, queue, log, material, reader } = this.deps;
-    const { leaseId, taskId, consumer, order } = task;
+    const { leaseId, taskId, consumer, order } = offer;
     // Data that nobody retains goes after an hour, and orders may be open for longer.
     const now = reader.lastReadable?.head.timestamp ?? 0;
-    await material.hold(leaseId, order, now + ACCEPT_TIMEOUT_MS / 1000 + order.startWindow);
-    journal.open({ leaseId, attempt: ATTEMPT, taskId, consumer, order });
+    await material.hold(leaseId, order, now + TAKE_TIMEOUT_MS / 1000 + order.startWindow);
+    journal.open({ leaseId, attempt, taskId, consumer, order });
+    const call = takingCall(offer, attempt);
     try {
-      await queue.submit(acceptOf(taskId), AbortSignal.any([signal, AbortSignal.timeout(ACCEPT_TIMEOUT_MS)]));
-      journal.mark(leaseId, ATTEMPT, "accepted");
+      await queue.submit(call, AbortSignal.any([signal, AbortSignal.timeout(TAKE_TIMEOUT_MS)]));
+      journal.mark(leaseId, attempt, "accepted");
       this.told.delete(leaseId);
-      log.info({ leaseId, taskId }, "task-accepted");
+      log.info({ leaseId, taskId, attempt }, attempt === 1 ? "task-accepted" : "lease-taken-over");
     } catch (error) {
       // Nothing was sent: the contract refused it, or gas or RPCs were missing. What was sent may still be mined, or be
       // turned by a reorg, and is forgotten only once the chain is final on it.
       const wasMined = isDekuperError(error, "TRANSACTION_REVERTED") && error.details.state !== undefined;
-      if (!wasMined && !queue.isPending(acceptOf(taskId))) journal.forget(leaseId, ATTEMPT);
+      if (!wasMined && !queue.isPending(call)) journal.forget(leaseId, attempt);
       throw error;
     }
   }
@@ -179,8 +236,9 @@ export class Accepter {
     const held = journal
       .live()
       .filter(({ ended, steps }) => ended === undefined && !steps.has("posted"))
-      .filter(({ leaseId, taskId, steps }) => {
-        return !this.accepting.has(leaseId) && (steps.has("accepted") || queue.isPending(acceptOf(taskId)));
+      .filter(({ leaseId, taskId, attempt, steps }) => {
+        if (this.accepting.has(leaseId)) return false;
+        return steps.has("accepted") || queue.isPending(takingCall({ leaseId, taskId }, attempt));
       });
     return held.length + this.accepting.size;
   }
@@ -196,15 +254,20 @@ export class Accepter {
     return free;
   }
 
-  private async isConfirmed(leaseId: Hex): Promise<boolean> {
-    const { reader, deployment } = this.deps;
-    const { view } = reader;
+  /** It is open, at this attempt, since `minConfirmations`. */
+  private async isConfirmed(leaseId: Hex, attempt: number): Promise<boolean> {
+    const { view } = this.deps.reader;
     if (view.evidence === "unreadable") return false;
+    return (await this.openAt(leaseId, view.confirmed))?.attempt === attempt;
+  }
+
+  private async openAt(leaseId: Hex, block: number): Promise<LeaseState | undefined> {
+    const { reader, deployment } = this.deps;
     try {
-      const lease = await reader.read((client) => readLease(client, deployment, leaseId, view.confirmed));
-      return lease.status === "Open";
+      const lease = await reader.read((client) => readLease(client, deployment, leaseId, block));
+      return lease.status === "Open" ? lease : undefined;
     } catch (error) {
-      if (isDekuperError(error, "NOT_FOUND")) return false; // younger than minConfirmations
+      if (isDekuperError(error, "NOT_FOUND")) return undefined; // younger than that block
       throw error;
     }
   }

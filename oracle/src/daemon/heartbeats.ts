@@ -3,7 +3,7 @@ import type { Address } from "viem";
 import type { Clock } from "../chain/clock.ts";
 import type { ChainReader } from "../chain/reader.ts";
 import type { PeerNode } from "../peer/peer.ts";
-import { errorFields, type OracleLog } from "./reconciler.ts";
+import { errorFields, type OracleLog } from "./oracle-log.ts";
 
 /** Sends this node's heartbeat at its interval until `signal` fires. Silent while the chain was never read. */
 export async function sendHeartbeats(from: {

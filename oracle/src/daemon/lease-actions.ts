@@ -12,12 +12,19 @@ import type { PrivateKeyAccount } from "viem/accounts";
 import type { ChainReader } from "../chain/reader.ts";
 import type { TransactionQueue } from "../chain/transactions.ts";
 import type { AttemptObservation, AttemptRef, ClusterDriver } from "../cluster/driver.ts";
-import type { AttemptJournal, AttemptRecord, RunRecord, StepName } from "../journal/attempts.ts";
+import type {
+  AttemptJournal,
+  AttemptRecord,
+  RunRecord,
+  StepName,
+  StoredCheckpoint,
+} from "../journal/attempts.ts";
 import type { BlobStore } from "../peer/peer.ts";
-import { completeByOf } from "../plan/lease.ts";
-import type { LeaseAction } from "../plan/plan.ts";
+import type { LeaseAction, StopCause } from "../plan/plan.ts";
+import { podClocks } from "../plan/pod-clock.ts";
 import type { ResultSealer } from "../result/result.ts";
 import { attestationOf, retainUntil } from "./attestation.ts";
+import type { Checkpoints } from "./checkpoints.ts";
 import type { LeaseView } from "./lease-facts.ts";
 import type { LogCapture } from "./log-capture.ts";
 import type { MaterialStore } from "./material.ts";
@@ -33,6 +40,7 @@ export interface LeaseActionDeps {
   readonly blobs: BlobStore;
   readonly logs: LogCapture;
   readonly material: MaterialStore;
+  readonly checkpoints: Pick<Checkpoints, "newest" | "fetch" | "files" | "stop">;
   /** After each journalled step. */
   readonly onStep?: ((step: string, leaseId: Hex) => void) | undefined;
   /** Longest that a checkpoint claim holds up its lease, milliseconds [60000]. */
@@ -42,7 +50,6 @@ export interface LeaseActionDeps {
 const CLAIM_MS = 60_000;
 /** Steps of an adopted lease for which its material may have to be fetched again, and how much of it. */
 const NEEDS: Partial<Record<LeaseAction["kind"], "spec" | "all">> = {
-  ensureAttempt: "all",
   sendInputs: "all",
   claimCheckpoint: "spec",
   seal: "spec",
@@ -80,11 +87,14 @@ export class LeaseActions {
     const needs = record.adopted ? NEEDS[action.kind] : undefined;
     if (needs !== undefined) await this.deps.material.recover(record.order, needs, signal);
     switch (action.kind) {
+      case "fetchMaterial":
+        return this.deps.material.fetch(leaseId, record.order, this.now(), signal);
       case "ensureAttempt":
         return this.ensure(context, ref, signal);
       case "sendInputs": {
         const read = (digest: Hex) => this.deps.blobs.read({ kind: "input", digest });
-        await driver.sendInputs(ref, await this.specOf(record), read, signal);
+        const checkpoint = await this.deps.checkpoints.files(record);
+        await driver.sendInputs(ref, await this.specOf(record), read, signal, checkpoint);
         return this.mark(record, "inputs_sent");
       }
       case "startLease":
@@ -92,11 +102,14 @@ export class LeaseActions {
         return this.mark(record, "started");
       case "claimCheckpoint":
         return this.claim(action.step, record, ref, signal);
+      case "extendRun":
+        await driver.extendRun(ref, podClocks(context.view.terms, action.seconds), signal);
+        return this.deps.journal.recordPodSeconds(leaseId, attempt, action.seconds);
       case "stopMain":
         await driver.stopMain(ref, signal);
         return this.mark(record, "stop_asked");
       case "seal":
-        return this.seal(context, action.cancelled, ref, signal);
+        return this.seal(context, action.stopped, ref, signal);
       case "attest":
         return this.attest(context);
       case "complete":
@@ -125,21 +138,53 @@ export class LeaseActions {
   }
 
   private async ensure({ record, view }: LeaseContext, ref: AttemptRef, signal: AbortSignal): Promise<void> {
+    const { leaseId, attempt, taskId } = record;
+    const { journal, material, driver } = this.deps;
     const spec = await this.specOf(record);
-    const { maxDuration, completionGrace, outageGrace } = view.terms;
-    const deadlineSeconds = record.order.startWindow + maxDuration + completionGrace + outageGrace;
+    const { terms, state } = view;
+    const { maxSeconds } = state;
+    const clocks = podClocks(terms, maxSeconds);
     // A run outlasts what is kept of data that nobody retains; its spec is needed until it is attested.
-    const now = this.deps.reader.lastReadable?.head.timestamp ?? 0;
-    const until = retainUntil(view.terms, now + deadlineSeconds);
-    await this.deps.material.retain(spec, record.order.specDigest, until);
-    await this.deps.driver.ensureAttempt(
-      { ...ref, taskId: record.taskId, spec, maxDuration, deadlineSeconds },
+    const until = retainUntil(terms, this.now() + Math.max(clocks.deadlineSeconds, record.order.maxDuration));
+    await material.retain(spec, record.order.specDigest, until);
+    const resume = await this.resumeOf(record, view, signal);
+    journal.recordPodSeconds(leaseId, attempt, maxSeconds);
+    await driver.ensureAttempt(
+      {
+        ...ref,
+        ...clocks,
+        taskId,
+        spec,
+        resumes: resume !== null,
+        ...(terms.isGang ? { rank: { index: state.index, count: terms.leaseCount } } : {}),
+      },
       signal,
     );
     this.mark(record, "ensured");
   }
 
-  /** Over CHECKPOINT_DIR where the task writes one, else over the log so far. */
+  /** Decided once, before the pod is made: it waits for its checkpoint, or there is none. */
+  private async resumeOf(
+    record: AttemptRecord,
+    { state }: LeaseView,
+    signal: AbortSignal,
+  ): Promise<StoredCheckpoint | null> {
+    if (record.resume !== undefined) return record.resume;
+    if (record.attempt === 1 || BigInt(state.checkpointDigest) === 0n) return null;
+    // The rest of the start window is for the pod: its image, its inputs and this checkpoint.
+    const share = (state.deadline - this.now()) / 3;
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(Math.max(1, Math.floor(share)) * 1000)]);
+    const maxBytes = Number(record.order.storageMiB) * 2 ** 20;
+    const resume = await this.deps.checkpoints.fetch(record, state.checkpointDigest, {
+      maxBytes,
+      signal: limited,
+    });
+    signal.throwIfAborted();
+    this.deps.journal.recordResume(record.leaseId, record.attempt, resume);
+    return resume;
+  }
+
+  /** The newest checkpoint that another node could go on from, else what there is of CHECKPOINT_DIR or the log so far. */
   private async claim(
     step: number,
     record: AttemptRecord,
@@ -151,14 +196,19 @@ export class LeaseActions {
     const soon = AbortSignal.any([signal, AbortSignal.timeout(this.claimMs)]);
     try {
       if ((await queue.join({ name: "checkpoint", args: claimed }, soon)) !== undefined) return;
-      const { salt } = await this.specOf(record);
-      const args = [...claimed, saltedDigest(salt, await this.progressOf(ref, signal))] as const;
-      await queue.submit({ name: "checkpoint", args }, soon);
+      const stored = await this.deps.checkpoints.newest(record, ref, this.claimMs / 2);
+      const digest = stored?.digest ?? (await this.progressDigest(record, ref, signal));
+      await queue.submit({ name: "checkpoint", args: [...claimed, digest] }, soon);
     } catch (error) {
       signal.throwIfAborted();
       // It stays in the queue. Whoever waited longer would not see the run end, and its result has a deadline.
       if (!isDekuperError(error, "TIMED_OUT")) throw error;
     }
+  }
+
+  private async progressDigest(record: AttemptRecord, ref: AttemptRef, signal: AbortSignal): Promise<Hex> {
+    const { salt } = await this.specOf(record);
+    return saltedDigest(salt, await this.progressOf(ref, signal));
   }
 
   /** A checkpoint folder too large to be looked through in time counts as none: the lease must not wait for it. */
@@ -176,20 +226,21 @@ export class LeaseActions {
 
   private async seal(
     { record, observation }: LeaseContext,
-    cancelled: boolean,
+    stopped: StopCause | undefined,
     ref: AttemptRef,
     signal: AbortSignal,
   ): Promise<void> {
     if (observation === undefined) return;
-    const { journal } = this.deps;
+    const { journal, checkpoints } = this.deps;
     const { leaseId, attempt } = record;
+    await checkpoints.stop(ref);
     const run = record.run ?? (await this.runOf(observation, ref, signal));
     journal.recordRun(leaseId, attempt, run);
     const log = await this.deps.logs.finish(ref, signal);
     this.mark(record, "log_taken");
     const spec = await this.specOf(record);
     const sealed = await this.deps.sealer.seal(
-      { observation, spec, outcome: outcomeOf(run, cancelled), log },
+      { observation, spec, outcome: outcomeOf(run, stopped), log },
       signal,
     );
     journal.recordSealed(leaseId, attempt, sealed);
@@ -223,7 +274,7 @@ export class LeaseActions {
     const now = head.head.timestamp;
     const clock = { now, toChainTime: (seconds: number) => seconds + offset };
     // However late its block is, within the deadline, the claim must still be taken.
-    const until = retainUntil(view.terms, Math.max(now, completeByOf(view.facts)));
+    const until = retainUntil(view.terms, lastClaimOf(view, now));
     const attestation = attestationOf({ ...record, run, sealed }, until, clock);
     await this.deps.blobs.retain({ kind: "output", digest: sealed.ciphertextRoot }, until);
     const spec = await this.specOf(record);
@@ -252,6 +303,11 @@ export class LeaseActions {
     this.mark(record, "posted");
   }
 
+  /** Chain time. */
+  private now(): number {
+    return this.deps.reader.lastReadable?.head.timestamp ?? 0;
+  }
+
   private specOf(record: AttemptRecord): Promise<TaskSpec> {
     return this.deps.material.spec(record.order);
   }
@@ -263,9 +319,16 @@ export class LeaseActions {
 }
 
 /** How the run is attested to have ended; the sealer may find the output too large. */
-export function outcomeOf(run: RunRecord, cancelled: boolean): Outcome {
-  if (cancelled) return "Cancelled";
-  if (run.timeLimit) return "TimeLimit";
+export function outcomeOf(run: RunRecord, stopped: StopCause | undefined): Outcome {
+  if (stopped === "cancelled") return "Cancelled";
+  if (stopped === "peer-lost") return "PeerLost";
+  if (run.timeLimit || stopped === "time-limit") return "TimeLimit";
   if (run.outOfMemory) return "OutOfMemory";
   return run.exitCode === 0 ? "Success" : "NonZeroExit";
+}
+
+/** The last second at which the end-of-run claim can be taken. A gang's clock may stand, and go on, before it is. */
+function lastClaimOf({ terms, state, facts }: LeaseView, now: number): number {
+  const latest = terms.isGang ? now + podClocks(terms, state.maxSeconds).deadlineSeconds : facts.completeBy;
+  return Math.max(now, latest);
 }

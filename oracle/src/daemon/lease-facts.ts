@@ -1,14 +1,25 @@
 import type { Deployment } from "@dekuper/protocol";
 import { isDekuperError, type LeaseStatus } from "@dekuper/protocol";
-import { type Address, getAddress } from "viem";
-import { type LeaseState, readLease, readTaskTerms, type TaskTerms } from "../chain/contracts.ts";
+import { type Address, getAddress, type Hex } from "viem";
+import {
+  type LeaseState,
+  readIsCancelled,
+  readLease,
+  readRunDeadline,
+  readTaskTerms,
+  type TaskTerms,
+} from "../chain/contracts.ts";
 import type { ChainReader } from "../chain/reader.ts";
 import type { AttemptObservation } from "../cluster/driver.ts";
 import type { AttemptRecord } from "../journal/attempts.ts";
-import type { ClusterFacts, JournalFacts, LeaseFacts } from "../plan/facts.ts";
+import type { ClusterFacts, JournalFacts, LeaseFacts, MaterialFacts, StopReason } from "../plan/facts.ts";
+import type { Material } from "./material.ts";
 
 /** Nothing of the pod is needed any more in these. */
 const OVER: ReadonlySet<LeaseStatus> = new Set(["Completed", "Settled", "Cancelled", "Failed", "Expired"]);
+
+/** Tasks whose terms are remembered. */
+const MAX_TERMS = 1_024;
 
 /** A lease as the planner and the actions see it. */
 export interface LeaseView {
@@ -41,13 +52,16 @@ export class LeaseFactReader {
     };
     if (view.evidence === "unreadable") return blind();
     try {
-      const [state, terms] = await Promise.all([this.at(record, view.head.number), this.termsOf(record)]);
+      const [state, terms] = await Promise.all([
+        this.at(record, view.head.number),
+        this.termsOf(record.taskId),
+      ]);
       const isMine = this.isMine(state, record);
       const mayBeOver = OVER.has(state.status) || !isMine;
-      const [isFinallyOver, isConfirmed] = await Promise.all([
-        mayBeOver && state.status !== "Open"
-          ? this.isFinallyOver(record, state.status, view.final.number)
-          : false,
+      const [completeBy, stopReason, isFinallyOver, isConfirmed] = await Promise.all([
+        this.completeBy(state, terms, view.head.number),
+        this.stopReason(state, terms, view.head.number),
+        mayBeOver ? this.isFinallyOver(record, state.status, view.final.number) : false,
         record.steps.has("ensured") ||
           view.confirmed === view.head.number ||
           this.isMineAt(record, view.confirmed),
@@ -55,7 +69,15 @@ export class LeaseFactReader {
       const found: LeaseView = {
         state,
         terms,
-        facts: { evidence: "readable", isMine, isConfirmed, isFinallyOver, ...pick(state, terms) },
+        facts: {
+          evidence: "readable",
+          isMine,
+          isConfirmed,
+          isFinallyOver,
+          completeBy,
+          stopReason,
+          ...pick(state, terms),
+        },
       };
       this.last.set(key, found);
       return found;
@@ -73,12 +95,30 @@ export class LeaseFactReader {
     return this.reader.read((client) => readLease(client, this.deployment, record.leaseId, block));
   }
 
-  private async termsOf(record: AttemptRecord): Promise<TaskTerms> {
-    const known = this.terms.get(record.taskId);
+  /** What does not change of a task; read once. */
+  async termsOf(taskId: Hex): Promise<TaskTerms> {
+    const known = this.terms.get(taskId);
     if (known !== undefined) return known;
-    const terms = await this.reader.read((client) => readTaskTerms(client, this.deployment, record.taskId));
-    this.terms.set(record.taskId, terms);
+    const terms = await this.reader.read((client) => readTaskTerms(client, this.deployment, taskId));
+    this.terms.set(taskId, terms);
+    const [oldest] = this.terms.keys();
+    if (this.terms.size > MAX_TERMS && oldest !== undefined) this.terms.delete(oldest);
     return terms;
+  }
+
+  /** A gang's clock may stand, which only the contract knows. */
+  private async completeBy(state: LeaseState, terms: TaskTerms, block: number): Promise<number> {
+    if (state.status !== "Running") return state.status === "Stopping" ? state.deadline : 0;
+    if (!terms.isGang) return state.startedAt + state.maxSeconds + terms.completionGrace;
+    return this.reader.read((client) => readRunDeadline(client, this.deployment, state.leaseId, block));
+  }
+
+  private async stopReason(state: LeaseState, terms: TaskTerms, block: number): Promise<StopReason> {
+    if (state.status !== "Stopping" || !terms.isGang) return "cancelled";
+    const isCancelled = await this.reader.read((client) =>
+      readIsCancelled(client, this.deployment, state.taskId, block),
+    );
+    return isCancelled ? "cancelled" : "peer-lost";
   }
 
   private async isMineAt(record: AttemptRecord, block: number): Promise<boolean> {
@@ -91,17 +131,18 @@ export class LeaseFactReader {
   }
 
   /**
-   * Positive evidence at a final block, from two RPCs where two are configured. Of this node's own lease the status itself
-   * must be final: a settlement that a reorg may take back is no end, though the completion before it is.
+   * Positive evidence at a final block, from two RPCs where two are configured: the attempt was lost, somebody else has it,
+   * or its lease is over. Of this node's own lease the status itself must be final: a settlement that a reorg may take back
+   * is no end, though the completion before it is. A lease that is at an earlier attempt may still come to this one.
    */
   private async isFinallyOver(record: AttemptRecord, status: LeaseStatus, block: number): Promise<boolean> {
     const agreed = await this.reader.readAgreed(
       (client) => readLease(client, this.deployment, record.leaseId, block),
       ({ status, node, attempt }) => `${status} ${node} ${attempt}`,
     );
-    if (agreed === undefined || agreed.status === "Open") return false;
-    if (!this.isMine(agreed, record)) return true;
-    return OVER.has(agreed.status) && agreed.status === status;
+    if (agreed === undefined) return false;
+    if (this.isMine(agreed, record)) return OVER.has(agreed.status) && agreed.status === status;
+    return agreed.attempt >= record.attempt || OVER.has(agreed.status);
   }
 
   private isMine(state: LeaseState, record: AttemptRecord): boolean {
@@ -112,14 +153,14 @@ export class LeaseFactReader {
 function pick(state: LeaseState, terms: TaskTerms) {
   return {
     status: state.status,
+    hasKey: state.hasKey,
     acceptedAt: state.acceptedAt,
-    startDeadline: state.startDeadline,
+    startDeadline: state.status === "Assigned" ? state.deadline : 0,
     startedAt: state.startedAt,
     lastClaimAt: state.lastClaimAt,
     lastStep: state.lastStep,
-    stoppedAt: state.stoppedAt,
-    challengeEndsAt: state.challengeEndsAt,
-    maxDuration: terms.maxDuration,
+    challengeEndsAt: state.status === "Completed" ? state.deadline : 0,
+    maxSeconds: state.maxSeconds,
     completionGrace: terms.completionGrace,
     outageGrace: terms.outageGrace,
     minCheckpointInterval: terms.minCheckpointInterval,
@@ -137,7 +178,24 @@ export function journalFacts(record: AttemptRecord): JournalFacts {
     released: record.steps.has("released"),
     tornDown: record.steps.has("torn_down"),
     ended: record.ended !== undefined,
+    podSeconds: record.podSeconds ?? 0,
   };
+}
+
+/** What is known of a lease's spec, inputs and image. */
+export function materialFacts(material: Material): MaterialFacts {
+  switch (material.kind) {
+    case "unknown":
+      return material;
+    case "missing":
+      return { kind: "missing", retryAt: material.retryAt };
+    case "invalid":
+      return { kind: "unfit", problem: material.reason };
+    case "ready":
+      return material.imageProblem === undefined
+        ? { kind: "ready" }
+        : { kind: "unfit", problem: material.imageProblem };
+  }
 }
 
 /** The cluster's facts of one attempt; `missingSince` is when it was first absent from an answer, Unix seconds. */

@@ -13,7 +13,7 @@ import type { BlobStore, PeerNode } from "../peer/peer.ts";
 import type { OpenTaskFacts } from "../plan/accept.ts";
 import type { ImageChecker } from "./image-checker.ts";
 
-type Material = OpenTaskFacts["material"];
+export type Material = OpenTaskFacts["material"];
 
 /** Seconds until a spec that nobody had is asked for again. */
 const RETRY_SECONDS = 5;

@@ -47,6 +47,18 @@ export class NodeMap implements PeerDirectory {
     return this.nodes.get(getAddress(node));
   }
 
+  /** Active nodes but this one: other owners' first, for those of one owner may go together, and connected ones before the rest. */
+  othersThan(node: Address, connected: readonly Address[]): readonly Address[] {
+    const owner = this.entry(node)?.owner;
+    const rank = (entry: NodeEntry) =>
+      (entry.owner === owner ? 2 : 0) + (connected.includes(entry.node) ? 0 : 1);
+    return [...this.nodes.values()]
+      .filter((entry) => entry.status === "Active" && entry.node !== getAddress(node))
+      .map((entry) => ({ entry, order: Math.random() }))
+      .sort((a, b) => rank(a.entry) - rank(b.entry) || a.order - b.order)
+      .map(({ entry }) => entry.node);
+  }
+
   find(node: Address): DirectoryNode | undefined {
     const entry = this.nodes.get(getAddress(node));
     return entry === undefined || entry.status === "Retired" ? undefined : directoryNode(entry);

@@ -23,6 +23,8 @@ import { createLogStore } from "../peer/log-store.ts";
 import { createPeerNode } from "../peer/peer-node.ts";
 import { createResultSealer } from "../result/seal.ts";
 import { Accepter } from "./accepter.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import { Exclusions } from "./exclusions.ts";
 import { sendHeartbeats } from "./heartbeats.ts";
 import { startHttpServer } from "./http-server.ts";
 import { ImageChecker } from "./image-checker.ts";
@@ -32,12 +34,14 @@ import { LogCapture, MAX_LOG_BYTES } from "./log-capture.ts";
 import { MaterialStore } from "./material.ts";
 import { createMetrics } from "./metrics.ts";
 import { NodeMap } from "./node-map.ts";
+import { errorFields, type OracleLog } from "./oracle-log.ts";
 import { QuoteDesk } from "./quote-desk.ts";
 import { readPolicyOf } from "./read-policy.ts";
-import { errorFields, type OracleLog, Reconciler } from "./reconciler.ts";
+import { Reconciler } from "./reconciler.ts";
 import { checkChain, finalityOf, passwordOf, untilChecked, untilReachable } from "./start-checks.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { sweep, undoAll } from "./upkeep.ts";
+import { Watch } from "./watch.ts";
 
 export interface OracleOptions {
   readonly config: OracleConfig;
@@ -180,6 +184,17 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
     });
     const material = new MaterialStore(blobs, peer, config.maxInputBytes, images);
     const sealer = createResultSealer({ driver, blobStore: blobs });
+    const checkpoints = new Checkpoints({
+      driver,
+      blobs,
+      journal,
+      peer,
+      others: () => nodes.othersThan(node, peer.connectedNodes()),
+      clock,
+      log,
+      signal: running.signal,
+      settings: { maxBytes: config.maxCheckpointBytes, copies: config.checkpointCopies },
+    });
     const actions = new LeaseActions({
       deployment,
       account,
@@ -191,6 +206,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       blobs,
       logs,
       material,
+      checkpoints,
       onStep: options.onStep,
     });
     const accepter = new Accepter({
@@ -202,6 +218,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       queue,
       nodes,
       material,
+      exclusions: new Exclusions(deployment, node, reader),
       log,
       settings: {
         isLocalNetwork: network.local,
@@ -210,6 +227,20 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         maxInputBytes: config.maxInputBytes,
         isolation: config.isolation,
       },
+    });
+    const facts = new LeaseFactReader(reader, deployment, node);
+    const watch = new Watch({
+      deployment,
+      node,
+      reader,
+      store,
+      journal,
+      queue,
+      nodes,
+      facts,
+      accepter,
+      clock,
+      log,
     });
     const ended = Promise.withResolvers<void>();
     ended.promise.catch(() => undefined); // whoever waits for it gets it; nobody has to
@@ -223,9 +254,11 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       standstill: new StandstillWatch(reader, deployment.chainId, clock),
       driver,
       nodes,
-      facts: new LeaseFactReader(reader, deployment, node),
+      facts,
+      material,
       actions,
       accepter,
+      watch,
       logs,
       metrics,
       clock,
@@ -332,7 +365,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
     ];
     undo.push(async () => {
       end();
-      await Promise.allSettled(loops);
+      await Promise.allSettled([...loops, checkpoints.settled()]);
     });
     log.info({ node, peerId: peer.peerId, multiaddrs: peer.multiaddrs, url: http.url }, "oracle-started");
     return {

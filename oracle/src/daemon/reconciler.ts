@@ -5,44 +5,26 @@ import { followLogs } from "../chain/follow.ts";
 import type { ChainReader } from "../chain/reader.ts";
 import type { StandstillWatch } from "../chain/standstill.ts";
 import type { TransactionQueue } from "../chain/transactions.ts";
-import type { AttemptObservation, ClusterDriver } from "../cluster/driver.ts";
-import type { AttemptJournal, AttemptRecord } from "../journal/attempts.ts";
+import type { ClusterDriver } from "../cluster/driver.ts";
 import type { FactStore } from "../journal/facts.ts";
 import type { NodeFacts } from "../plan/facts.ts";
-import { planLease } from "../plan/lease.ts";
-import type { Plan } from "../plan/plan.ts";
 import type { Accepter, NodeState } from "./accepter.ts";
+import { Assignments } from "./assignments.ts";
 import { type ClusterLook, ClusterView } from "./cluster-view.ts";
-import type { LeaseActions } from "./lease-actions.ts";
-import { clusterFacts, journalFacts, type LeaseFactReader } from "./lease-facts.ts";
-import type { LogCapture } from "./log-capture.ts";
-import type { Metrics } from "./metrics.ts";
+import { LeaseLoop, type LeaseLoopDeps } from "./lease-loop.ts";
 import type { NodeMap } from "./node-map.ts";
+import { errorFields } from "./oracle-log.ts";
+import type { Watch } from "./watch.ts";
 
-export interface OracleLog {
-  debug(fields: object, event: string): void;
-  info(fields: object, event: string): void;
-  warn(fields: object, event: string): void;
-  error(fields: object, event: string): void;
-}
-
-export interface ReconcilerDeps {
+export interface ReconcilerDeps extends LeaseLoopDeps {
   readonly deployment: Deployment;
   readonly node: Address;
-  readonly reader: ChainReader;
-  readonly store: FactStore;
-  readonly journal: AttemptJournal;
   readonly queue: TransactionQueue;
   readonly standstill: StandstillWatch;
   readonly driver: ClusterDriver;
   readonly nodes: NodeMap;
-  readonly facts: LeaseFactReader;
-  readonly actions: LeaseActions;
   readonly accepter: Accepter;
-  readonly logs: LogCapture;
-  readonly metrics: Metrics;
-  readonly clock: Clock;
-  readonly log: OracleLog;
+  readonly watch: Pick<Watch, "round">;
   readonly settings: {
     readonly pollMs: number;
     readonly range: number;
@@ -54,9 +36,6 @@ export interface ReconcilerDeps {
   readonly onFatal: (error: DekuperError) => void;
 }
 
-const ACTION_TIMEOUT_MS = 10 * 60_000;
-const RETRY_MS = 1_000;
-const MAX_RETRY_MS = 30_000;
 const NODES_EVERY_MS = 30_000;
 const DISK_RETRY_MS = 10_000;
 
@@ -66,15 +45,12 @@ const DISK_RETRY_MS = 10_000;
  */
 export class Reconciler {
   private readonly deps: ReconcilerDeps;
-  private readonly busy = new Map<string, Promise<void>>();
-  private readonly retryAt = new Map<string, { at: number; delay: number }>();
-  private readonly missingSince = new Map<string, number>();
+  private readonly leases: LeaseLoop;
+  private readonly assignments: Assignments;
   private readonly cluster: ClusterView;
   private seen: ClusterLook | undefined;
   private wake: (() => void) | undefined;
   private nodesReadAt = 0;
-  private firstLookDone = false;
-  private mayAct = true;
   /** A full disk is believed for a while, then tried again. */
   private diskFullUntil = 0;
   maySign = true;
@@ -84,6 +60,15 @@ export class Reconciler {
   constructor(deps: ReconcilerDeps) {
     this.deps = deps;
     this.cluster = new ClusterView(deps.driver, deps.clock);
+    this.assignments = new Assignments({ ...deps, adopt: deps.settings.adopt });
+    this.leases = new LeaseLoop(deps, {
+      nodeFacts: () => this.nodeFacts(),
+      onStepEnded: (error) => {
+        this.noteDisk(error);
+        this.cluster.changed();
+        this.wake?.();
+      },
+    });
   }
 
   get clusterReachable(): boolean {
@@ -93,7 +78,7 @@ export class Reconciler {
     return this.deps.clock.now() < this.diskFullUntil;
   }
   get readOnly(): boolean {
-    return !this.mayAct;
+    return !this.assignments.mayAct;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -112,7 +97,7 @@ export class Reconciler {
       }
     } finally {
       offHint();
-      await Promise.allSettled([...this.busy.values(), this.deps.accepter.settled()]);
+      await Promise.allSettled([this.leases.settled(), this.deps.accepter.settled()]);
     }
   }
 
@@ -141,15 +126,18 @@ export class Reconciler {
         if (unread !== undefined) throw unread.error;
         const standing = await standstill.check();
         if (standing !== undefined) this.problem = standing.message;
-        if (!this.firstLookDone) this.checkJournal();
+        this.assignments.meet();
       } catch (error) {
         // Leases rest on what the chain says now, not on its events: they go on, once the journal has been checked.
-        if (!this.firstLookDone) throw error;
+        if (!this.assignments.wasChecked) throw error;
         this.failed(error, signal);
       }
     }
-    await this.reconcileLeases(signal);
-    if (view.evidence === "readable") await this.deps.accepter.consider(this.nodeState(), signal);
+    await this.leases.round(seen, signal);
+    if (view.evidence === "readable") {
+      await this.deps.accepter.consider(this.nodeState(), signal);
+      await this.deps.watch.round(this.nodeState(), signal);
+    }
     metrics.refusedCalls.set(queue.backingOff);
     metrics.pendingTransactions.set(queue.pending);
   }
@@ -173,147 +161,10 @@ export class Reconciler {
     this.nodesReadAt = clock.now();
   }
 
-  /** Rule 32: an empty journal that meets live leases of its key does nothing until it is told to adopt them. */
-  private checkJournal(): void {
-    const { journal, store, node, settings, log } = this.deps;
-    this.firstLookDone = true;
-    const unknown = store
-      .assignedTo(node)
-      .filter(({ leaseId, attempt }) => journal.find(leaseId, attempt) === undefined);
-    if (unknown.length === 0) return;
-    if (!settings.adopt) {
-      this.mayAct = !journal.isEmpty();
-      log.error(
-        { leases: unknown.map(({ leaseId }) => leaseId), code: "JOURNAL_EMPTY" },
-        "unknown-leases-on-chain",
-      );
-      return;
-    }
-    for (const { leaseId, attempt } of unknown) {
-      const task = store.task(leaseId);
-      if (task !== undefined) journal.open({ ...task, attempt, adopted: true });
-    }
-  }
-
-  private async reconcileLeases(signal: AbortSignal): Promise<void> {
-    const records = this.deps.journal.live();
-    this.deps.metrics.leases.set(records.length);
-    await Promise.all(records.map((record) => this.reconcile(record, signal)));
-  }
-
-  private async reconcile(record: AttemptRecord, signal: AbortSignal): Promise<void> {
-    const key = `${record.leaseId}:${record.attempt}`;
-    const { facts, journal, reader, clock, logs, actions, log } = this.deps;
-    if (this.busy.has(key) || (this.retryAt.get(key)?.at ?? 0) > clock.now()) return;
-    const view = await facts.read(record);
-    if (view === undefined) return;
-    const lease = view.facts;
-    if (!lease.isMine && !record.steps.has("accepted"))
-      return this.forgetUnaccepted(record, lease.status, lease.isFinallyOver);
-    if (lease.isMine) journal.mark(record.leaseId, record.attempt, "accepted");
-    const isOver = lease.status !== "Completed" && lease.isFinallyOver && lease.evidence === "readable";
-    if (isOver && record.ended === undefined)
-      journal.recordEnded(record.leaseId, record.attempt, lease.status);
-
-    const observation = this.seen?.observations.find(
-      ({ leaseId, attempt }) => leaseId === record.leaseId && attempt === record.attempt,
-    );
-    if (observation?.podUid !== undefined) journal.mark(record.leaseId, record.attempt, "pod_seen");
-    if (observation?.stage === "running") logs.follow(actions.refOf(record), signal);
-    const fresh = journal.find(record.leaseId, record.attempt) ?? record;
-    const now = reader.lastReadable?.head.timestamp ?? 0;
-    const plan = planLease(
-      {
-        lease,
-        cluster:
-          this.seen === undefined
-            ? { isReachable: false }
-            : clusterFacts(observation, this.missing(key, observation, this.seen), inSeconds(this.seen)),
-        journal: journalFacts(fresh),
-        node: this.nodeFacts(),
-      },
-      now,
-    );
-    log.debug(
-      { leaseId: record.leaseId, status: lease.status, stage: observation?.stage, plan: describe(plan) },
-      "planned",
-    );
-    if (plan.kind === "done") {
-      facts.forget(fresh);
-      journal.mark(record.leaseId, record.attempt, "torn_down");
-    }
-    if (plan.kind !== "act") return;
-    const { action } = plan;
-    const work = this.takeAction(
-      key,
-      action.kind,
-      () =>
-        actions.take(
-          action,
-          { record: fresh, view, observation },
-          AbortSignal.any([signal, AbortSignal.timeout(ACTION_TIMEOUT_MS)]),
-        ),
-      record,
-    );
-    this.busy.set(key, work);
-  }
-
-  private async takeAction(
-    key: string,
-    kind: string,
-    work: () => Promise<void>,
-    record: AttemptRecord,
-  ): Promise<void> {
-    const { metrics, clock, log } = this.deps;
-    const end = metrics.actionSeconds.startTimer({ action: kind });
-    try {
-      await work();
-      this.retryAt.delete(key);
-      metrics.actions.inc({ action: kind, result: "ok" });
-      log.info({ leaseId: record.leaseId, attempt: record.attempt, action: kind }, "step-taken");
-    } catch (error) {
-      metrics.actions.inc({ action: kind, result: "failed" });
-      this.noteDisk(error);
-      const delay = Math.min(MAX_RETRY_MS, (this.retryAt.get(key)?.delay ?? RETRY_MS / 2) * 2);
-      this.retryAt.set(key, { at: clock.now() + delay, delay });
-      log.warn(
-        { leaseId: record.leaseId, action: kind, error: errorFields(error), retryInMs: delay },
-        "step-failed",
-      );
-    } finally {
-      end();
-      this.busy.delete(key);
-      this.cluster.changed();
-      this.wake?.();
-    }
-  }
-
-  /** An accept that came to nothing leaves no trace. */
-  private forgetUnaccepted(record: AttemptRecord, status: string, isFinallyOver: boolean): void {
-    const closed = Number(record.order.openUntil) < (this.deps.reader.lastReadable?.final.timestamp ?? 0);
-    if (isFinallyOver || (status === "Open" && closed))
-      this.deps.journal.forget(record.leaseId, record.attempt);
-  }
-
-  /** Since when the attempt has been absent from the API's answers, Unix seconds. */
-  private missing(
-    key: string,
-    observation: AttemptObservation | undefined,
-    seen: ClusterLook,
-  ): number | undefined {
-    if (observation !== undefined) {
-      this.missingSince.delete(key);
-      return undefined;
-    }
-    const since = this.missingSince.get(key) ?? inSeconds(seen);
-    this.missingSince.set(key, since);
-    return since;
-  }
-
   private nodeFacts(): NodeFacts {
     const { claimInterval, keepFinishedPods } = this.deps.settings;
     return {
-      mayAct: this.mayAct,
+      mayAct: this.assignments.mayAct,
       maySign: this.maySign,
       diskFull: this.diskFull,
       claimInterval,
@@ -324,7 +175,7 @@ export class Reconciler {
   /** How the daemon stands at this moment. */
   nodeState(): NodeState {
     return {
-      mayAct: this.mayAct && this.firstLookDone,
+      mayAct: this.assignments.mayAct && this.assignments.wasChecked,
       maySign: this.maySign,
       isStopping: this.isStopping,
       diskFull: this.diskFull,
@@ -353,20 +204,4 @@ export class Reconciler {
     await this.deps.clock.sleep(this.deps.settings.pollMs, AbortSignal.any([signal, woken.signal]));
     this.wake = undefined;
   }
-}
-
-/** A pod is missing from answers, not from the time between two of them. */
-function inSeconds({ listedAt }: ClusterLook): number {
-  return Math.floor(listedAt / 1000);
-}
-
-function describe(plan: Plan): string {
-  if (plan.kind === "act") return plan.action.kind;
-  return plan.kind === "wait" ? `wait: ${plan.reason}` : "done";
-}
-
-/** An error as log fields. */
-export function errorFields(error: unknown): object {
-  if (isDekuperError(error)) return error.toJSON();
-  return error instanceof Error ? { message: error.message, stack: error.stack } : { message: String(error) };
 }

@@ -7,7 +7,7 @@ import type { Finality } from "../chain/view.ts";
 import type { OracleConfig } from "../config/schema.ts";
 import { Secret } from "../config/secret.ts";
 import type { FactStore } from "../journal/facts.ts";
-import { errorFields, type OracleLog } from "./reconciler.ts";
+import { errorFields, type OracleLog } from "./oracle-log.ts";
 
 /** Between two tries to reach what is away. */
 const WAIT_MS = 2_000;

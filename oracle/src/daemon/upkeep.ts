@@ -1,5 +1,5 @@
 import type { Clock } from "../chain/clock.ts";
-import { errorFields, type OracleLog } from "./reconciler.ts";
+import { errorFields, type OracleLog } from "./oracle-log.ts";
 
 const SWEEP_MS = 60_000;
 

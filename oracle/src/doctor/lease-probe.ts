@@ -141,7 +141,7 @@ function probeOrder(
     leaseId: leaseId(taskId, 0),
     attempt: 1,
     spec,
-    maxDuration: SECONDS,
+    runSeconds: SECONDS,
     deadlineSeconds: SECONDS,
   };
 }

@@ -15,6 +15,15 @@ export interface RunRecord {
   readonly cpuSeconds: number;
 }
 
+/** A checkpoint that is in the blob store, and with others. */
+export interface StoredCheckpoint {
+  /** sha-256 of the blob, which is its name and what the claim on chain says. */
+  readonly digest: Hex;
+  readonly size: number;
+  /** sha-256 of the manifest that it was taken of: what is unchanged is not taken again. */
+  readonly manifestDigest: Hex;
+}
+
 /** Steps that are a time and nothing else. */
 export type StepName =
   | "accepted"
@@ -45,6 +54,12 @@ export interface AttemptRecord {
   /** The final status that was seen on chain, once it was final: such an attempt never comes back. */
   readonly ended?: LeaseStatus;
   readonly failReason?: string;
+  /** Seconds that the pod's clocks give the run. */
+  readonly podSeconds?: number;
+  /** The newest one. */
+  readonly checkpoint?: StoredCheckpoint;
+  /** What the attempt goes on from; null: it begins anew; undefined: not decided. */
+  readonly resume?: StoredCheckpoint | null;
 }
 
 const STEPS: readonly StepName[] = [
@@ -106,6 +121,17 @@ export class AttemptJournal {
     );
   }
 
+  /** Takes back an attempt that the chain does not know any more. One for which anything was made stays. */
+  forgetUnmade(leaseId: Hex, attempt: number): boolean {
+    return (
+      this.db.run(
+        "DELETE FROM attempts WHERE lease_id = ? AND attempt = ? AND ensured_at IS NULL AND pod_seen_at IS NULL",
+        leaseId,
+        attempt,
+      ) > 0
+    );
+  }
+
   /** Marks a step; the first time stands. Returns whether it was new. */
   mark(leaseId: Hex, attempt: number, step: StepName): boolean {
     return (
@@ -128,6 +154,31 @@ export class AttemptJournal {
 
   recordFailing(leaseId: Hex, attempt: number, reason: string): void {
     this.set(leaseId, attempt, "fail_reason", reason);
+  }
+
+  /** What the pod was made with, or was told since. */
+  recordPodSeconds(leaseId: Hex, attempt: number, seconds: number): void {
+    this.db.run(
+      "UPDATE attempts SET pod_seconds = ? WHERE lease_id = ? AND attempt = ?",
+      seconds,
+      leaseId,
+      attempt,
+    );
+  }
+
+  recordCheckpoint(leaseId: Hex, attempt: number, checkpoint: StoredCheckpoint): void {
+    this.db.run(
+      "UPDATE attempts SET checkpoint_json = ? WHERE lease_id = ? AND attempt = ?",
+      toJson(checkpoint),
+      leaseId,
+      attempt,
+    );
+  }
+
+  /** Decides what the attempt goes on from; the first decision stands, and is what it claims until it has a newer one. */
+  recordResume(leaseId: Hex, attempt: number, checkpoint: StoredCheckpoint | null): void {
+    this.set(leaseId, attempt, "resume_json", toJson(checkpoint));
+    if (checkpoint !== null) this.set(leaseId, attempt, "checkpoint_json", toJson(checkpoint));
   }
 
   recordEnded(leaseId: Hex, attempt: number, status: LeaseStatus): void {
@@ -242,5 +293,12 @@ function record(row: Row): AttemptRecord {
     ...(row.signature === null ? {} : { signature: row.signature as Hex }),
     ...(row.ended_status === null ? {} : { ended: row.ended_status as LeaseStatus }),
     ...(row.fail_reason === null ? {} : { failReason: row.fail_reason as string }),
+    ...(row.pod_seconds === null ? {} : { podSeconds: row.pod_seconds as number }),
+    ...(row.checkpoint_json === null
+      ? {}
+      : { checkpoint: fromJson<StoredCheckpoint>(row.checkpoint_json as string) }),
+    ...(row.resume_json === null
+      ? {}
+      : { resume: fromJson<StoredCheckpoint | null>(row.resume_json as string) }),
   };
 }

@@ -1,6 +1,6 @@
-import type { Order } from "@dekuper/protocol";
+import { leaseId as leaseIdOf, type Order } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
-import type { Database } from "./database.ts";
+import type { Database, Row } from "./database.ts";
 import { fromJson, toJson } from "./json.ts";
 
 /** A block that facts were read from. */
@@ -10,28 +10,73 @@ export interface StoredBlock {
 }
 
 /** An order as its `TaskCreated` event carries it. */
-export interface OpenTask {
+export interface OrderedTask {
   readonly taskId: Hex;
-  readonly leaseId: Hex;
   readonly consumer: Address;
   readonly order: Order;
 }
 
+/** One lease of an order. */
+export interface OrderedLease extends OrderedTask {
+  readonly leaseId: Hex;
+  readonly index: number;
+}
+
+/** Events of a lease that the oracle keeps. `LeaseFailed` is no end: the event after it says what becomes of the lease. */
+const LEASE_EVENTS = [
+  "LeaseAssigned",
+  "LeaseStarted",
+  "LeaseStopping",
+  "LeaseCompleted",
+  "LeaseSettled",
+  "LeaseFailed",
+  "LeaseEnded",
+  "AttemptLost",
+  "LeaseReopened",
+] as const;
+export type LeaseEvent = (typeof LEASE_EVENTS)[number];
+const leaseEvents: ReadonlySet<string> = new Set(LEASE_EVENTS);
+export const isLeaseEvent = (name: string): name is LeaseEvent => leaseEvents.has(name);
+
 /** One decoded log, as far as the oracle keeps it. */
 export type ChainFact = { readonly block: number; readonly logIndex: number } & (
-  | { readonly kind: "task"; readonly task: OpenTask }
+  | { readonly kind: "task"; readonly task: OrderedTask }
   | {
       readonly kind: "lease";
-      readonly event: string;
+      readonly event: LeaseEvent;
       readonly leaseId: Hex;
       readonly node?: Address;
       readonly attempt?: number;
+      /** Of the state that the event begins, Unix seconds. */
+      readonly deadline?: number;
     }
   | { readonly kind: "node"; readonly node: Address }
 );
 
+/** A lease attempt that a node was given. */
+export interface Assignment {
+  readonly leaseId: Hex;
+  readonly attempt: number;
+  /** Of the assignment. */
+  readonly block: number;
+  /** The node has started it on chain. */
+  readonly isStarted: boolean;
+}
+
 /** Block hashes kept behind the cursor, and the one below them: a reorg deeper than this has everything read again. */
 const KEPT_BLOCKS = 512;
+/** Beyond what an order's attempts may take: after it nobody looks after its leases any more. */
+const WAITS_SECONDS = 30 * 86_400;
+
+const ORDERED = "SELECT * FROM leases JOIN tasks USING (task_id)";
+const NEXT = `(? IS NULL OR (leases.block, lease_id) > (SELECT block, lease_id FROM leases WHERE lease_id = ?))
+  ORDER BY leases.block, lease_id LIMIT ?`;
+const UNTOUCHED = "NOT EXISTS (SELECT 1 FROM lease_events WHERE lease_events.lease_id = leases.lease_id)";
+/** The lease's newest event is its reopening: nobody has taken it over, and it has not ended. */
+const REOPENED = `EXISTS (SELECT 1 FROM lease_events AS lost
+  WHERE lost.lease_id = leases.lease_id AND lost.kind = 'LeaseReopened' AND lost.deadline >= ?
+  AND NOT EXISTS (SELECT 1 FROM lease_events AS later WHERE later.lease_id = lost.lease_id
+    AND (later.block, later.log_index) > (lost.block, lost.log_index)))`;
 
 /** What the log follower has read, with its cursor: both change in one transaction. */
 export class FactStore {
@@ -64,7 +109,7 @@ export class FactStore {
   /** Takes back everything above a block. */
   rewind(toBlock: number): void {
     this.db.transaction(() => {
-      for (const table of ["tasks", "lease_events", "node_events"])
+      for (const table of ["tasks", "leases", "lease_events", "node_events"])
         this.db.run(`DELETE FROM ${table} WHERE block > ?`, toBlock);
       this.db.run("DELETE FROM blocks WHERE number > ?", toBlock);
     });
@@ -74,61 +119,79 @@ export class FactStore {
    * Orders that nobody has taken and that may still be taken at `now` (chain time), oldest first. `after` goes on behind a
    * lease, so that orders that fit nobody never hide the ones behind them.
    */
-  openTasks(now: number, limit: number, after?: Hex): OpenTask[] {
+  openTasks(now: number, limit: number, after: Hex | null = null): OrderedLease[] {
     return this.db
-      .all(
-        `SELECT task_id, lease_id, consumer, order_json FROM tasks
-         WHERE open_until >= ? AND NOT EXISTS (
-           SELECT 1 FROM lease_events WHERE lease_events.lease_id = tasks.lease_id)
-         AND (? IS NULL OR (block, lease_id) > (SELECT block, lease_id FROM tasks WHERE lease_id = ?))
-         ORDER BY block, lease_id LIMIT ?`,
-        now,
-        after ?? null,
-        after ?? null,
-        limit,
-      )
-      .map((row) => ({
-        taskId: row.task_id as Hex,
-        leaseId: row.lease_id as Hex,
-        consumer: row.consumer as Address,
-        order: fromJson<Order>(row.order_json as string),
-      }));
+      .all(`${ORDERED} WHERE open_until >= ? AND ${UNTOUCHED} AND ${NEXT}`, now, after, after, limit)
+      .map(orderedLease);
   }
 
-  /** Whether `openTasks` would still show an order. */
+  /** Leases that their nodes have lost and that another may take over at `now` (chain time). */
+  reopenedLeases(now: number, limit: number, after: Hex | null = null): OrderedLease[] {
+    return this.db
+      .all(
+        `${ORDERED} WHERE lease_id IN (SELECT lease_id FROM lease_events WHERE kind = 'LeaseReopened' AND deadline >= ?)
+         AND ${REOPENED} AND ${NEXT}`,
+        now,
+        now,
+        after,
+        after,
+        limit,
+      )
+      .map(orderedLease);
+  }
+
+  /** Leases that somebody was given and that are neither completed nor over, oldest first. */
+  liveLeases(now: number, limit: number, after: Hex | null = null): OrderedLease[] {
+    return this.db
+      .all(
+        `${ORDERED} WHERE over_by >= ? AND NOT ${UNTOUCHED}
+         AND NOT EXISTS (SELECT 1 FROM lease_events WHERE lease_events.lease_id = leases.lease_id
+           AND kind IN ('LeaseCompleted', 'LeaseSettled', 'LeaseEnded'))
+         AND ${NEXT}`,
+        now,
+        after,
+        after,
+        limit,
+      )
+      .map(orderedLease);
+  }
+
+  /** Whether `openTasks` or `reopenedLeases` would still show a lease. */
   isOpen(leaseId: Hex, now: number): boolean {
     return (
       this.db.get(
-        `SELECT 1 FROM tasks WHERE lease_id = ? AND open_until >= ? AND NOT EXISTS (
-           SELECT 1 FROM lease_events WHERE lease_events.lease_id = tasks.lease_id)`,
+        `${ORDERED} WHERE lease_id = ? AND ((open_until >= ? AND ${UNTOUCHED}) OR ${REOPENED})`,
         leaseId,
+        now,
         now,
       ) !== undefined
     );
   }
 
-  task(leaseId: Hex): OpenTask | undefined {
-    const row = this.db.get("SELECT * FROM tasks WHERE lease_id = ?", leaseId);
-    if (row === undefined) return undefined;
-    return {
-      taskId: row.task_id as Hex,
-      leaseId,
-      consumer: row.consumer as Address,
-      order: fromJson<Order>(row.order_json as string),
-    };
+  lease(leaseId: Hex): OrderedLease | undefined {
+    const row = this.db.get(`${ORDERED} WHERE lease_id = ?`, leaseId);
+    return row && orderedLease(row);
   }
 
   /** Lease attempts that were ever assigned to a node and that no later event has ended. */
-  assignedTo(node: Address): { leaseId: Hex; attempt: number }[] {
+  assignedTo(node: Address): Assignment[] {
     return this.db
       .all(
-        `SELECT lease_id, attempt FROM lease_events AS given WHERE node = ? AND kind = 'LeaseAssigned'
+        `SELECT lease_id, attempt, block, EXISTS (SELECT 1 FROM lease_events AS began
+           WHERE began.lease_id = given.lease_id AND began.kind = 'LeaseStarted' AND began.attempt = given.attempt) AS started
+         FROM lease_events AS given WHERE node = ? AND kind = 'LeaseAssigned'
          AND NOT EXISTS (SELECT 1 FROM lease_events AS later WHERE later.lease_id = given.lease_id
-           AND later.kind IN ('LeaseSettled', 'LeaseCancelled', 'LeaseFailed', 'LeaseExpired'))
+           AND (later.kind IN ('LeaseSettled', 'LeaseEnded')
+             OR (later.kind = 'AttemptLost' AND later.attempt = given.attempt)))
          ORDER BY block, log_index`,
         node,
       )
-      .map((row) => ({ leaseId: row.lease_id as Hex, attempt: row.attempt as number }));
+      .map((row) => ({
+        leaseId: row.lease_id as Hex,
+        attempt: row.attempt as number,
+        block: row.block as number,
+        isStarted: row.started === 1,
+      }));
   }
 
   meta(key: string): string | undefined {
@@ -148,25 +211,17 @@ export class FactStore {
   private insert(fact: ChainFact): void {
     switch (fact.kind) {
       case "task":
-        this.db.run(
-          `INSERT OR REPLACE INTO tasks (lease_id, task_id, consumer, order_json, open_until, block)
-           VALUES (?, ?, ?, ?, ?, ?)`,
-          fact.task.leaseId,
-          fact.task.taskId,
-          fact.task.consumer,
-          toJson(fact.task.order),
-          fact.task.order.openUntil,
-          fact.block,
-        );
+        this.insertTask(fact.task, fact.block);
         return;
       case "lease":
         this.db.run(
-          `INSERT OR REPLACE INTO lease_events (lease_id, kind, node, attempt, block, log_index)
-           VALUES (?, ?, ?, ?, ?, ?)`,
+          `INSERT OR REPLACE INTO lease_events (lease_id, kind, node, attempt, deadline, block, log_index)
+           VALUES (?, ?, ?, ?, ?, ?, ?)`,
           fact.leaseId,
           fact.event,
           fact.node ?? null,
           fact.attempt ?? null,
+          fact.deadline ?? null,
           fact.block,
           fact.logIndex,
         );
@@ -180,4 +235,35 @@ export class FactStore {
         );
     }
   }
+
+  private insertTask({ taskId, consumer, order }: OrderedTask, block: number): void {
+    this.db.run(
+      "INSERT OR REPLACE INTO tasks (task_id, consumer, order_json, open_until, block) VALUES (?, ?, ?, ?, ?)",
+      taskId,
+      consumer,
+      toJson(order),
+      order.openUntil,
+      block,
+    );
+    const attempts = order.maxAttempts * (order.startWindow + order.maxDuration);
+    for (let index = 0; index < order.leases; index++)
+      this.db.run(
+        "INSERT OR REPLACE INTO leases (lease_id, task_id, lease_index, over_by, block) VALUES (?, ?, ?, ?, ?)",
+        leaseIdOf(taskId, index),
+        taskId,
+        index,
+        order.openUntil + BigInt(attempts + WAITS_SECONDS),
+        block,
+      );
+  }
+}
+
+function orderedLease(row: Row): OrderedLease {
+  return {
+    taskId: row.task_id as Hex,
+    leaseId: row.lease_id as Hex,
+    index: row.lease_index as number,
+    consumer: row.consumer as Address,
+    order: fromJson<Order>(row.order_json as string),
+  };
 }

@@ -120,4 +120,37 @@ export const migrations: readonly string[] = [
   CREATE INDEX quotes_by_expiry ON quotes (expiry);
   CREATE INDEX quotes_held ON quotes (consumer, order_hash) WHERE is_held = 1;
   `,
+  `
+  -- A task has several leases, and a lease several attempts. What was read of the chain is read again.
+  DELETE FROM blocks;
+  DELETE FROM lease_events;
+  DELETE FROM node_events;
+  DROP TABLE tasks;
+  CREATE TABLE tasks (
+    task_id TEXT PRIMARY KEY,
+    consumer TEXT NOT NULL,
+    order_json TEXT NOT NULL,
+    open_until INTEGER NOT NULL,
+    block INTEGER NOT NULL
+  ) STRICT;
+  -- over_by: no attempt of the lease can be alive any more.
+  CREATE TABLE leases (
+    lease_id TEXT PRIMARY KEY,
+    task_id TEXT NOT NULL,
+    lease_index INTEGER NOT NULL,
+    over_by INTEGER NOT NULL,
+    block INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX tasks_by_close ON tasks (open_until);
+  CREATE INDEX leases_by_task ON leases (task_id);
+  CREATE INDEX leases_by_end ON leases (over_by);
+  ALTER TABLE lease_events ADD COLUMN deadline INTEGER;
+  CREATE INDEX lease_events_reopened ON lease_events (deadline) WHERE kind = 'LeaseReopened';
+
+  -- Unlike a step, these change while the attempt runs: the seconds that its pod was given, and its newest checkpoint.
+  ALTER TABLE attempts ADD COLUMN pod_seconds INTEGER;
+  ALTER TABLE attempts ADD COLUMN checkpoint_json TEXT;
+  -- The checkpoint that the attempt goes on from, or null for a fresh start: decided once.
+  ALTER TABLE attempts ADD COLUMN resume_json TEXT;
+  `,
 ];

@@ -10,7 +10,7 @@ type Get = Extract<BlobRequest, { op: "get" }>;
 /**
  * `/blob/1`. Specs and inputs, public in version 1, are given to registered Active nodes: their peer key is the proof.
  * Outputs, and the spec of one's own lease, are given on the consumer's token. Nobody can list; whoever knows a spec's or an input's digest may ask
- * whether it is here, since putting it would tell as much.
+ * whether it is here, since putting it would tell as much. Checkpoints go between registered nodes only.
  */
 export function serveBlobs(options: { store: BlobStore; access: ReadAccess; count: CountPeer }) {
   return async (call: Call<BlobRequest>): Promise<void> => {
@@ -21,8 +21,10 @@ export function serveBlobs(options: { store: BlobStore; access: ReadAccess; coun
   };
 }
 
-async function has(store: BlobStore, { request, stream }: Call<BlobRequest>): Promise<void> {
+async function has(store: BlobStore, { request, remote, stream }: Call<BlobRequest>): Promise<void> {
   if (request.name.kind === "output") throw denied("outputs are named by whoever may read them");
+  if (request.name.kind === "checkpoint" && remote.node === undefined)
+    throw denied("only registered nodes ask for checkpoints");
   await sendAnswer(stream, { ok: true, size: (await demandSize(store, request)).size });
 }
 
@@ -33,7 +35,8 @@ async function get(
   const { name, offset, token } = request;
   if (name.kind === "output") await access.demandOutput(token, name.digest);
   else if (name.kind === "spec" && token !== undefined) await access.demandSpec(token, name.digest);
-  else if (remote.node?.active !== true) throw denied("only registered, active nodes read specs and inputs");
+  else if (remote.node?.active !== true)
+    throw denied("only registered, active nodes read specs, inputs and checkpoints");
   const { size } = await demandSize(store, request);
   if (offset > size) throw new DekuperError("MESSAGE_INVALID", `Byte ${offset} of ${size} was asked for.`);
   await sendAnswer(stream, { ok: true, size, offset });
@@ -55,6 +58,8 @@ async function put(
 ): Promise<void> {
   const { name, size } = request;
   if (name.kind === "output") throw new DekuperError("NOT_ALLOWED", "Outputs are not taken from others.");
+  if (name.kind === "checkpoint" && remote.node === undefined)
+    throw new DekuperError("NOT_ALLOWED", "Checkpoints are taken from registered nodes only.");
   if ((await store.renew(name)) !== undefined) {
     await sendAnswer(stream, { ok: true, size, offset: size });
     await sendAnswer(stream, { ok: true });

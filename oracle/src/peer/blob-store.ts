@@ -30,6 +30,8 @@ export const DEFAULT_BLOB_QUOTAS: BlobQuotas = {
   minFreeBytes: GIB,
 };
 
+const KINDS = ["spec", "input", "output", "checkpoint"] as const satisfies readonly BlobName["kind"][];
+
 /** Owner of what this node fetches or makes itself. */
 export const SELF = "self";
 
@@ -59,7 +61,7 @@ export async function createBlobStore(options: {
 }
 
 async function openIndex(dir: string): Promise<BlobIndex> {
-  for (const kind of ["spec", "input", "output"]) await mkdir(join(dir, kind), { recursive: true });
+  for (const kind of KINDS) await mkdir(join(dir, kind), { recursive: true });
   for (const folder of ["partial", "new"]) await mkdir(join(dir, folder), { recursive: true });
   return new BlobIndex(join(dir, "index.sqlite"));
 }
@@ -87,7 +89,7 @@ class DiskBlobStore implements FileBlobStore {
   /** After a crash: files without a row get one, rows without a file go, unfinished own files go. */
   async reconcile(): Promise<void> {
     const named = new Set(this.index.names());
-    for (const kind of ["spec", "input", "output"] as const)
+    for (const kind of KINDS)
       for (const shard of await readdir(join(this.dir, kind)))
         for (const file of await readdir(join(this.dir, kind, shard))) {
           const name: BlobName = { kind, digest: `0x${file}` };

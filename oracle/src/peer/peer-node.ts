@@ -2,9 +2,11 @@ import {
   addressOfPublicKey,
   type BlobName,
   blobRequestSchema,
+  callPut,
   channelName,
   DekuperError,
   type DirectoryNode,
+  FramedStream,
   type Heartbeat,
   logsRequestSchema,
   type Presence,
@@ -154,6 +156,26 @@ class DekuperPeerNode implements PeerNode {
       maxBytes,
       signal,
     );
+  }
+
+  async putBlob(node: Address, name: BlobName, signal: AbortSignal): Promise<void> {
+    const { blobStore: store, directory } = this.options;
+    const entry = directory.find(node);
+    const found = await store.has(name);
+    if (entry === undefined || found === undefined)
+      throw new DekuperError("NOT_FOUND", "There is no such node, or no such blob here.", {
+        details: { node, blob: name.digest },
+      });
+    const stream = new FramedStream(await this.openStream(entry, "blob", signal), {
+      idleMs: this.limits.streamIdleMs,
+    });
+    try {
+      const source = { size: found.size, open: (offset: number) => store.read(name, offset) };
+      await callPut(stream, name, source, { signal });
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
   }
 
   private async serve(libp2p: DekuperLibp2p): Promise<void> {

@@ -90,4 +90,6 @@ export interface PeerNode {
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void;
   /** Gets a public blob from whichever registered node has it into the local store. Throws `BLOB_NOT_FOUND`. */
   fetchBlob(name: BlobName, maxBytes: number, signal: AbortSignal): Promise<void>;
+  /** Gives a registered node a blob of the local store. Throws what the channel answers, or `PEER_UNREACHABLE`. */
+  putBlob(node: Address, name: BlobName, signal: AbortSignal): Promise<void>;
 }

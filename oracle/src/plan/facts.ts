@@ -16,18 +16,37 @@ export interface LeaseFacts {
    * to somebody else). The only thing on which anything is ever torn down.
    */
   readonly isFinallyOver: boolean;
+  /** The node holds the task's key, or needs none. */
+  readonly hasKey: boolean;
   readonly acceptedAt: Seconds;
+  /** While Assigned: until when the node may start, or without the key, until when the consumer may hand it over. */
   readonly startDeadline: Seconds;
   readonly startedAt: Seconds;
   readonly lastClaimAt: Seconds;
   readonly lastStep: number;
-  readonly stoppedAt: Seconds;
+  /** While Running or Stopping: the last second at which the end-of-run claim is taken. `Infinity` while a gang waits. */
+  readonly completeBy: Seconds;
+  /** While Completed. */
   readonly challengeEndsAt: Seconds;
-  readonly maxDuration: number;
+  /** That the attempt may bill; a top-up adds to it. */
+  readonly maxSeconds: number;
+  /** Why it is Stopping. */
+  readonly stopReason: StopReason;
   readonly completionGrace: number;
   readonly outageGrace: number;
   readonly minCheckpointInterval: number;
 }
+
+/** `cancelled` by the consumer, or wound down with its gang, of which a member was lost for good. */
+export type StopReason = "cancelled" | "peer-lost";
+
+/** What the run needs besides its pod: its spec and inputs, checked against the order, and its image. */
+export type MaterialFacts =
+  | { readonly kind: "unknown" }
+  /** Nobody has it yet, or nobody could be asked; asked for again at `retryAt`. */
+  | { readonly kind: "missing"; readonly retryAt: Seconds }
+  | { readonly kind: "unfit"; readonly problem: string }
+  | { readonly kind: "ready" };
 
 /** What the cluster says of the attempt; unreachable is not absent. */
 export type ClusterFacts =
@@ -52,6 +71,8 @@ export interface JournalFacts {
   readonly tornDown: boolean;
   /** Its end was seen final once: it never comes back, whatever the chain or the cluster say later. */
   readonly ended: boolean;
+  /** Seconds that the pod's clocks give the run; 0: not known. */
+  readonly podSeconds: number;
 }
 
 /** What holds for the whole node. */

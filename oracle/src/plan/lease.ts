@@ -1,5 +1,14 @@
-import type { ClusterFacts, JournalFacts, LeaseFacts, NodeFacts } from "./facts.ts";
-import { act, done, type FailReason, type Plan, type Seconds, wait } from "./plan.ts";
+import type { ClusterFacts, JournalFacts, LeaseFacts, MaterialFacts, NodeFacts } from "./facts.ts";
+import {
+  act,
+  done,
+  type FailReason,
+  type Plan,
+  type Seconds,
+  type StopCause,
+  unfitReason,
+  wait,
+} from "./plan.ts";
 
 const ENDED: ReadonlySet<LeaseFacts["status"]> = new Set(["Settled", "Cancelled", "Failed", "Expired"]);
 
@@ -11,6 +20,7 @@ interface Facts {
   readonly cluster: ClusterFacts;
   readonly journal: JournalFacts;
   readonly node: NodeFacts;
+  readonly material: MaterialFacts;
 }
 
 /**
@@ -44,7 +54,7 @@ function planBlind({ lease, cluster, journal, node }: Facts): Plan {
   const isRunning = lease.isMine && (lease.status === "Running" || lease.status === "Stopping");
   const isExited = cluster.isReachable && cluster.pod?.stage === "exited";
   if (isRunning && isExited && !journal.sealed && !node.diskFull)
-    return act({ kind: "seal", cancelled: isCancelled(lease, journal) });
+    return act({ kind: "seal", stopped: stopCause(lease, journal) });
   return wait("chain-unreadable");
 }
 
@@ -69,19 +79,21 @@ function planOverdue({ lease, node }: Facts, deadline: Seconds, now: Seconds): P
   return node.maySign ? act({ kind: "expire" }) : wait("signing-stopped");
 }
 
-function planStart({ lease, cluster, journal, node }: Facts, now: Seconds): Plan {
+function planStart(facts: Facts, now: Seconds): Plan {
+  const { lease, cluster, journal, node } = facts;
   if (!lease.isConfirmed) return wait("confirmations");
+  if (!lease.hasKey) return wait("key");
   if (!cluster.isReachable) return wait("cluster-unreachable");
   const { pod } = cluster;
   if (pod === undefined) {
     if (journal.podSeen) return planMissing(node, cluster.missingFor, "PodGoneBeforeStart", now);
-    return node.diskFull ? wait("disk-full") : act({ kind: "ensureAttempt" });
+    return node.diskFull ? wait("disk-full") : planMaterial(facts, now);
   }
   if (pod.isTerminating) return journal.podSeen ? fail(node, "PodGoneBeforeStart") : wait("terminating");
   switch (pod.stage) {
     case "pending":
     case "awaiting-inputs": {
-      const giveUpAt = lease.startDeadline - margin(lease.startDeadline - lease.acceptedAt);
+      const giveUpAt = giveUpStartAt(lease);
       if (now >= giveUpAt) return fail(node, "NotStartedInTime");
       if (pod.stage === "awaiting-inputs") return act({ kind: "sendInputs" });
       return wait("pod-pending", giveUpAt);
@@ -94,17 +106,29 @@ function planStart({ lease, cluster, journal, node }: Facts, now: Seconds): Plan
   }
 }
 
-/** The last second at which the chain takes the end-of-run claim of a lease that runs or stops. */
-export function completeByOf(
-  lease: Pick<LeaseFacts, "status" | "stoppedAt" | "startedAt" | "maxDuration" | "completionGrace">,
-): Seconds {
-  const end = lease.status === "Stopping" ? lease.stoppedAt : lease.startedAt + lease.maxDuration;
-  return end + lease.completionGrace;
+/** What was accepted was looked at before; what was awarded is looked at now, and given back at once where it cannot run. */
+function planMaterial({ lease, material, node }: Facts, now: Seconds): Plan {
+  const giveUpAt = giveUpStartAt(lease);
+  switch (material.kind) {
+    case "unknown":
+      return act({ kind: "fetchMaterial" });
+    case "missing":
+      if (now >= giveUpAt) return fail(node, "MaterialMissing");
+      if (now >= material.retryAt) return act({ kind: "fetchMaterial" });
+      return wait("material-missing", Math.min(material.retryAt, giveUpAt));
+    case "unfit":
+      return fail(node, unfitReason(material.problem));
+    case "ready":
+      return act({ kind: "ensureAttempt" });
+  }
+}
+
+function giveUpStartAt({ startDeadline, acceptedAt }: LeaseFacts): Seconds {
+  return startDeadline - margin(startDeadline - acceptedAt);
 }
 
 function planRunning(facts: Facts, now: Seconds): Plan {
-  const { lease } = facts;
-  const completeBy = completeByOf(lease);
+  const { completeBy } = facts.lease;
   if (now > completeBy) return planOverdue(facts, completeBy, now);
   return atLatest(planRun(facts, completeBy, now), completeBy + 1);
 }
@@ -132,23 +156,24 @@ function planRun(facts: Facts, completeBy: Seconds, now: Seconds): Plan {
       const giveUpAt = completeBy - margin(lease.completionGrace);
       if (now >= giveUpAt) return fail(node, "OutputUnreadable");
       if (node.diskFull) return wait("disk-full", giveUpAt);
-      return act({ kind: "seal", cancelled: isCancelled(lease, journal) });
+      return act({ kind: "seal", stopped: stopCause(lease, journal) });
     }
   }
 }
 
-/** The main container runs: stop it, claim, or let it run. */
+/** The main container runs: stop it, claim, give it more time, or let it run. */
 function planMain({ lease, journal, node }: Facts, now: Seconds): Plan {
   if (lease.status === "Stopping") return act({ kind: "stopMain" });
-  const overAt = lease.startedAt + lease.maxDuration + margin(lease.completionGrace);
-  // The wrapper ends it at maxDuration by itself; this is for a wrapper that does not.
+  const paidUntil = lease.completeBy - lease.completionGrace;
+  const overAt = paidUntil + margin(lease.completionGrace);
+  // The wrapper ends it by itself when its time is over; this is for a wrapper that does not, and for a gang that has waited.
   if (now >= overAt) return act({ kind: "stopMain" });
   if (!node.maySign) return wait("signing-stopped", overAt);
   const interval = Math.max(node.claimInterval, lease.minCheckpointInterval);
   const claimAt = Math.max(lease.lastClaimAt, lease.startedAt) + interval;
-  const claimUntil = lease.startedAt + lease.maxDuration;
-  if (now >= claimAt && now <= claimUntil && !journal.stopAsked)
+  if (now >= claimAt && now <= paidUntil && !journal.stopAsked)
     return act({ kind: "claimCheckpoint", step: lease.lastStep + 1 });
+  if (journal.podSeconds < lease.maxSeconds) return act({ kind: "extendRun", seconds: lease.maxSeconds });
   return wait("running", claimAt > now ? Math.min(claimAt, overAt) : overAt);
 }
 
@@ -175,12 +200,15 @@ function fail(node: NodeFacts, reason: FailReason): Plan {
 
 /** While a deadline runs, a wait ends with it at the latest. */
 function atLatest(plan: Plan, at: Seconds): Plan {
-  return plan.kind === "wait" ? wait(plan.reason, Math.min(plan.lookAgainAt ?? at, at)) : plan;
+  if (plan.kind !== "wait") return plan;
+  const lookAgainAt = Math.min(plan.lookAgainAt ?? at, at);
+  return wait(plan.reason, Number.isFinite(lookAgainAt) ? lookAgainAt : undefined);
 }
 
-/** Stopped for the consumer's cancel, rather than ended by itself before it. */
-function isCancelled(lease: LeaseFacts, journal: JournalFacts): boolean {
-  return lease.status === "Stopping" && journal.stopAsked;
+/** Stopped by the oracle, rather than ended by itself before it. */
+function stopCause(lease: LeaseFacts, journal: JournalFacts): StopCause | undefined {
+  if (!journal.stopAsked) return undefined;
+  return lease.status === "Stopping" ? lease.stopReason : "time-limit";
 }
 
 /** Room before a deadline, so that the transaction is mined in time: a quarter of the window, at most a minute. */

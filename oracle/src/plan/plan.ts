@@ -1,14 +1,18 @@
+import type { StopReason } from "./facts.ts";
+
 /** Unix seconds of the chain's clock: the head's timestamp. */
 export type Seconds = number;
 
 /** What to do about one lease. Every action is safe to repeat. */
 export type LeaseAction =
+  | { readonly kind: "fetchMaterial" }
   | { readonly kind: "ensureAttempt" }
   | { readonly kind: "sendInputs" }
   | { readonly kind: "startLease" }
   | { readonly kind: "claimCheckpoint"; readonly step: number }
+  | { readonly kind: "extendRun"; readonly seconds: number }
   | { readonly kind: "stopMain" }
-  | { readonly kind: "seal"; readonly cancelled: boolean }
+  | { readonly kind: "seal"; readonly stopped: StopCause | undefined }
   | { readonly kind: "attest" }
   | { readonly kind: "complete" }
   | { readonly kind: "fail"; readonly reason: FailReason }
@@ -17,8 +21,23 @@ export type LeaseAction =
   | { readonly kind: "settle" }
   | { readonly kind: "tearDown" };
 
+/** Why the oracle ended a run that would have gone on; undefined: it ended by itself. */
+export type StopCause = StopReason | "time-limit";
+
 /** Goes on chain as the bytes of its name: at most 31 characters. */
-export type FailReason = "PodGoneBeforeStart" | "PodGone" | "NotStartedInTime" | "OutputUnreadable";
+export type FailReason =
+  | "PodGoneBeforeStart"
+  | "PodGone"
+  | "NotStartedInTime"
+  | "MaterialMissing"
+  | "OutputUnreadable"
+  | UnfitReason;
+
+/** What is wrong with what was awarded, such as `Unfit:image-not-found`. */
+export type UnfitReason = `Unfit:${string}`;
+const MOST_REASON_BYTES = 31;
+export const unfitReason = (problem: string): UnfitReason =>
+  `Unfit:${problem.slice(0, MOST_REASON_BYTES - "Unfit:".length)}`;
 
 export type WaitReason =
   | "chain-unreadable"
@@ -26,6 +45,8 @@ export type WaitReason =
   | "read-only"
   | "signing-stopped"
   | "confirmations"
+  | "key"
+  | "material-missing"
   | "disk-full"
   | "pod-pending"
   | "pod-missing"

@@ -9,6 +9,8 @@ export interface OutputLimits {
   readonly maxDepth: number;
 }
 
+export const DEFAULT_LIMITS: OutputLimits = { maxEntries: 100_000, maxDepth: 64 };
+
 /** An entry that is left out, with why. */
 export interface SkippedEntry {
   readonly kind: "skipped";

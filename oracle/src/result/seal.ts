@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import {
   ChunkTree,
   delivery,
@@ -12,7 +11,8 @@ import { Encrypter } from "age-encryption";
 import { pack } from "tar-stream";
 import type { AttemptObservation, AttemptRef, ClusterDriver } from "../cluster/driver.ts";
 import type { BlobStore } from "../peer/peer.ts";
-import { type OutputLimits, readEntries, type SkippedEntry } from "./output-entries.ts";
+import { DEFAULT_LIMITS, type OutputLimits, readEntries, type SkippedEntry } from "./output-entries.ts";
+import { type Pack, packBytes, packFile } from "./pack-file.ts";
 import type { ResultSealer, SealedResult } from "./result.ts";
 
 export interface ResultSealerOptions {
@@ -22,7 +22,6 @@ export interface ResultSealerOptions {
 }
 
 type SealRequest = Parameters<ResultSealer["seal"]>[0];
-type Pack = ReturnType<typeof pack>;
 
 /** What went into a delivery. */
 interface Contents {
@@ -35,8 +34,6 @@ class OutputTooLarge extends Error {}
 
 /** Entries that `skipped.txt` names; what is left out beyond it is only counted: links cost a task nothing, names cost us memory. */
 const MAX_SKIPPED = 1000;
-
-const DEFAULT_LIMITS: OutputLimits = { maxEntries: 100_000, maxDepth: 64 };
 
 /**
  * Seals ended runs in one pass: the pod's tar is read, hashed, packed again, encrypted and written, each byte once and none
@@ -141,43 +138,6 @@ function skippedList(skipped: readonly SkippedEntry[]): Uint8Array {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
   const shown = (path: string) => (/[\u0000-\u001f\u007f]/.test(path) ? JSON.stringify(path) : path);
   return new TextEncoder().encode(skipped.map(({ reason, path }) => `${reason} ${shown(path)}\n`).join(""));
-}
-
-async function packBytes(tar: Pack, name: string, bytes: Uint8Array): Promise<void> {
-  await packFile(
-    tar,
-    name,
-    bytes.length,
-    (async function* () {
-      if (bytes.length > 0) yield bytes;
-    })(),
-  );
-}
-
-async function packFile(tar: Pack, name: string, size: number, content: AsyncIterable<Uint8Array>) {
-  const entry = tar.entry({ name, size, mode: 0o644, mtime: new Date(0) });
-  const ended = Promise.withResolvers<void>();
-  ended.promise.catch(() => undefined);
-  let wake: (() => void) | undefined;
-  entry.once("finish", () => ended.resolve()).once("error", ended.reject);
-  entry.on("drain", () => wake?.());
-  entry.once("close", () => {
-    ended.reject(new Error("the delivery was given up")); // too late to matter where it has finished
-    wake?.();
-  });
-  const hash = createHash("sha256");
-  for await (const bytes of content) {
-    hash.update(bytes);
-    const mayGoOn = entry.write(Buffer.from(bytes));
-    if (!mayGoOn && !entry.destroyed)
-      await new Promise<void>((resolve) => {
-        wake = resolve;
-      });
-    if (entry.destroyed) break;
-  }
-  if (!entry.destroyed) entry.end(undefined); // streamx's types ask for the argument
-  await ended.promise;
-  return `0x${hash.digest("hex")}` as const;
 }
 
 async function* encrypt(
