@@ -34,6 +34,8 @@ export const deployment: Deployment = {
   nodeRegistry: getAddress(`0x${"a1".repeat(20)}`),
   taskRegistry: getAddress(`0x${"a2".repeat(20)}`),
   paymentEscrow: getAddress(`0x${"a3".repeat(20)}`),
+  liveness: getAddress(`0x${"a6".repeat(20)}`),
+  forwarder: getAddress(`0x${"a7".repeat(20)}`),
   token: getAddress(`0x${"a4".repeat(20)}`),
   deploymentBlock: 1,
   deploymentBlockHash: `0x${"a5".repeat(32)}`,
