@@ -19,8 +19,8 @@ export function registerAccountStatement(parent: Command, runtime: Runtime): voi
       "every movement of an account, explained by seconds, rate, downtime and fee, and checked against the chain",
     )
     .argument("[address]", "a consumer or an owner of nodes (default: the command's own account)")
-    .option("--from <date|block>", "first day (UTC), time or block that counts")
-    .option("--to <date|block>", "last day (UTC), time or block that counts")
+    .option("--from <when>", "first day (UTC), time or block that counts")
+    .option("--to <when>", "last day (UTC), time or block that counts")
     .option("--csv", "print the lines as CSV, for a spreadsheet");
   handle<Options>(command, runtime, async (context, [address = ""], options): Promise<Answer> => {
     if (options.csv === true && context.out.json) {
