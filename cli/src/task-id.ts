@@ -24,7 +24,10 @@ export async function findTaskId(from: {
   }
   const local = await from.folder.taskIds();
   const onChain = from.consumer === undefined ? [] : await from.market.tasks(from.consumer);
-  const ids = new Set<Hex>([...local, ...onChain.flatMap(({ task, lease }) => [task.taskId, lease.leaseId])]);
+  const ids = new Set<Hex>([
+    ...local,
+    ...onChain.flatMap(({ task, leases }) => [task.taskId, ...leases.map(({ leaseId }) => leaseId)]),
+  ]);
   const matching = [...ids].filter((id) => id.startsWith(text));
   const [only] = matching;
   if (matching.length === 1 && only !== undefined) return only;

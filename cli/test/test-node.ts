@@ -19,7 +19,10 @@ import type { BlobStore, LogStore } from "../../oracle/src/peer/peer.ts";
 import { createPeerNode } from "../../oracle/src/peer/peer-node.ts";
 
 /** Who may read which lease's logs and output. */
-type Leases = Map<Hex, { readonly consumer: Address; readonly ciphertextRoot?: Hex }>;
+type Leases = Map<
+  Hex,
+  { readonly consumer: Address; readonly attempt?: number; readonly ciphertextRoot?: Hex }
+>;
 
 /** What a run leaves behind. */
 export interface TestRun {
@@ -31,10 +34,10 @@ export interface TestRun {
 
 /** A node with the oracle's own peer, blobs and logs; what its cluster would do is told by the test. */
 export interface TestNode extends TestProvider {
-  /** Accepts and starts a task; its log begins with this text. */
-  begin(taskId: Hex, log: string): Promise<void>;
-  /** Ends a task that was begun: seals its result as an oracle does and attests it on chain. */
-  finish(taskId: Hex, run: TestRun): Promise<OutputAttestation>;
+  /** Starts a lease, by its own id or its task's; accepts it where it is open. Its log begins with this text. */
+  begin(id: Hex, log: string): Promise<void>;
+  /** Ends a lease that was begun: seals its result as an oracle does and attests it on chain. */
+  finish(id: Hex, run: TestRun): Promise<OutputAttestation>;
   stop(): Promise<void>;
 }
 
@@ -49,15 +52,18 @@ export async function startTestNode(chain: TestChain, dir: string): Promise<Test
   const beats = sendHeartbeats(chain, provider, peer);
   return {
     ...provider,
-    begin: async (taskId, log) => {
-      const { task, lease } = await provider.market.task(taskId);
+    begin: async (id, log) => {
+      const { task, lease } = await provider.market.task(id);
       leases.set(lease.leaseId, { consumer: task.consumer });
-      await provider.accept(taskId);
-      await logs.append(lease.leaseId, 1, stringToBytes(log));
-      await provider.start(lease.leaseId);
+      if (lease.state === "Open") await provider.accept(task.taskId);
+      if (lease.state === "Reopened") await provider.takeOver(lease.leaseId);
+      const { attempt } = (await provider.market.task(lease.leaseId)).lease;
+      await logs.append(lease.leaseId, attempt, stringToBytes(log));
+      await provider.start(lease.leaseId, attempt);
     },
-    finish: async (taskId, { files, log, outcome = "Success", exitCode = 0 }) => {
-      const { task, lease } = await provider.market.task(taskId);
+    finish: async (id, { files, log, outcome = "Success", exitCode = 0 }) => {
+      const { task, lease } = await provider.market.task(id);
+      const { attempt } = lease;
       const bytes = await blobs.readAll({ kind: "spec", digest: task.specDigest }, MAX_SPEC_BYTES);
       const spec = decodeSpec(bytes, task.specDigest);
       const delivery = aDelivery(files, log, spec.salt);
@@ -66,13 +72,14 @@ export async function startTestNode(chain: TestChain, dir: string): Promise<Test
       const writer = await blobs.create();
       await writer.write(ciphertext);
       await writer.commit({ kind: "output", digest: ciphertextRoot });
-      leases.set(lease.leaseId, { consumer: task.consumer, ciphertextRoot });
-      await logs.replace(lease.leaseId, 1, stringToBytes(log));
-      await logs.end(lease.leaseId, 1);
+      leases.set(lease.leaseId, { consumer: task.consumer, attempt, ciphertextRoot });
+      await logs.replace(lease.leaseId, attempt, stringToBytes(log));
+      await logs.end(lease.leaseId, attempt);
       return provider.complete({
         taskId: task.taskId,
         leaseId: lease.leaseId,
         specDigest: task.specDigest,
+        attempt,
         ...delivery.attestation,
         ciphertextRoot,
         ciphertextSize: BigInt(ciphertext.length),
@@ -111,11 +118,12 @@ async function startPeer(
       consumerOf: (leaseId) => leases.get(leaseId)?.consumer,
       outputOwner: (root) => {
         const found = [...leases].find(([, { ciphertextRoot }]) => ciphertextRoot === root);
-        return found === undefined ? undefined : { leaseId: found[0], attempt: 1 };
+        return found === undefined ? undefined : { leaseId: found[0], attempt: found[1].attempt ?? 1 };
       },
       verifySignature: async ({ consumer, digest, signature }) =>
         (await recoverAddress({ hash: digest, signature })) === consumer,
     },
+    quotes: { quote: (request) => provider.quote(request) },
     log: { debug: quiet, info: quiet, warn: quiet },
   });
   await peer.start();

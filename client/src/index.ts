@@ -65,6 +65,7 @@ export {
   leaseStates,
   taskStateOf,
 } from "./lease-state.ts";
+export { type StateWords, stateWords } from "./lease-words.ts";
 export { followTaskLogs, type LogNotice } from "./logs.ts";
 export { createMarket, type Market, type MarketOptions } from "./market.ts";
 export {

@@ -85,7 +85,7 @@ export interface TaskPlan {
   readonly fitting: readonly Address[];
   /** Base units per hour of one lease; undefined where nothing fits and no rate was given. */
   readonly ratePerHour: bigint | undefined;
-  /** The most that a quote for one lease may ask: the given rate, else the dearest that is capable, within the budget. */
+  /** The most that a quote for one lease may ask: the given rate, else what the dearest asks that is capable. */
   readonly cap: bigint | undefined;
   /** The most that all leases together can cost. */
   readonly atMost: bigint | undefined;
@@ -120,7 +120,7 @@ export function planTask(order: PlanOrder, nodes: readonly MarketNode[], facts: 
     nodes: planned,
     fitting,
     ratePerHour: rate,
-    cap: order.rate ?? dearest(capable, order),
+    cap: order.rate ?? dearest(capable),
     atMost: rate === undefined ? undefined : all * reservation(rate, maxDuration),
     reserved: funded === undefined ? undefined : all * funded,
     leases,
@@ -293,16 +293,13 @@ function lowestRate(capable: readonly Candidate[], order: PlanOrder, facts: Plan
   return rates.find((rate) => placed(rate) >= order.leases) ?? rates.at(-1);
 }
 
-/** The most that any node asks which is good for the order otherwise, but never more than the budget allows each lease. */
-function dearest(capable: readonly Candidate[], order: PlanOrder): bigint | undefined {
-  const asked = capable
+/** The most that any node asks which is good for the order otherwise. */
+function dearest(capable: readonly Candidate[]): bigint | undefined {
+  return capable
     .filter(({ reasons }) => reasons.length === 0)
     .map(({ asks }) => asks)
     .sort(compare)
     .at(-1);
-  if (asked === undefined || order.budget === undefined) return asked;
-  const affordable = (order.budget * 3600n) / (BigInt(order.leases) * BigInt(order.maxDuration));
-  return affordable < asked && affordable >= LEAST_RATE ? affordable : asked;
 }
 
 function lockOf(reserved: bigint, facts: PlanFacts): bigint {

@@ -2,12 +2,15 @@ import { type Market, type NodeProfile, walletClientOf } from "@dekuper/client";
 import {
   type OutputAttestation,
   outputAttestationTypes,
+  type QuoteAnswer,
+  type QuoteRequest,
   taskDomain,
   taskRegistryAbi,
 } from "@dekuper/protocol";
-import type { Hex } from "viem";
+import { type Hex, stringToHex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import type { TestChain } from "./chain.ts";
+import { quoteSource } from "./quote-source.ts";
 
 /** What a small node declares. */
 export function aProfile(change: Partial<NodeProfile> = {}): NodeProfile {
@@ -35,7 +38,12 @@ export interface TestProvider {
   readonly node: Hex;
   readonly operatorKey: Hex;
   accept(taskId: Hex): Promise<void>;
-  start(leaseId: Hex): Promise<void>;
+  takeOver(leaseId: Hex): Promise<void>;
+  start(leaseId: Hex, attempt?: number): Promise<void>;
+  checkpoint(leaseId: Hex, attempt: number, step: bigint): Promise<void>;
+  fail(leaseId: Hex, attempt: number, reason: string): Promise<void>;
+  /** Answers quote requests with signed quotes at the profile's rate. */
+  quote(request: QuoteRequest): Promise<QuoteAnswer>;
   complete(
     facts: Pick<OutputAttestation, "taskId" | "leaseId" | "specDigest"> & Partial<OutputAttestation>,
   ): Promise<OutputAttestation>;
@@ -53,34 +61,31 @@ export async function startTestProvider(chain: TestChain, profile = aProfile()):
   const { network } = chain;
   const wallet = walletClientOf(network, account);
   const contract = { address: network.deployment.taskRegistry, abi: taskRegistryAbi } as const;
-  const mined = (hash: Hex) => owner.market.publicClient.waitForTransactionReceipt({ hash });
   const { chain: viemChain } = wallet;
+  const call = async (functionName: string, args: readonly unknown[]) => {
+    const hash = await wallet.writeContract({ ...contract, chain: viemChain, functionName, args } as never);
+    const { status } = await owner.market.publicClient.waitForTransactionReceipt({ hash });
+    if (status === "reverted") throw new Error(`${functionName} reverted`);
+  };
   return {
     market: owner.market,
     owner: owner.address,
     ownerKey: owner.key,
     node,
     operatorKey: operator.key,
-    accept: async (taskId) => {
-      await mined(
-        await wallet.writeContract({
-          ...contract,
-          chain: viemChain,
-          functionName: "acceptTask",
-          args: [taskId],
-        }),
-      );
-    },
-    start: async (leaseId) => {
-      await mined(
-        await wallet.writeContract({
-          ...contract,
-          chain: viemChain,
-          functionName: "startLease",
-          args: [leaseId, 1],
-        }),
-      );
-    },
+    accept: (taskId) => call("acceptTask", [taskId]),
+    takeOver: (leaseId) => call("takeOver", [leaseId]),
+    start: (leaseId, attempt = 1) => call("startLease", [leaseId, attempt]),
+    checkpoint: (leaseId, attempt, step) =>
+      call("checkpoint", [leaseId, attempt, step, `0x${"0c".repeat(32)}`]),
+    fail: (leaseId, attempt, reason) =>
+      call("failLease", [leaseId, attempt, stringToHex(reason, { size: 32 })]),
+    quote: quoteSource({
+      network,
+      operator: account,
+      now: async () => (await owner.market.head()).timestamp,
+      perVCpuHour: profile.posted.perVCpuHour,
+    }),
     complete: async (facts) => {
       const { timestamp } = await owner.market.head();
       const attestation: OutputAttestation = {
@@ -105,14 +110,7 @@ export async function startTestProvider(chain: TestChain, profile = aProfile()):
         primaryType: "OutputAttestation",
         message: attestation,
       });
-      await mined(
-        await wallet.writeContract({
-          ...contract,
-          chain: viemChain,
-          functionName: "completeLease",
-          args: [attestation, signature],
-        }),
-      );
+      await call("completeLease", [attestation, signature]);
       return attestation;
     },
   };

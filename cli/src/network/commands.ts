@@ -90,9 +90,12 @@ export function registerNetworkCommands(program: Command): void {
         .default("train"),
     )
     .option("--task <file>", "another task file")
+    .option("--quoted", "find the node by signed quotes, and award the task in one transaction")
     .option("--keep", "leave the network up until `dekuper down`")
     .action(async (_, command: Command) => {
-      const flags = flagsOf<NetworkFlags & { sample: Sample; task?: string; keep?: boolean }>(command);
+      const flags = flagsOf<
+        NetworkFlags & { sample: Sample; task?: string; quoted?: boolean; keep?: boolean }
+      >(command);
       const progress = terminalProgress();
       const ownState =
         flags.state ??
@@ -102,7 +105,8 @@ export function registerNetworkCommands(program: Command): void {
         async (signal) => {
           const keepFinishedPods = flags.keep === true;
           const { record } = await startNetwork({ ...options, keepFinishedPods, signal });
-          return runDemo(record, { sample: flags.sample, taskFile: flags.task, progress, signal });
+          const { sample, task: taskFile, quoted } = flags;
+          return runDemo(record, { sample, taskFile, quoted, progress, signal });
         },
         state,
         progress,

@@ -18,7 +18,14 @@ export interface Column {
   readonly title: string;
   /** Numbers stand at the right. */
   readonly right?: boolean;
+  /** Left out where the terminal is too narrow for all columns, the highest number first. */
+  readonly spare?: number;
+  /** Of the last column: broken into lines where the terminal is too narrow. */
+  readonly wraps?: boolean;
 }
+
+/** Less room than this for a wrapping column is none: then the terminal breaks its lines. */
+const LEAST_ROOM = 24;
 
 /** Prints rows under titles, each column as wide as its widest cell. */
 export function printTable(
@@ -29,13 +36,58 @@ export function printTable(
   const widths = columns.map(({ title }, at) =>
     Math.max(widthOf(title), ...rows.map((row) => widthOf(row[at] ?? ""))),
   );
+  const shown = fitting(columns, widths, out.columns);
   const lineOf = (cells: readonly string[]) =>
     columns
       .map(({ right }, at) => (right ? padStart : padEnd)(cells[at] ?? "", widths[at] ?? 0))
+      .filter((_, at) => shown.has(at))
       .join("  ")
       .trimEnd();
   out.line(out.dim(lineOf(columns.map(({ title }) => title))));
-  for (const row of rows) out.line(lineOf(row));
+  const last = columns.length - 1;
+  const indent = [...shown].filter((at) => at !== last).reduce((sum, at) => sum + (widths[at] ?? 0) + 2, 0);
+  const room = (out.columns ?? Number.POSITIVE_INFINITY) - indent;
+  for (const row of rows) {
+    if (columns[last]?.wraps !== true || room < LEAST_ROOM) {
+      out.line(lineOf(row));
+      continue;
+    }
+    const [first = "", ...rest] = brokenInto(row[last] ?? "", room);
+    out.line(lineOf([...row.slice(0, last), first]));
+    for (const line of rest) out.line(" ".repeat(indent) + line);
+  }
+}
+
+/** A text in lines of at most this width, broken between words. */
+function brokenInto(text: string, room: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line !== undefined && widthOf(line) + 1 + widthOf(word) <= room)
+      lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
+}
+
+/** The columns that the terminal has room for. */
+function fitting(
+  columns: readonly Column[],
+  widths: readonly number[],
+  room: number | undefined,
+): ReadonlySet<number> {
+  const shown = new Set(columns.keys());
+  const spare = [...shown]
+    .filter((at) => columns[at]?.spare !== undefined)
+    .sort((one, other) => (columns[other]?.spare ?? 0) - (columns[one]?.spare ?? 0));
+  const width = () => [...shown].reduce((sum, at) => sum + (widths[at] ?? 0) + 2, -2);
+  if (columns.at(-1)?.wraps === true) return shown;
+  while (room !== undefined && width() > room) {
+    const next = spare.shift();
+    if (next === undefined) break;
+    shown.delete(next);
+  }
+  return shown;
 }
 
 /** Prints `name  value` lines, values aligned; undefined values are left out. */

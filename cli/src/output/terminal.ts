@@ -65,6 +65,11 @@ export class Terminal {
     return text.replace(/(^|`)dekuper /g, `$1${this.invocation.program} `);
   }
 
+  /** How wide the terminal is; undefined where stdout is none: nothing is cut there. */
+  get columns(): number | undefined {
+    return this.streams.stdout.isTTY === true ? this.streams.stdout.columns : undefined;
+  }
+
   /** Whether a person can be asked. */
   get isInteractive(): boolean {
     return !this.json && this.streams.stdin.isTTY === true && this.streams.stderr.isTTY === true;

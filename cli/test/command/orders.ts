@@ -11,9 +11,13 @@ resources: { cpu: 1, memory: 64Mi, storage: 64Mi, duration: 10m }
 budget: 1 dUSD
 `;
 
-/** Writes the task file and orders it. */
-export async function order({ write, runHere }: MarketFixture): Promise<Hex> {
-  const ran = await runHere(["task", "submit", await write("task.yaml", TASK), "--yes", "--json"]);
+/** Writes the task file and orders it: by the node's quote, or with `--open` at its posted rate. */
+export async function order(
+  { write, runHere }: MarketFixture,
+  options: { text?: string; open?: boolean } = {},
+): Promise<Hex> {
+  const file = await write("task.yaml", options.text ?? TASK);
+  const ran = await runHere(["task", "submit", file, "--yes", "--json", ...(options.open ? ["--open"] : [])]);
   assert.equal(ran.code, 0, ran.stdout);
   return ran.json<{ taskId: Hex }>().taskId;
 }

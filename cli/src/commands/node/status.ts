@@ -7,7 +7,7 @@ import { formatAmount, formatMiB, formatResources, formatSeconds, formatTime } f
 import { printFields, printTable } from "../../output/table.ts";
 import type { Terminal } from "../../output/terminal.ts";
 import { type Answer, handle, type Runtime } from "../../run.ts";
-import { paintStatus } from "../task/list.ts";
+import { paintState } from "../task/states.ts";
 
 export function registerNodeStatus(parent: Command, runtime: Runtime): void {
   const command = parent
@@ -38,7 +38,9 @@ export function registerNodeStatus(parent: Command, runtime: Runtime): void {
       }));
       return {
         json:
-          text === "" ? shown : { ...shown[0], tasks: tasks.map(({ task, lease }) => ({ ...task, lease })) },
+          text === ""
+            ? shown
+            : { ...shown[0], tasks: tasks.map(({ task, state, lease }) => ({ ...task, state, lease })) },
         print: (out) => {
           const [node] = nodes;
           if (text === "") return printMap(out, nodes, token, presence);
@@ -51,7 +53,7 @@ export function registerNodeStatus(parent: Command, runtime: Runtime): void {
             [{ title: "TASK" }, { title: "STATUS" }, { title: "RAN", right: true }, { title: "CREATED" }],
             tasks.map(({ task, lease }) => [
               task.taskId,
-              paintStatus(out, lease.status),
+              paintState(out, lease.state),
               lease.billedSeconds === 0n ? out.dim("-") : formatSeconds(Number(lease.billedSeconds)),
               formatTime(task.createdAt),
             ]),

@@ -1,5 +1,5 @@
-import type { TaskSummary } from "@dekuper/client";
-import type { LeaseStatus } from "@dekuper/protocol";
+import type { LeaseFacts, TaskSummary } from "@dekuper/client";
+import { isOver } from "@dekuper/client";
 import type { Command } from "commander";
 import { readAddress } from "../../amounts.ts";
 import {
@@ -7,19 +7,20 @@ import {
   formatResources,
   formatSeconds,
   formatTime,
+  plural,
   shortAddress,
   shortId,
 } from "../../output/format.ts";
 import { printTable } from "../../output/table.ts";
-import type { Terminal } from "../../output/terminal.ts";
 import { type Answer, handle, type Runtime } from "../../run.ts";
+import { paintState, shortState } from "./states.ts";
 
 export function registerTaskList(parent: Command, runtime: Runtime): void {
   const command = parent
     .command("list")
     .description("tasks of an account, newest first")
     .option("--consumer <address>", "whose (default: the command's own account)")
-    .option("--node <address>", "those that a node accepted");
+    .option("--node <address>", "those of which a node has had a lease");
   handle<{ consumer?: string; node?: string }>(
     command,
     runtime,
@@ -40,7 +41,14 @@ export function registerTaskList(parent: Command, runtime: Runtime): void {
         })),
       );
       return {
-        json: named.map(({ task, lease, name }) => ({ name: name ?? null, ...task, lease })),
+        json: named.map(({ task, state, lease, leases, gang, name }) => ({
+          name: name ?? null,
+          ...task,
+          state,
+          lease,
+          leases,
+          gang: gang ?? null,
+        })),
         print: (out) => {
           if (named.length === 0) {
             out.line("No tasks yet.");
@@ -51,25 +59,26 @@ export function registerTaskList(parent: Command, runtime: Runtime): void {
             [
               { title: "TASK" },
               { title: "NAME" },
-              { title: "STATUS" },
-              { title: "NODE" },
-              { title: "NEEDS" },
+              { title: "STATE" },
+              { title: "NODE", spare: 1 },
+              { title: "NEEDS", spare: 3 },
               { title: "RAN", right: true },
               { title: "COST", right: true },
-              { title: "CREATED" },
+              { title: "CREATED", spare: 2 },
             ],
-            named.map((summary) => [
-              shortId(summary.task.taskId),
-              summary.name ?? out.dim("-"),
-              paintStatus(out, summary.lease.status),
-              summary.lease.node === undefined ? out.dim("-") : shortAddress(summary.lease.node),
-              formatResources(summary.task.capacity),
-              summary.lease.billedSeconds === 0n
-                ? out.dim("-")
-                : formatSeconds(Number(summary.lease.billedSeconds)),
-              costOf(summary, token),
-              formatTime(summary.task.createdAt),
-            ]),
+            named.map((summary) => {
+              const ran = longest(summary.leases);
+              return [
+                shortId(summary.task.taskId),
+                summary.name ?? out.dim("-"),
+                paintState(out, summary.state, shortState(summary)),
+                nodesOf(summary) ?? out.dim("-"),
+                needsOf(summary),
+                ran === 0n ? out.dim("-") : formatSeconds(Number(ran)),
+                costOf(summary, token),
+                formatTime(summary.task.createdAt),
+              ];
+            }),
           );
           const id = named[0] === undefined ? "" : shortId(named[0].task.taskId).slice(0, -1);
           out.next(`dekuper task show ${id}`);
@@ -79,16 +88,28 @@ export function registerTaskList(parent: Command, runtime: Runtime): void {
   );
 }
 
-/** What it cost, or what is reserved while that is not known. */
-function costOf({ task, lease }: TaskSummary, token: { symbol: string; decimals: number }): string {
-  if (lease.billedSeconds > 0n) return formatAmount((task.ratePerHour * lease.billedSeconds) / 3600n, token);
-  const over = ["Settled", "Cancelled", "Failed", "Expired"].includes(lease.status);
-  return over ? formatAmount(0n, token) : `≤ ${formatAmount(lease.reserved, token)}`;
+function nodesOf({ leases }: TaskSummary): string | undefined {
+  const nodes = new Set(leases.flatMap(({ node }) => node ?? []));
+  const [only] = nodes;
+  return nodes.size > 1 ? plural(nodes.size, "node") : only && shortAddress(only);
 }
 
-/** Green for what is done well, yellow for what goes on, red for what was lost. */
-export function paintStatus(out: Terminal, status: LeaseStatus): string {
-  if (status === "Settled" || status === "Completed") return out.paint("green", status);
-  if (status === "Failed" || status === "Expired") return out.paint("red", status);
-  return status === "Cancelled" ? out.dim(status) : out.paint("yellow", status);
+function needsOf({ task, leases }: TaskSummary): string {
+  const each = formatResources(task.capacity);
+  return leases.length === 1 ? each : `${leases.length} times ${each}`;
+}
+
+function longest(leases: readonly LeaseFacts[]): bigint {
+  return leases.reduce((most, { billedSeconds }) => (billedSeconds > most ? billedSeconds : most), 0n);
+}
+
+/** What it cost or is to cost, or what is reserved while that is not known. Attempts that were lost are paid already. */
+function costOf({ leases }: TaskSummary, token: { symbol: string; decimals: number }): string {
+  const known = leases.every(({ state, billedSeconds }) => isOver(state) || billedSeconds > 0n);
+  const cost = leases.reduce(
+    (sum, { billedSeconds, ratePerHour, reserved }) =>
+      sum + (known ? (ratePerHour * billedSeconds) / 3600n : reserved),
+    0n,
+  );
+  return `${known ? "" : "≤ "}${formatAmount(cost, token)}`;
 }

@@ -1,28 +1,27 @@
-import { attestationTypedData, type TaskDetail, type TimelineEvent, type TokenInfo } from "@dekuper/client";
+import { attestationTypedData, type LeaseDetail, type TaskDetail, type TokenInfo } from "@dekuper/client";
 import { outcomes } from "@dekuper/protocol";
 import type { Command } from "commander";
-import { type Hex, hexToString } from "viem";
 import {
   formatAmount,
   formatBytes,
-  formatCount,
   formatMiB,
   formatResources,
   formatSeconds,
   formatTime,
-  plural,
+  shortAddress,
   shortId,
 } from "../../output/format.ts";
 import { printFields, printTable } from "../../output/table.ts";
 import type { Terminal } from "../../output/terminal.ts";
 import { type Answer, handle, type Runtime } from "../../run.ts";
 import { findTaskId } from "../../task-id.ts";
-import { paintStatus } from "./list.ts";
+import { dueOf, paintState, stateInWords } from "./states.ts";
+import { printTimeline } from "./timeline.ts";
 
 export function registerTaskShow(parent: Command, runtime: Runtime): void {
   const command = parent
     .command("show")
-    .description("a task with its timeline, transactions and money")
+    .description("a task with its leases, timeline, transactions and money")
     .argument("<task>", "task or lease id, or its beginning");
   handle(command, runtime, async (context, [text = ""]): Promise<Answer> => {
     const market = await context.market(undefined);
@@ -32,20 +31,26 @@ export function registerTaskShow(parent: Command, runtime: Runtime): void {
     const [detail, token] = await Promise.all([market.taskDetail(id), market.token()]);
     const name = (await folder.loadSpec(detail.task.taskId))?.name;
     const { deployment } = market.network;
+    const signed = ({ attestation: accepted, ...lease }: LeaseDetail) => ({
+      ...lease,
+      outcome: outcomeOf({ attestation: accepted }) ?? null,
+      attestation:
+        accepted === undefined
+          ? null
+          : { ...attestationTypedData(accepted, deployment), signature: accepted.signature },
+    });
+    const { attestation, outcome, ...lease } = signed(detail.lease);
     return {
       json: {
         name: name ?? null,
         ...detail.task,
-        lease: detail.lease,
-        outcome: outcomeOf(detail) ?? null,
+        state: detail.state,
+        lease,
+        outcome,
+        leases: detail.leases.map(signed),
+        gang: detail.gang ?? null,
         money: detail.money,
-        attestation:
-          detail.attestation === undefined
-            ? null
-            : {
-                ...attestationTypedData(detail.attestation, deployment),
-                signature: detail.attestation.signature,
-              },
+        attestation,
         timeline: detail.timeline,
         token,
       },
@@ -55,61 +60,42 @@ export function registerTaskShow(parent: Command, runtime: Runtime): void {
 }
 
 /** How the run ended, as attested. */
-export function outcomeOf({ attestation }: TaskDetail): string | undefined {
+export function outcomeOf({ attestation }: Pick<LeaseDetail, "attestation">): string | undefined {
   return attestation === undefined ? undefined : (outcomes[attestation.attestation.outcome] ?? "unknown");
 }
 
 function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string | undefined): void {
-  const { task, lease, money, attestation } = detail;
+  const { task, lease, leases, money } = detail;
   const amount = (value: bigint) => formatAmount(value, token);
-  const outcome = outcomeOf(detail);
-  const exit = attestation === undefined ? "" : ` (exit code ${attestation.attestation.exitCode})`;
+  const isGang = leases.length > 1;
+  const each = isGang ? `${leases.length} nodes, each ` : "";
+  const funded =
+    task.fundedSeconds === task.maxDuration
+      ? ""
+      : `, funded for ${formatSeconds(task.fundedSeconds)} (dekuper task top-up)`;
   printFields(out, [
     ["task", out.bold(task.taskId)],
-    ["lease", lease.leaseId],
+    ["lease", isGang ? undefined : lease.leaseId],
     ["name", name],
-    ["status", `${paintStatus(out, lease.status)}${outcome === undefined ? "" : `, ${outcome}${exit}`}`],
+    ["status", isGang ? paintState(out, detail.state, gangState(detail)) : leaseState(out, lease)],
     ["consumer", task.consumer],
-    ["node", lease.node],
+    ["node", isGang ? undefined : lease.node],
+    ["attempt", isGang || lease.attempt < 2 ? undefined : attemptsOf(lease, task.maxAttempts)],
     [
       "needs",
-      `${formatResources(task.capacity)}, ${formatMiB(task.storageMiB)} storage, ${task.isolation} isolation`,
+      `${each}${formatResources(task.capacity)}, ${formatMiB(task.storageMiB)} storage, ${task.isolation} isolation`,
     ],
-    ["runs", `${formatSeconds(task.maxDuration)} at most`],
-    ["rate", `${amount(task.ratePerHour)} per hour`],
-    ["open until", lease.status === "Open" ? formatTime(task.openUntil) : undefined],
-    ["window ends", lease.status === "Completed" ? formatTime(lease.challengeEndsAt) : undefined],
-    [
-      "output",
-      attestation === undefined
-        ? undefined
-        : `${formatBytes(attestation.attestation.ciphertextSize)}, kept until ${formatTime(attestation.attestation.retainUntil)}`,
-    ],
+    ["runs", out.typed(`${formatSeconds(task.maxDuration)} at most${funded}`)],
+    ["rate", `${amount(leases.reduce((sum, { ratePerHour }) => sum + ratePerHour, 0n))} per hour`],
+    ...(isGang ? [] : [dueOf(lease)].filter((due) => due !== undefined)),
+    ["output", isGang ? undefined : outputOf(lease)],
   ]);
+  if (isGang) {
+    out.line();
+    printMembers(out, detail, amount);
+  }
   out.line();
-  printTable(
-    out,
-    [
-      { title: "TIME" },
-      { title: "EVENT" },
-      { title: "" },
-      { title: "BLOCK", right: true },
-      { title: "GAS", right: true },
-      { title: "TRANSACTION" },
-    ],
-    detail.timeline.map((event, index) => {
-      // The gas is the transaction's: it stands once, at its first event.
-      const first = detail.timeline.findIndex(({ hash }) => hash === event.hash) === index;
-      return [
-        formatTime(event.time),
-        event.name,
-        describe(event, amount),
-        String(event.block),
-        first ? formatCount(event.gasUsed) : "",
-        first ? event.hash : out.dim('  "'),
-      ];
-    }),
-  );
+  printTimeline(out, detail, amount);
   out.line();
   printFields(out, [
     ["reserved", amount(money.reserved)],
@@ -119,54 +105,93 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
   out.next(...nextSteps(detail));
 }
 
+function gangState({ state, leases }: TaskDetail): string {
+  const alike = leases.filter((lease) => lease.state === state).length;
+  return `${stateInWords(state)}, ${alike} of ${leases.length}`;
+}
+
+function leaseState(out: Terminal, lease: LeaseDetail): string {
+  const outcome = outcomeOf(lease);
+  const exit =
+    lease.attestation === undefined ? "" : ` (exit code ${lease.attestation.attestation.exitCode})`;
+  const ended = outcome === undefined ? "" : `, ${outcome}${exit}`;
+  return `${paintState(out, lease.state, stateInWords(lease.state))}${ended}`;
+}
+
+function attemptsOf({ attempt, attempts }: LeaseDetail, most: number): string {
+  const lost = attempts.filter(({ lostAt }) => lostAt !== undefined).map(({ node }) => shortAddress(node));
+  return `${attempt} of ${most}${lost.length === 0 ? "" : `, lost by ${lost.join(", ")}`}`;
+}
+
+function outputOf({ attestation }: LeaseDetail): string | undefined {
+  if (attestation === undefined) return undefined;
+  const { ciphertextSize, retainUntil } = attestation.attestation;
+  return `${formatBytes(ciphertextSize)}, kept until ${formatTime(retainUntil)}`;
+}
+
+/** One line for each lease of a gang. */
+function printMembers(out: Terminal, { task, leases }: TaskDetail, amount: (value: bigint) => string): void {
+  printTable(
+    out,
+    [
+      { title: "MEMBER", right: true },
+      { title: "NODE" },
+      { title: "ATTEMPT", spare: 2 },
+      { title: "STATE" },
+      { title: "RATE/H", right: true, spare: 3 },
+      { title: "RAN", right: true, spare: 1 },
+      { title: "PAID", right: true, spare: 4 },
+      { title: "LEASE", spare: 5 },
+    ],
+    leases.map((lease) => [
+      String(lease.index),
+      lease.node === undefined ? out.dim("-") : shortAddress(lease.node),
+      `${lease.attempt} of ${task.maxAttempts}`,
+      leaseState(out, lease),
+      amount(lease.ratePerHour),
+      lease.billedSeconds === 0n ? out.dim("-") : formatSeconds(Number(lease.billedSeconds)),
+      amount(lease.pay.gross),
+      lease.leaseId,
+    ]),
+  );
+}
+
 /** What was paid, or is due once the window has ended. */
-function payOf({ task, lease, money }: TaskDetail, amount: (value: bigint) => string): [string, string] {
-  const ran = formatSeconds(Number(lease.billedSeconds));
-  if (lease.status === "Completed") {
-    const due = (task.ratePerHour * lease.billedSeconds) / 3600n;
-    return ["due", `${amount(due)} for ${ran}, when the window ends or you approve`];
+function payOf({ leases, money }: TaskDetail, amount: (value: bigint) => string): [string, string] {
+  const waiting = leases.filter(({ status }) => status === "Completed");
+  const down =
+    money.downSeconds === 0n ? "" : ` (${formatSeconds(Number(money.downSeconds))} offline are not paid)`;
+  if (waiting.length > 0) {
+    const due = waiting.reduce((sum, each) => sum + (each.ratePerHour * each.billedSeconds) / 3600n, 0n);
+    const ran = formatSeconds(Number(waiting.reduce((sum, each) => sum + each.billedSeconds, 0n)));
+    const paid = money.gross === 0n ? "" : `; ${amount(money.gross)} paid so far`;
+    return ["due", `${amount(due)} for ${ran}, when the window ends or you approve${paid}`];
   }
-  if (lease.billedSeconds === 0n) return ["paid", amount(money.gross)];
-  return ["paid", `${amount(money.gross)} for ${ran}, of which ${amount(money.fee)} are fee`];
+  if (money.ranSeconds === 0n) return ["paid", amount(money.gross)];
+  const ran = formatSeconds(Number(money.billedSeconds));
+  return ["paid", `${amount(money.gross)} for ${ran}, of which ${amount(money.fee)} are fee${down}`];
 }
 
-/** What decided, in a few words. */
-function describe(event: TimelineEvent, amount: (value: bigint) => string): string {
-  const { values } = event;
-  switch (event.name) {
-    case "Reserved":
-    case "Released":
-    case "StakeLocked":
-    case "StakeUnlocked":
-      return amount(values.amount as bigint);
-    case "Paid":
-      return `${amount(values.gross as bigint)} for ${plural(Number(values.billedSeconds), "second")}`;
-    case "LeaseAssigned":
-      return `to ${shortId(String(values.node))}`;
-    case "CheckpointClaimed":
-      return `step ${values.step}`;
-    case "LeaseCompleted":
-      return outcomes[(values.attestation as { outcome: number }).outcome] ?? "";
-    case "LeaseFailed":
-      return hexToString(values.reason as Hex, { size: 32 });
-    default:
-      return "";
-  }
-}
-
-function nextSteps({ task, lease }: TaskDetail): string[] {
+function nextSteps({ task, leases, state }: TaskDetail): string[] {
   const id = shortId(task.taskId).slice(0, -1);
-  switch (lease.status) {
+  const canTopUp = task.fundedSeconds < task.maxDuration;
+  switch (state) {
     case "Open":
+    case "Reopened":
+    case "AwaitingKey":
     case "Assigned":
+    case "Waiting":
+    case "Interrupted":
     case "Running":
     case "Stopping":
-      return [`dekuper task logs ${id} -f`, `dekuper task cancel ${id}`];
+      return [
+        `dekuper task logs ${id} -f`,
+        ...(canTopUp && state !== "Stopping" ? [`dekuper task top-up ${id}`] : []),
+        `dekuper task cancel ${id}`,
+      ];
     case "Completed":
       return [`dekuper task fetch ${id}`, `dekuper task approve ${id}`];
-    case "Settled":
-      return [`dekuper task fetch ${id}`];
     default:
-      return [];
+      return leases.some(({ status }) => status === "Settled") ? [`dekuper task fetch ${id}`] : [];
   }
 }

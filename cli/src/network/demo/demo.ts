@@ -25,6 +25,8 @@ export async function runDemo(
   options: {
     sample: Sample;
     taskFile?: string | undefined;
+    /** Finds the node by quotes instead of a posted rate [false]. */
+    quoted?: boolean | undefined;
     progress: Progress;
     signal?: AbortSignal | undefined;
   },
@@ -39,6 +41,7 @@ export async function runDemo(
       session,
       taskFile: options.taskFile ?? join(repositoryRoot, "examples", samples[options.sample], "task.yaml"),
       withoutGpus: options.taskFile === undefined && !(await hasGpus(session)),
+      quoted: options.quoted,
       to,
       kubeconfigOf: (node) => providerOf(record, node)?.kubeconfig,
       onEvent: (event, values = {}) => progress.done([event, ...Object.values(values)].join("  ")),

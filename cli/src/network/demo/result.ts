@@ -31,6 +31,7 @@ export function demoResult(
       taskRegistry: deployment.taskRegistry,
       paymentEscrow: deployment.paymentEscrow,
     },
+    path: finished.submitted.path,
     taskId: finished.submitted.taskId,
     leaseId: finished.submitted.leaseId,
     node: finished.delivery.node,
@@ -58,7 +59,7 @@ export function demoResult(
 /** Registry events name the steps; the escrow's events of the same transaction are no step of their own. */
 const STEPS: Readonly<Record<string, string>> = {
   TaskCreated: "createTask",
-  LeaseAssigned: "acceptTask",
+  TaskToppedUp: "topUp",
   LeaseStarted: "startLease",
   CheckpointClaimed: "checkpoint",
   LeaseCompleted: "completeLease",
@@ -68,10 +69,21 @@ const STEPS: Readonly<Record<string, string>> = {
 /** The task's transactions in order, each with who sent it. */
 export function transactionsOf(timeline: readonly TimelineEvent[], record: LocalNetwork): DemoTransaction[] {
   return timeline.flatMap((event) => {
-    const step = STEPS[event.name];
+    const step = stepOf(event, timeline);
     if (step === undefined) return [];
     return { step, actor: actorOf(event.from, record), hash: event.hash, gasUsed: event.gasUsed.toString() };
   });
+}
+
+/** On the quoted path one transaction orders and assigns: it is one step. */
+function stepOf(event: TimelineEvent, timeline: readonly TimelineEvent[]): string | undefined {
+  const isBeside = (name: string) => timeline.some((each) => each.name === name && each.hash === event.hash);
+  if (event.name === "TaskCreated" && isBeside("LeaseAssigned")) return "createAndAward";
+  if (event.name === "LeaseAssigned") {
+    if (isBeside("TaskCreated")) return undefined;
+    return Number(event.values.attempt) > 1 ? "takeOver" : "acceptTask";
+  }
+  return STEPS[event.name];
 }
 
 function actorOf(address: string, record: LocalNetwork): string {

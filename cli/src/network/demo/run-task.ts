@@ -1,12 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  awardTask,
   type FetchedDelivery,
   fetchDelivery,
   followTaskLogs,
   listenForPresence,
+  type MarketNode,
+  type PreparedTask,
+  planQuotes,
   planTask,
   type SubmittedTask,
   submitTask,
+  type TaskPlan,
 } from "@dekuper/client";
 import { createDeliveryFolder, fileCiphertext, loadTask, readTaskFile } from "@dekuper/client/node";
 import { DekuperError, type LeaseStatus } from "@dekuper/protocol";
@@ -36,6 +41,8 @@ export interface RunTaskOptions {
   readonly taskFile: string;
   /** Asks for no GPU, whatever the file says. */
   readonly withoutGpus?: boolean;
+  /** Finds the node by quotes instead of a posted rate [false]. */
+  readonly quoted?: boolean | undefined;
   /** The folder for the decrypted delivery; must not exist. */
   readonly to: string;
   /** The kubeconfig of the node that took the task. */
@@ -82,7 +89,10 @@ export async function runTask(options: RunTaskOptions): Promise<FinishedTask> {
     nowMs: Date.now(),
   });
   onEvent("planned", { fitting: `${plan.fitting.length} of ${nodes.length} nodes` });
-  const submitted = await submitTask({ market, peer, task, plan, signal });
+  const submitted =
+    options.quoted === true
+      ? await awardByQuotes(options, task, nodes, plan)
+      : await submitTask({ market, peer, task, plan, signal });
   const createdAt = Date.now();
   const since = () => Date.now() - createdAt;
   onEvent("created", { taskId: submitted.taskId, hash: submitted.hash });
@@ -136,6 +146,21 @@ export async function runTask(options: RunTaskOptions): Promise<FinishedTask> {
   timelineMs.settled = since();
   onEvent("settled");
   return { submitted, delivery, outputPath: output, timelineMs, pod };
+}
+
+/** Asks all nodes, and awards the task to the cheapest that quotes. */
+async function awardByQuotes(
+  { session, onEvent, signal }: RunTaskOptions,
+  task: PreparedTask,
+  nodes: readonly MarketNode[],
+  { cap, problem }: TaskPlan,
+): Promise<SubmittedTask> {
+  const { market, peer, account } = session;
+  if (cap === undefined) throw problem ?? new DekuperError("NO_NODE_FITS", "No node posts a rate.");
+  const asking = { market, peer, task, cap, nodes, signal };
+  const quoted = await planQuotes({ ...asking, consumer: account.address });
+  onEvent("quoted", { quotes: `${quoted.offers.offers.length} of ${nodes.length} nodes` });
+  return awardTask({ ...asking, plan: quoted });
 }
 
 /** Waits until the lease is in one of the states; another final state is an error that says how it ended. */
