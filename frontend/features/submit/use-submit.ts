@@ -62,10 +62,10 @@ export function useSubmit(onCreated: (task: SubmittedTask) => void) {
       presence,
       nowMs: Date.now(),
     });
-    const { atMost } = requirePlan(plan);
-    if (account.free < atMost) {
+    const { reserved } = requirePlan(plan);
+    if (account.free < reserved) {
       setProgress({ phase: "deposit", detail: "Your wallet asks for the deposit." });
-      await market.deposit(atMost - account.free);
+      await market.deposit(reserved - account.free);
     }
     keepSpec(task.specDigest, task.spec);
     setProgress({ phase: "upload", detail: `Connecting to ${plan.fitting.length} fitting nodes` });
@@ -85,6 +85,8 @@ function progressOf(step: SubmitStep): Progress {
         phase: "upload",
         detail: `${step.node.slice(0, 8)}… cannot be reached: ${step.error.message}`,
       };
+    case "quoting":
+      return { phase: "order", detail: "Nodes sign their quotes." };
     case "ordering":
       return { phase: "order", detail: "Your wallet asks for the order's transaction." };
   }

@@ -1,6 +1,6 @@
 "use client";
 
-import type { TaskDetail } from "@dekuper/client";
+import type { LeaseDetail, TaskDetail } from "@dekuper/client";
 import { useConnection } from "wagmi";
 import { Button } from "../../ui/button.tsx";
 import { formatBytes } from "../../ui/bytes.ts";
@@ -11,11 +11,11 @@ import { OutputFile } from "./output-file.tsx";
 import styles from "./task.module.css";
 import { MAX_BROWSER_OUTPUT_BYTES, useOutput } from "./use-output.ts";
 
-/** The result: opened in this browser, checked against what the node signed, shown and saved. */
-export function Output({ detail }: { detail: TaskDetail }) {
+/** The result of one lease: opened in this browser, checked against what the node signed, shown and saved. */
+export function Output({ detail, lease }: { detail: TaskDetail; lease: LeaseDetail }) {
   const { address } = useConnection();
-  const output = useOutput(detail.task.taskId, detail.task.specDigest);
-  const { attestation } = detail.attestation ?? {};
+  const output = useOutput(lease.leaseId, detail.task.specDigest);
+  const { attestation } = lease.attestation ?? {};
   if (attestation === undefined) {
     return <Empty title="No output yet">It is here once the run has ended and the node has signed it.</Empty>;
   }

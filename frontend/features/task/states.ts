@@ -1,58 +1,41 @@
-import type { LeaseFacts, TaskDetail, TaskFacts } from "@dekuper/client";
-import { type LeaseStatus, type Outcome, outcomes } from "@dekuper/protocol";
+import {
+  isOver,
+  type LeaseDeadline,
+  type LeaseDetail,
+  type LeaseFacts,
+  type LeaseState,
+  type StateWords as PlainWords,
+  stateWords as plainWords,
+  type TaskDetail,
+  type TaskSummary,
+} from "@dekuper/client";
+import { type Outcome, outcomes } from "@dekuper/protocol";
 import type { Tone } from "../../ui/notice.tsx";
 
-interface StateWords {
+interface StateWords extends PlainWords {
   readonly tone: Tone;
-  readonly title: string;
-  readonly text: string;
 }
 
-/** Each state of a lease in plain words. */
-export const stateWords: Readonly<Record<LeaseStatus, StateWords>> = {
-  None: { tone: "neutral", title: "Unknown", text: "The chain knows no such lease." },
-  Open: {
-    tone: "info",
-    title: "Waiting for a node",
-    text: "The order is on chain. Nodes that fit may accept it; nothing is paid while it waits.",
-  },
-  Assigned: {
-    tone: "info",
-    title: "Being prepared",
-    text: "A node has accepted, fetches spec and inputs, and starts the container. Paid time has not begun.",
-  },
-  Running: { tone: "good", title: "Running", text: "The container runs and each second counts." },
-  Stopping: {
-    tone: "warning",
-    title: "Stopping",
-    text: "You cancelled. The clock stands still; the node's last claim is awaited.",
-  },
-  Completed: {
-    tone: "info",
-    title: "Completed",
-    text: "The run has ended and the node has signed its result. Look at the output; approving pays the node at once, else it is paid when the window ends.",
-  },
-  Settled: {
-    tone: "neutral",
-    title: "Settled",
-    text: "The node is paid and the rest is back in your account.",
-  },
-  Cancelled: {
-    tone: "neutral",
-    title: "Cancelled",
-    text: "You cancelled the task. What was not used is back in your account.",
-  },
-  Failed: {
-    tone: "bad",
-    title: "Given up by the node",
-    text: "The node gave the task up. What was not used is back in your account.",
-  },
-  Expired: {
-    tone: "bad",
-    title: "Expired",
-    text: "A deadline passed. What was not used is back in your account.",
-  },
+const TONES: Readonly<Record<LeaseState, Tone>> = {
+  Open: "info",
+  Reopened: "warning",
+  AwaitingKey: "warning",
+  Assigned: "info",
+  Waiting: "info",
+  Interrupted: "warning",
+  Running: "good",
+  Stopping: "warning",
+  Completed: "info",
+  Settled: "neutral",
+  Cancelled: "neutral",
+  Failed: "bad",
+  Expired: "bad",
 };
+
+/** A state in plain words, with its tone. */
+export function stateWords(state: LeaseState): StateWords {
+  return { ...plainWords[state], tone: TONES[state] };
+}
 
 /** How a run ended, where it did not end well. */
 const endings: Readonly<Record<Exclude<Outcome, "Success">, string>> = {
@@ -61,6 +44,7 @@ const endings: Readonly<Record<Exclude<Outcome, "Success">, string>> = {
   TimeLimit: "Stopped at its time limit",
   OutputTooLarge: "Wrote too much output",
   Cancelled: "Cancelled by you",
+  PeerLost: "Ended when another member was lost",
 };
 
 /** How the node says that the run ended, in a few words. */
@@ -70,15 +54,14 @@ export function endingOf(outcome: number, exitCode: number): string {
   return name === "Success" ? name : name === "NonZeroExit" ? `${endings[name]} ${exitCode}` : endings[name];
 }
 
-/** The state in words, with how the run ended once the node has signed it. */
-export function wordsOf({ lease, attestation }: TaskDetail): StateWords {
-  const words = stateWords[lease.status];
+/** The state of a lease in words, with how the run ended once the node has signed it. */
+export function leaseWords({ state, attestation }: Pick<LeaseDetail, "state" | "attestation">): StateWords {
+  const words = stateWords(state);
   if (attestation === undefined) return words;
   const { outcome, exitCode } = attestation.attestation;
-  if (outcomes[outcome] === "Success")
-    return lease.status === "Completed" ? { ...words, tone: "good" } : words;
+  if (outcomes[outcome] === "Success") return state === "Completed" ? { ...words, tone: "good" } : words;
   const title = endingOf(outcome, exitCode);
-  return lease.status === "Completed"
+  return state === "Completed"
     ? {
         tone: "warning",
         title,
@@ -87,14 +70,22 @@ export function wordsOf({ lease, attestation }: TaskDetail): StateWords {
     : { ...words, title: `${title}, ${words.title.toLowerCase()}` };
 }
 
-/** Whether the container has run and its time is known. */
-export function hasRun(status: LeaseStatus): boolean {
-  return status === "Completed" || status === "Settled";
+/** The task's state in words; of several leases, with how many of them are in it. */
+export function wordsOf(detail: Pick<TaskDetail, "state" | "lease" | "leases">): StateWords {
+  if (detail.leases.length === 1) return leaseWords(detail.lease);
+  return { ...stateWords(detail.state), title: titleOf(detail) };
 }
 
-/** Live states hold money; the others are final. */
-export function isLive(status: LeaseStatus): boolean {
-  return ["Open", "Assigned", "Running", "Stopping", "Completed"].includes(status);
+/** A task's state in a few words: `Running, 3 of 4` where it has several leases. */
+export function titleOf({ state, leases }: Pick<TaskSummary, "state" | "leases">): string {
+  const { title } = plainWords[state];
+  if (leases.length === 1) return title;
+  return `${title}, ${leases.filter((lease) => lease.state === state).length} of ${leases.length}`;
+}
+
+/** Whether the container has run and its time is known. */
+export function hasRun(state: LeaseState): boolean {
+  return isOver(state) && (state === "Completed" || state === "Settled");
 }
 
 /** The deadline of the present state, and what anyone may do once it has passed. */
@@ -107,26 +98,27 @@ export interface Deadline {
   readonly enforce: "expire" | "settle";
 }
 
-export function deadlineOf(task: TaskFacts, lease: LeaseFacts): Deadline | undefined {
-  const { outageGrace, completionGrace } = task.terms;
-  const by = (label: string, at: number, enforce: Deadline["enforce"] = "expire"): Deadline => ({
-    label,
-    at,
-    enforceableAt: at + outageGrace,
-    enforce,
-  });
-  switch (lease.status) {
-    case "Open":
-      return by("Nodes may accept until", Number(task.openUntil));
-    case "Assigned":
-      return by("The node must start by", Number(lease.startDeadline));
-    case "Running":
-      return by("The run must be reported by", Number(lease.startedAt) + task.maxDuration + completionGrace);
-    case "Stopping":
-      return by("The last claim must come by", Number(lease.stoppedAt) + completionGrace);
-    case "Completed":
-      return by("Paid without your approval after", Number(lease.challengeEndsAt), "settle");
-    default:
-      return undefined;
-  }
+const LABELS: Readonly<Record<LeaseDeadline["what"], string>> = {
+  accept: "Nodes may accept until",
+  "take-over": "Another node may take over until",
+  grant: "Your key must be handed over by",
+  start: "The node must start by",
+  report: "The run must be reported by",
+  "last-claim": "The last claim must come by",
+  approve: "Paid without your approval after",
+};
+
+export function deadlineOf({ due }: Pick<LeaseFacts, "due">): Deadline | undefined {
+  if (due === undefined) return undefined;
+  return {
+    label: LABELS[due.what],
+    at: Number(due.at),
+    enforceableAt: Number(due.enforceableAt),
+    enforce: due.enforce,
+  };
+}
+
+/** Of a task's deadlines the one that passes first. */
+export function nextDeadline(leases: readonly Pick<LeaseFacts, "due">[]): Deadline | undefined {
+  return leases.flatMap((lease) => deadlineOf(lease) ?? []).sort((one, other) => one.at - other.at)[0];
 }

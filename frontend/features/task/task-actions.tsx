@@ -1,7 +1,7 @@
 "use client";
 
 import type { TaskDetail } from "@dekuper/client";
-import { formatSeconds, gross } from "@dekuper/protocol";
+import { formatSeconds, gross, reservation } from "@dekuper/protocol";
 import { useConnection } from "wagmi";
 import { Button } from "../../ui/button.tsx";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
@@ -54,49 +54,68 @@ function actionsOf(from: {
   isMine: boolean;
 }): Action[] {
   const { market, token, now, isMine } = from;
-  const { task, lease } = from.detail;
+  const { task, leases, state } = from.detail;
   const money = (amount: bigint) => formatMoney(amount, token);
   const actions: Action[] = [];
-  if (isMine && lease.status === "Completed") {
-    const pay = gross(task.ratePerHour, lease.billedSeconds);
+  const done = leases.filter((lease) => lease.status === "Completed");
+  if (isMine && done.length > 0) {
+    const pay = sum(done.map((lease) => gross(lease.ratePerHour, lease.billedSeconds)));
     actions.push({
       label: "Approve and pay",
-      cost: `Pays ${money(pay)} now and gives ${money(lease.reserved - pay)} back to you.`,
+      cost: `Pays ${money(pay)} now and gives ${money(sum(done.map(({ reserved }) => reserved)) - pay)} back to you.`,
       variant: "primary",
-      run: () => market.approve(lease.leaseId),
+      run: async () => {
+        for (const { leaseId } of done) await market.approve(leaseId);
+      },
     });
   }
-  if (isMine && (lease.status === "Open" || lease.status === "Assigned")) {
+  const running = leases.filter((lease) => lease.status === "Running");
+  const waiting = leases.filter((lease) => lease.status === "Open" || lease.status === "Assigned");
+  if (isMine && running.length === 0 && waiting.length > 0 && state !== "Stopping") {
     actions.push({
       label: "Cancel task",
-      cost: `Free of charge: ${money(lease.reserved)} come back to you.`,
+      cost: `Free of charge: ${money(sum(waiting.map(({ reserved }) => reserved)))} come back to you.`,
       variant: "danger",
       run: () => market.cancel(task.taskId),
     });
   }
-  if (isMine && lease.status === "Running") {
-    const ran = Math.min(task.maxDuration, Math.max(0, (now ?? 0) - Number(lease.startedAt)));
+  const [first] = running;
+  if (isMine && first !== undefined) {
+    const ran = Math.min(first.maxSeconds, Math.max(0, (now ?? 0) - Number(first.startedAt)));
     const seconds = Math.max(ran, task.terms.minBilled);
+    const pay = sum(running.map(({ ratePerHour }) => gross(ratePerHour, BigInt(seconds))));
     actions.push({
       label: "Cancel task",
-      cost: `You pay for the run so far: about ${money(gross(task.ratePerHour, BigInt(seconds)))} for ${formatSeconds(seconds)}.`,
+      cost: `You pay for the run so far: about ${money(pay)} for ${formatSeconds(seconds)}.`,
       variant: "danger",
       run: () => market.cancel(task.taskId),
     });
   }
-  const deadline = deadlineOf(task, lease);
-  if (deadline !== undefined && now !== undefined && now > deadline.enforceableAt) {
+  const left = task.maxDuration - task.fundedSeconds;
+  if (isMine && left > 0 && (running.length > 0 || waiting.length > 0) && state !== "Stopping") {
+    const more = sum([...running, ...waiting].map(({ ratePerHour }) => reservation(ratePerHour, left)));
+    actions.push({
+      label: "Fund the rest",
+      cost: `Reserves ${money(more)} for ${formatSeconds(left)} more. What is not used comes back.`,
+      variant: "secondary",
+      run: () => market.topUp(task.taskId, left),
+    });
+  }
+  for (const lease of leases) {
+    const deadline = deadlineOf(lease);
+    if (deadline === undefined || now === undefined || now <= deadline.enforceableAt) continue;
+    const of = leases.length === 1 ? "" : ` of member ${lease.index}`;
     actions.push(
       deadline.enforce === "settle"
         ? {
-            label: "Settle",
+            label: `Settle${of}`,
             cost: "The window is over: anyone may have the node paid. It costs only gas.",
             variant: "secondary",
             run: () => market.settle(lease.leaseId),
           }
         : {
-            label: "Enforce the deadline",
-            cost: "It has passed: the task ends and what was not used comes back. It costs only gas.",
+            label: `Enforce the deadline${of}`,
+            cost: "It has passed: what was not used comes back, or another node may go on. It costs only gas.",
             variant: "secondary",
             run: () => market.expire(lease.leaseId),
           },
@@ -104,3 +123,5 @@ function actionsOf(from: {
   }
   return actions;
 }
+
+const sum = (amounts: readonly bigint[]) => amounts.reduce((total, amount) => total + amount, 0n);

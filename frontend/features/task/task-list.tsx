@@ -13,7 +13,7 @@ import { Empty, PageHeader, Skeleton } from "../../ui/page.tsx";
 import { useTasks, useToken } from "../market/market-queries.ts";
 import { ConnectPrompt } from "../wallet/connect-prompt.tsx";
 import { keptSpec } from "./spec-store.ts";
-import { hasRun, stateWords } from "./states.ts";
+import { hasRun, stateWords, titleOf } from "./states.ts";
 import styles from "./task-list.module.css";
 
 /** My tasks, newest first. */
@@ -67,8 +67,9 @@ function Tasks({ address }: { address: `0x${string}` }) {
 }
 
 function TaskRow({ summary, token }: { summary: TaskSummary; token: Token }) {
-  const { task, lease } = summary;
-  const words = stateWords[lease.status];
+  const { task, leases, state } = summary;
+  const ran = leases.reduce((most, lease) => (lease.billedSeconds > most ? lease.billedSeconds : most), 0n);
+  const reserved = leases.reduce((sum, lease) => sum + lease.reserved, 0n);
   return (
     <Link href={`/tasks/${task.taskId}`} className={styles.row}>
       <span className={styles.name}>
@@ -77,13 +78,11 @@ function TaskRow({ summary, token }: { summary: TaskSummary; token: Token }) {
       </span>
       <span className={styles.when}>{new Date(Number(task.createdAt) * 1000).toLocaleString()}</span>
       <span className={styles.money}>
-        {hasRun(lease.status)
-          ? `Ran ${formatSeconds(Number(lease.billedSeconds))}`
-          : `At most ${formatMoney(lease.reserved, token)}`}
+        {hasRun(state) ? `Ran ${formatSeconds(Number(ran))}` : `At most ${formatMoney(reserved, token)}`}
       </span>
       <span className={styles.badge}>
-        <Badge tone={words.tone} pulse={lease.status === "Running"}>
-          {words.title}
+        <Badge tone={stateWords(state).tone} pulse={state === "Running"}>
+          {titleOf(summary)}
         </Badge>
       </span>
     </Link>

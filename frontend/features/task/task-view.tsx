@@ -1,24 +1,29 @@
 "use client";
 
-import type { TaskDetail } from "@dekuper/client";
+import type { LeaseDetail, TaskDetail } from "@dekuper/client";
 import { formatMiB, formatSeconds } from "@dekuper/protocol";
+import { useState } from "react";
 import { HexText } from "../../ui/address.tsx";
 import { type Fact, Facts } from "../../ui/facts.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { Card, PageHeader, Section } from "../../ui/page.tsx";
 import { useChainTime } from "../market/market-queries.ts";
 import { Logs } from "./logs.tsx";
+import { Members } from "./members.tsx";
 import { Output } from "./output.tsx";
 import { keptSpec } from "./spec-store.ts";
-import { deadlineOf, endingOf, wordsOf } from "./states.ts";
+import { endingOf, nextDeadline, wordsOf } from "./states.ts";
 import styles from "./task.module.css";
 import { TaskActions } from "./task-actions.tsx";
 import { Timeline } from "./timeline.tsx";
 
 /** Everything about one task. */
 export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }) {
-  const { task, lease } = detail;
+  const { task, leases } = detail;
   const now = useChainTime();
+  const [member, setMember] = useState(detail.lease.index);
+  const lease = leases[member] ?? detail.lease;
+  const isGang = leases.length > 1;
   const words = wordsOf(detail);
   const name = keptSpec(task.specDigest)?.name;
   return (
@@ -27,8 +32,8 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
       <div className={styles.layout}>
         <div>
           <Card className={styles.state}>
-            <div role="status" data-status={lease.status}>
-              <h2 className={styles.stateTitle} data-tone={words.tone} data-live={lease.status === "Running"}>
+            <div role="status" data-status={detail.state}>
+              <h2 className={styles.stateTitle} data-tone={words.tone} data-live={detail.state === "Running"}>
                 {words.title}
               </h2>
               <p>{words.text}</p>
@@ -36,11 +41,16 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
             <DeadlineLine detail={detail} now={now} />
             <TaskActions detail={detail} token={token} now={now} />
           </Card>
-          <Section title="Output">
-            <Output detail={detail} />
+          {isGang && (
+            <Section title="Members">
+              <Members detail={detail} chosen={member} onChoose={setMember} />
+            </Section>
+          )}
+          <Section title={isGang ? `Output of member ${member}` : "Output"}>
+            <Output key={lease.leaseId} detail={detail} lease={lease} />
           </Section>
-          <Section title="Logs">
-            <Logs id={task.taskId} hasNode={lease.node !== undefined} />
+          <Section title={isGang ? `Logs of member ${member}` : "Logs"}>
+            <Logs key={lease.leaseId} id={lease.leaseId} hasNode={lease.node !== undefined} />
           </Section>
         </div>
         <aside className={styles.side} aria-label="Timeline and details">
@@ -50,7 +60,7 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
           </Card>
           <Card>
             <h2>Details</h2>
-            <Facts facts={factsOf(detail, token)} />
+            <Facts facts={factsOf(detail, lease, token)} />
           </Card>
         </aside>
       </div>
@@ -59,7 +69,7 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
 }
 
 function DeadlineLine({ detail, now }: { detail: TaskDetail; now: number | undefined }) {
-  const deadline = deadlineOf(detail.task, detail.lease);
+  const deadline = nextDeadline(detail.leases);
   if (deadline === undefined) return null;
   const left = now === undefined ? undefined : deadline.at - now;
   return (
@@ -70,27 +80,35 @@ function DeadlineLine({ detail, now }: { detail: TaskDetail; now: number | undef
   );
 }
 
-function factsOf(detail: TaskDetail, token: Token): Fact[] {
-  const { task, lease, money, attestation } = detail;
+function factsOf(detail: TaskDetail, lease: LeaseDetail, token: Token): Fact[] {
+  const { task, leases, money } = detail;
   const { gpus, vCpus, memoryMiB } = task.capacity;
+  const isGang = leases.length > 1;
+  const rate = leases.reduce((sum, { ratePerHour }) => sum + ratePerHour, 0n);
   const facts: Fact[] = [
     ["Reserved", formatMoney(money.reserved, token)],
-    ["Rate an hour", formatMoney(task.ratePerHour, token)],
+    ["Rate an hour", formatMoney(rate, token)],
   ];
-  if (money.gross > 0n || lease.status === "Settled") {
+  if (money.gross > 0n || detail.state === "Settled") {
     facts.push(["Paid", formatMoney(money.gross, token)], ["Returned", formatMoney(money.released, token)]);
   }
+  if (money.downSeconds > 0n) facts.push(["Offline, not paid", formatSeconds(Number(money.downSeconds))]);
   facts.push(
     [
       "Resources",
-      `${gpus > 0 ? `${count(gpus, "GPU")}, ` : ""}${count(vCpus, "vCPU")}, ${formatMiB(memoryMiB)}`,
+      `${isGang ? `${leases.length} nodes, each ` : ""}${gpus > 0 ? `${count(gpus, "GPU")}, ` : ""}${count(vCpus, "vCPU")}, ${formatMiB(memoryMiB)}`,
     ],
     ["Longest run", formatSeconds(task.maxDuration)],
   );
+  if (task.fundedSeconds < task.maxDuration) facts.push(["Funded for", formatSeconds(task.fundedSeconds)]);
   if (lease.node !== undefined)
-    facts.push(["Node", <HexText key="node" value={lease.node} label="node address" />]);
-  if (attestation !== undefined) {
-    const { outcome, exitCode, cpuSeconds, outputDigest, imageDigest } = attestation.attestation;
+    facts.push([
+      isGang ? `Node of member ${lease.index}` : "Node",
+      <HexText key="node" value={lease.node} label="node address" />,
+    ]);
+  if (lease.attempt > 1) facts.push(["Attempt", `${lease.attempt} of ${task.maxAttempts}`]);
+  if (lease.attestation !== undefined) {
+    const { outcome, exitCode, cpuSeconds, outputDigest, imageDigest } = lease.attestation.attestation;
     facts.push(
       ["Outcome", endingOf(outcome, exitCode)],
       ["CPU time", formatSeconds(Number(cpuSeconds))],

@@ -1,6 +1,7 @@
-import type { TimelineEvent } from "@dekuper/client";
-import { formatSeconds } from "@dekuper/protocol";
+import type { TaskDetail, TimelineEvent } from "@dekuper/client";
+import { formatSeconds, leaseStatuses } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
+import { shortHex } from "../../ui/address.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { endingOf } from "./states.ts";
 
@@ -16,29 +17,59 @@ export interface TimelineStep {
 }
 
 /** Events of one transaction become one step: its title from the task's own event, its details from all. */
-export function stepsOf(timeline: readonly TimelineEvent[], token: Token): TimelineStep[] {
+export function stepsOf(
+  { timeline, leases }: Pick<TaskDetail, "timeline" | "leases">,
+  token: Token,
+): TimelineStep[] {
   const byHash = Map.groupBy(timeline, (event) => event.hash);
+  const of = (member: number | undefined, text: string) =>
+    member === undefined || leases.length === 1 ? text : `Member ${member}: ${text}`;
   return [...byHash.values()].flatMap((events) => {
-    const main = events.find((event) => TITLES[event.name] !== undefined) ?? events[0];
+    const titled = Object.keys(TITLES).find((name) => events.some((event) => event.name === name));
+    const main = events.find((event) => event.name === titled) ?? events[0];
     if (main === undefined) return [];
     const { hash, block, time, from, gasUsed } = main;
-    const details = events.flatMap((event) => detailOf(event, token) ?? []);
-    return { hash, block, time, from, gasUsed, title: TITLES[main.name] ?? spaced(main.name), details };
+    const isAward = main.name === "TaskCreated" && events.some(({ name }) => name === "LeaseAssigned");
+    const title = isAward ? "Ordered, and nodes assigned" : (TITLES[main.name] ?? spaced(main.name));
+    const details = events.flatMap((event) => {
+      const detail = detailOf(event, token);
+      return detail === undefined ? [] : of(event.member, detail);
+    });
+    return {
+      hash,
+      block,
+      time,
+      from,
+      gasUsed,
+      title: of(main.member, title),
+      details: [...new Set(details)],
+    };
   });
 }
 
+/** What a transaction did, the most telling event first. */
 const TITLES: Readonly<Record<string, string>> = {
   TaskCreated: "Ordered",
+  TaskToppedUp: "Funded for longer",
+  GangStopped: "A member was lost, the others wait",
+  GangStarted: "Every member runs",
+  EquivocationProven: "The node signed two results and lost stake",
+  LeaseReopened: "Lost by its node, open to others",
+  LeaseFailed: "Given up by the node",
+  LeaseEnded: "Ended",
   LeaseAssigned: "Accepted by a node",
   LeaseStarted: "Started",
-  CheckpointClaimed: "Progress claimed",
-  LeaseStopping: "Stopped by you",
   LeaseCompleted: "Run ended, result signed",
   LeaseSettled: "Paid",
-  LeaseCancelled: "Cancelled",
-  LeaseFailed: "Given up by the node",
-  LeaseExpired: "A deadline was enforced",
-  EquivocationProven: "The node signed two results and lost stake",
+  LeaseStopping: "Stopped",
+  CheckpointClaimed: "Progress claimed",
+  KeyGranted: "Key handed over",
+};
+
+const ENDS: Readonly<Record<string, string>> = {
+  Cancelled: "Cancelled",
+  Failed: "Lost, and not taken over",
+  Expired: "A deadline passed",
 };
 
 function detailOf({ name, values }: TimelineEvent, token: Token): string | undefined {
@@ -48,12 +79,26 @@ function detailOf({ name, values }: TimelineEvent, token: Token): string | undef
       return `${money("amount")} reserved`;
     case "Released":
       return `${money("amount")} released to you`;
-    case "Paid":
-      return `${money("gross")} for ${formatSeconds(Number(values.billedSeconds))}, ${money("fee")} of it the market's fee`;
+    case "Paid": {
+      const down = Number(values.downSeconds);
+      const billed = formatSeconds(Number(values.ranSeconds) - down);
+      const offline = down === 0 ? "" : ` (${formatSeconds(down)} offline are not paid)`;
+      return `${money("gross")} for ${billed}${offline}, ${money("fee")} of it the market's fee`;
+    }
     case "StakeLocked":
       return `${money("amount")} of the node's stake locked`;
     case "StakeUnlocked":
       return `${money("amount")} of the node's stake unlocked`;
+    case "LeaseAssigned": {
+      const again = Number(values.attempt) > 1 ? `, attempt ${values.attempt}` : "";
+      return `Assigned to ${shortHex(values.node as Hex)}${again}`;
+    }
+    case "LeaseReopened":
+      return Number(values.step) === 0 ? "Begins anew elsewhere" : `Goes on from step ${values.step}`;
+    case "LeaseEnded":
+      return ENDS[leaseStatuses[Number(values.to)] ?? ""];
+    case "WaitingPaid":
+      return `${money("amount")} paid out of its stake to a member that waited`;
     case "CheckpointClaimed":
       return `Step ${values.step}`;
     case "LeaseCompleted": {

@@ -1,18 +1,17 @@
 "use client";
 
-import type { TaskDetail } from "@dekuper/client";
+import { isLive, type TaskDetail } from "@dekuper/client";
 import { HexText } from "../../ui/address.tsx";
 import type { Token } from "../../ui/money.ts";
-import { isLive, wordsOf } from "./states.ts";
+import { wordsOf } from "./states.ts";
 import styles from "./timeline.module.css";
 import { stepsOf } from "./timeline-words.ts";
 
 /** What happened to the task on chain, oldest first, with what each transaction cost in gas. */
 export function Timeline({ detail, token }: { detail: TaskDetail; token: Token }) {
-  const { status } = detail.lease;
   return (
     <ol className={styles.timeline}>
-      {stepsOf(detail.timeline, token).map((step) => (
+      {stepsOf(detail, token).map((step) => (
         <li key={step.hash} className={styles.step}>
           <div className={styles.head}>
             <h3>{step.title}</h3>
@@ -30,7 +29,7 @@ export function Timeline({ detail, token }: { detail: TaskDetail; token: Token }
           </p>
         </li>
       ))}
-      {isLive(status) && (
+      {isLive(detail.state) && (
         <li className={styles.step} data-now="true">
           <div className={styles.head}>
             <h3>{wordsOf(detail).title}</h3>

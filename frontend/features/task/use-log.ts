@@ -19,7 +19,7 @@ export interface LogView {
 
 const IDLE: LogView = { state: "idle", text: "", notice: "" };
 
-/** A task's log, followed from its node over libp2p once `start` is called: the wallet signs a read token. */
+/** A lease's log, followed from its node over libp2p once `start` is called: the wallet signs a read token. */
 export function useLog(id: Hex): LogView & { start(): void } {
   const market = useMarket();
   const { peer } = usePeers();
@@ -42,7 +42,12 @@ export function useLog(id: Hex): LogView & { start(): void } {
         id,
         follow: true,
         signal: abort.signal,
-        onNotice: (notice) => setView((now) => ({ ...now, notice: sentenceOf(notice) })),
+        onNotice: (notice) =>
+          setView((now) => ({
+            ...now,
+            notice: sentenceOf(notice),
+            text: notice.kind === "restarted" ? "" : now.text,
+          })),
       });
       for await (const part of bytes) {
         const text = plain(decoder.decode(part, { stream: true }));
@@ -63,6 +68,8 @@ function sentenceOf(notice: LogNotice): string {
       return "Waiting for the run to write";
     case "connected":
       return "Connected to the node";
+    case "restarted":
+      return "Another node has taken over";
     case "reconnecting":
       return `Trying again: ${notice.error.message}`;
   }

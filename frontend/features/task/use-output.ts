@@ -20,7 +20,7 @@ export interface OpenedOutput {
   readonly log: Uint8Array;
 }
 
-/** Fetches a task's output from its node, decrypts it with the wallet's key and checks it against the attestation. */
+/** Fetches a lease's output from its node, decrypts it with the wallet's key and checks it against the attestation. */
 export function useOutput(id: Hex, specDigest: Hex) {
   const market = useMarket();
   const { peer } = usePeers();

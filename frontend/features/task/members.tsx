@@ -1,0 +1,40 @@
+"use client";
+
+import type { TaskDetail } from "@dekuper/client";
+import { shortHex } from "../../ui/address.tsx";
+import { Badge } from "../../ui/badge.tsx";
+import { Button } from "../../ui/button.tsx";
+import { leaseWords } from "./states.ts";
+import styles from "./task.module.css";
+
+/** The leases of a task that runs on several nodes: one line each, and whose log and output are shown. */
+export function Members(props: { detail: TaskDetail; chosen: number; onChoose: (member: number) => void }) {
+  const { task, leases } = props.detail;
+  return (
+    <ul className={styles.members}>
+      {leases.map((lease) => {
+        const words = leaseWords(lease);
+        return (
+          <li key={lease.leaseId} className={styles.member} data-chosen={lease.index === props.chosen}>
+            <strong>Member {lease.index}</strong>
+            <code>{lease.node === undefined ? "no node" : shortHex(lease.node)}</code>
+            <span className={styles.muted}>
+              Attempt {lease.attempt} of {task.maxAttempts}
+            </span>
+            <Badge tone={words.tone} pulse={lease.state === "Running"}>
+              {words.title}
+            </Badge>
+            <Button
+              size="small"
+              variant="ghost"
+              aria-pressed={lease.index === props.chosen}
+              onClick={() => props.onChoose(lease.index)}
+            >
+              Log and output<span className="visually-hidden"> of member {lease.index}</span>
+            </Button>
+          </li>
+        );
+      })}
+    </ul>
+  );
+}
