@@ -1,8 +1,9 @@
 "use client";
 
+import type { AccountInfo } from "@dekuper/client";
 import { useConnection } from "wagmi";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
-import { Figures } from "../../ui/facts.tsx";
+import { type Fact, Figures } from "../../ui/facts.tsx";
 import { formatNumber, type Token } from "../../ui/money.ts";
 import { Card, PageHeader, Section, Skeleton } from "../../ui/page.tsx";
 import { useAccountInfo, useToken } from "../market/market-queries.ts";
@@ -11,8 +12,8 @@ import { ConnectPrompt } from "../wallet/connect-prompt.tsx";
 import styles from "./account.module.css";
 import { Faucet } from "./faucet.tsx";
 import { MoveForm } from "./move-form.tsx";
-import { Statement } from "./statement.tsx";
-import { spentIn, useMovements } from "./use-movements.ts";
+import { DownloadCsv, StatementLines } from "./statement.tsx";
+import { useStatement } from "./use-statement.ts";
 
 /** What one has in the market, and the ways in and out. */
 export function AccountPage() {
@@ -38,8 +39,8 @@ function Balances({ address }: { address: `0x${string}` }) {
   const network = useNetwork();
   const token = useToken();
   const { data: account, error, refetch } = useAccountInfo(address);
-  const movements = useMovements(address);
-  const spent = movements.data === undefined ? undefined : spentIn(movements.data);
+  const statement = useStatement(address);
+  const { data } = statement;
   return (
     <>
       {error !== null && <ErrorNotice error={error} onRetry={() => void refetch()} />}
@@ -49,7 +50,8 @@ function Balances({ address }: { address: `0x${string}` }) {
           facts={[
             ["Free", <Money key="free" amount={account?.free} token={token} />],
             ["Reserved for live tasks", <Money key="reserved" amount={account?.reserved} token={token} />],
-            ["Spent", <Money key="spent" amount={spent} token={token} />],
+            ["Spent", <Money key="spent" amount={data?.totals.paid} token={token} />],
+            ...earnedBy(account, token),
             ["In your wallet", <Money key="wallet" amount={account?.walletBalance} token={token} />],
           ]}
         />
@@ -61,11 +63,24 @@ function Balances({ address }: { address: `0x${string}` }) {
           <MoveForm kind="withdraw" limit={account.free} token={token} />
         </div>
       )}
-      <Section title="Statement">
-        <Statement query={movements} token={token} />
+      <Section
+        title="Statement"
+        aside={
+          data !== undefined &&
+          token !== undefined &&
+          data.lines.length > 0 && <DownloadCsv statement={data} token={token} />
+        }
+      >
+        <StatementLines query={statement} token={token} />
       </Section>
     </>
   );
+}
+
+/** Only owners of nodes have earnings. */
+function earnedBy(account: AccountInfo | undefined, token: Token | undefined): Fact[] {
+  if (account === undefined || account.earnings === 0n) return [];
+  return [["Earned by your nodes", <Money key="earnings" amount={account.earnings} token={token} />]];
 }
 
 function Money({ amount, token }: { amount: bigint | undefined; token: Token | undefined }) {
