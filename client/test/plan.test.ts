@@ -149,3 +149,36 @@ describe("planTask", () => {
     );
   });
 });
+
+describe("planTask for several nodes", () => {
+  const gang = (leases: number) => anOrder({ gpus: 4, leases });
+
+  it("counts how many leases each node has room for, and takes as many nodes as it needs", () => {
+    const plan = planTask(
+      gang(3),
+      [
+        aNode(),
+        aNode({ address: address(2), profile: { posted: { perGpuHour: 3_000_000n, perVCpuHour: 0n } } }),
+      ],
+      facts(),
+    );
+    assert.equal(plan.problem, undefined);
+    assert.deepEqual(
+      plan.nodes.map(({ takes }) => takes),
+      [2, 2],
+    );
+    assert.equal(plan.ratePerHour, 12_000_000n);
+    assert.equal(plan.atMost, 36_000_000n);
+  });
+
+  it("says how much room there is where it is too little", () => {
+    const { problem } = planTask(gang(3), [aNode()], facts());
+    assert.equal(problem?.code, "NO_NODE_FITS");
+    assert.match(problem?.message ?? "", /needs 3 nodes; 1 node fits, and has room for 2 of them/);
+  });
+
+  it("reserves only for what is funded at first", () => {
+    const plan = planTask(anOrder({ leases: 2, fundedSeconds: 1800 }), [aNode()], facts());
+    assert.equal(plan.reserved, (plan.atMost ?? 0n) / 2n);
+  });
+});

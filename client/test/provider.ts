@@ -83,7 +83,10 @@ export async function startTestProvider(chain: TestChain, profile = aProfile()):
     quote: quoteSource({
       network,
       operator: account,
-      now: async () => (await owner.market.head()).timestamp,
+      now: async () => {
+        await chain.control.mine({ blocks: 1 }); // anvil's head stands still between transactions
+        return (await owner.market.head()).timestamp;
+      },
       perVCpuHour: profile.posted.perVCpuHour,
     }),
     complete: async (facts) => {
