@@ -9,7 +9,6 @@ import {
   pathProblem,
   type TaskSpec,
 } from "@dekuper/protocol";
-import { KubeConfig } from "@kubernetes/client-node";
 import type { Hex } from "viem";
 import { ApiError, asDekuperError, isConflict, isNotFound } from "./api-errors.ts";
 import { locked, renderJob } from "./attempt-job.ts";
@@ -28,6 +27,7 @@ import type {
 import { execText } from "./exec.ts";
 import { HintWatch } from "./hint-watch.ts";
 import { inputTar, sentFiles } from "./input-tar.ts";
+import { loadKubeconfig } from "./kubeconfig.ts";
 import { KubernetesApi } from "./kubernetes-api.ts";
 import { acquireLeaderLock } from "./leader-lock.ts";
 import { annotations, attemptLabels, names, namespaceOf, ownSelector } from "./names.ts";
@@ -69,27 +69,6 @@ const MAX_CHECKPOINT_BYTES = 8 * 1024 * 1024;
 export function createKubernetesDriver(options: KubernetesDriverOptions): ClusterDriver {
   const api = new KubernetesApi(loadKubeconfig(options.kubeconfig), 15_000, options.onRequest);
   return new KubernetesDriver(api, options);
-}
-
-/** Reads a kubeconfig; without a path, the pod's own service account. */
-export function loadKubeconfig(path: string | undefined): KubeConfig {
-  const config = new KubeConfig();
-  const invalid = (problem: string, cause?: unknown) =>
-    new DekuperError("CONFIG_INVALID", `The kubeconfig${path === undefined ? "" : ` ${path}`} ${problem}.`, {
-      cause,
-      hint: "Give the path of a kubeconfig whose current context names the cluster.",
-    });
-  if (path === undefined && !process.env.KUBERNETES_SERVICE_HOST) {
-    throw invalid("is named nowhere, and this is not a pod of a cluster");
-  }
-  try {
-    if (path === undefined) config.loadFromCluster();
-    else config.loadFromFile(path);
-  } catch (cause) {
-    throw invalid(`cannot be read: ${messageOf(cause).split("\n")[0]}`, cause);
-  }
-  if (config.getCurrentCluster() === null) throw invalid("names no current cluster");
-  return config;
 }
 
 class KubernetesDriver implements ClusterDriver {

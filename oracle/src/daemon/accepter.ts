@@ -182,13 +182,16 @@ export class Accepter {
   private follow(plan: AcceptPlan, offer: Offer, attempt: number, now: number, signal: AbortSignal): void {
     const { material, log } = this.deps;
     const { leaseId, taskId, order } = offer;
-    if (plan.kind === "fetch")
-      return this.inBackground(leaseId, () => material.fetch(leaseId, order, now, signal));
+    if (plan.kind === "fetch") {
+      this.inBackground(leaseId, () => material.fetch(leaseId, order, now, signal));
+      return;
+    }
     if (plan.kind === "accept") {
       this.accepting.set(leaseId, order); // at once: the next order is judged by what this one leaves
-      return this.inBackground(leaseId, () =>
+      this.inBackground(leaseId, () =>
         this.takeLease(offer, attempt, signal).finally(() => this.accepting.delete(leaseId)),
       );
+      return;
     }
     // What was missing is asked for again when its time has come.
     const known = material.of(leaseId);

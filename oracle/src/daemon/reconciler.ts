@@ -1,12 +1,9 @@
 import { type DekuperError, type Deployment, isDekuperError } from "@dekuper/protocol";
 import type { Address } from "viem";
-import type { Clock } from "../chain/clock.ts";
 import { followLogs } from "../chain/follow.ts";
-import type { ChainReader } from "../chain/reader.ts";
 import type { StandstillWatch } from "../chain/standstill.ts";
 import type { TransactionQueue } from "../chain/transactions.ts";
 import type { ClusterDriver } from "../cluster/driver.ts";
-import type { FactStore } from "../journal/facts.ts";
 import type { NodeFacts } from "../plan/facts.ts";
 import type { Accepter, NodeState } from "./accepter.ts";
 import { Assignments } from "./assignments.ts";

@@ -1,8 +1,9 @@
 import { type Isolation, isDekuperError } from "@dekuper/protocol";
 import { zeroAddress } from "viem";
 import { asDekuperError } from "../cluster/api-errors.ts";
+import { loadKubeconfig } from "../cluster/kubeconfig.ts";
 import { KubernetesApi } from "../cluster/kubernetes-api.ts";
-import { createKubernetesDriver, loadKubeconfig } from "../cluster/kubernetes-driver.ts";
+import { createKubernetesDriver } from "../cluster/kubernetes-driver.ts";
 import { checkClock, checkGangs, checkGpus, checkRoom, type WireNode } from "./cluster-facts.ts";
 import { sweepProbes } from "./leftovers.ts";
 import { PROBED, probe } from "./probe.ts";

@@ -35,6 +35,7 @@ export async function packCheckpoint(
   options: { cipher: CheckpointCipher; maxBytes: number; signal: AbortSignal },
 ): Promise<PackedCheckpoint> {
   const { cipher, maxBytes, signal } = options;
+  signal.throwIfAborted();
   const tar = pack();
   tar.on("error", () => undefined); // who fills it and who reads it get the reason
   const stop = new AbortController();

@@ -24,6 +24,8 @@ export function aDeployment(chain: FakeChain, change: Partial<Deployment> = {}):
     nodeRegistry: address("11"),
     taskRegistry: address("22"),
     paymentEscrow: address("33"),
+    liveness: address("55"),
+    forwarder: address("66"),
     token: address("44"),
     deploymentBlock: 1,
     deploymentBlockHash: chain.blocks[1]?.hash ?? `0x${"00".repeat(32)}`,

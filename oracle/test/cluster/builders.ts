@@ -19,7 +19,7 @@ export function anOrder(
     leaseId: `0x${"22".repeat(32)}`,
     attempt: 1,
     taskId: `0x${"33".repeat(32)}`,
-    maxDuration: 60,
+    runSeconds: 60,
     deadlineSeconds: 200,
     spec: aTaskSpec({ command: ["sh", "-c", "true"], ...change }, resources),
   };

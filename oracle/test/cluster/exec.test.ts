@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { describe, it } from "node:test";
 import { exec, execText } from "../../src/cluster/exec.ts";
-import { readOutputTar } from "../../src/cluster/output-tar.ts";
+import { readSentTar } from "../../src/cluster/output-tar.ts";
 import { type ExecSession, startFakeApiServer, target } from "./fake-api-server.ts";
 
 const signal = () => AbortSignal.timeout(10_000);
@@ -162,7 +162,7 @@ describe("an output's tar", () => {
     });
     try {
       let size = 0;
-      for await (const part of readOutputTar(server.api, target, signal())) size += part.length;
+      for await (const part of readSentTar(server.api, target, "the script", signal())) size += part.length;
       return size;
     } finally {
       await server.stop();

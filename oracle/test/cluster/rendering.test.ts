@@ -150,6 +150,25 @@ describe("an attempt's job", () => {
     }
   });
 
+  it("is alone unless it is a member of a gang: then it knows its rank", () => {
+    const of = (order: ReturnType<typeof anOrder>) => {
+      const { NNODES, NODE_RANK, PET_NNODES, PET_NODE_RANK, ATTEMPT } = valuesOf(order);
+      return [NNODES, NODE_RANK, PET_NNODES, PET_NODE_RANK, ATTEMPT];
+    };
+    assert.deepEqual(of(anOrder()), ["1", "0", "1", "0", "1"]);
+    const member = { ...anOrder(), attempt: 2, rank: { index: 2, count: 4 } };
+    assert.deepEqual(of(member), ["4", "2", "4", "2", "2"]);
+  });
+
+  it("waits for what will be sent: inputs, or a checkpoint to go on from", () => {
+    const waits = (order: ReturnType<typeof anOrder>) =>
+      jobOf(order).pod.initContainers?.[0]?.command?.at(-1) === "0";
+    assert.equal(waits(anOrder()), false);
+    assert.equal(waits({ ...anOrder(), resumes: true }), true);
+    const input = { path: "a", digest: `0x${"01".repeat(32)}` as const, size: 1 };
+    assert.equal(waits(anOrder({ inputs: [input] })), true);
+  });
+
   it("lets the task write its output, checkpoints, /tmp and /dev/shm, and nothing of ours", () => {
     const writable = jobOf().main.volumeMounts?.filter(({ readOnly }) => readOnly !== true);
     assert.deepEqual(writable?.map(({ mountPath }) => mountPath).toSorted(), [

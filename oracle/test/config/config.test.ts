@@ -27,6 +27,8 @@ const network = {
     nodeRegistry: address,
     taskRegistry: address,
     paymentEscrow: address,
+    liveness: address,
+    forwarder: address,
     token: address,
     deploymentBlock: 1,
     deploymentBlockHash: `0x${"22".repeat(32)}`,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it, type TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { DekuperError, type Order } from "@dekuper/protocol";
+import { DekuperError, leaseId, type Order } from "@dekuper/protocol";
 import type { Hex } from "viem";
 import { Accepter } from "../../src/daemon/accepter.ts";
 import type { MaterialStore } from "../../src/daemon/material.ts";
@@ -11,7 +11,7 @@ import { openDatabase } from "../journal/crash.ts";
 import { aSpec, deployment, hex, node, orderOf, terms } from "./builders.ts";
 
 const signal = AbortSignal.timeout(60_000);
-const leaseOf = (number: number): Hex => hex((0x40 + number).toString(16));
+const leaseOf = (number: number): Hex => leaseId(taskOf(number), 0);
 const taskOf = (number: number): Hex => hex((0x80 + number).toString(16));
 
 /** A node that could take all of some open orders, on a chain where everything is as it should be. */
@@ -19,6 +19,12 @@ function aNode(
   t: TestContext,
   options: {
     orders?: number;
+    /** Of them, how many a node has lost: their second attempt is open. */
+    lost?: number;
+    isExcluded?: boolean;
+    /** What a lost lease pays. */
+    ratePerHour?: bigint;
+    posted?: bigint;
     maxLeases?: number;
     gpus?: number;
     accept?: (task: Hex) => Promise<unknown>;
@@ -34,22 +40,49 @@ function aNode(
     kind: "task" as const,
     block: 5,
     logIndex: number,
-    task: { leaseId: leaseOf(number), taskId: taskOf(number), consumer: terms.consumer, order },
+    task: { taskId: taskOf(number), consumer: terms.consumer, order },
   }));
-  store.record(facts, { number: 5, hash: hex("0b") });
+  const { lost = 0 } = options;
+  const losses = Array.from({ length: lost }, (_, number) =>
+    (["LeaseAssigned", "AttemptLost", "LeaseReopened"] as const).map((event, step) => ({
+      kind: "lease" as const,
+      event,
+      leaseId: leaseOf(number),
+      ...(event === "LeaseReopened" ? { deadline: 2_000 } : {}),
+      block: 5,
+      logIndex: 100 + 3 * number + step,
+    })),
+  );
+  store.record([...facts, ...losses.flat()], { number: 5, hash: hex("0b") });
   const submitted: Hex[] = [];
   const pending = new Set<Hex>();
   const said: string[] = [];
   const decided: string[] = [];
   const forgotten: Hex[] = [];
-  const known = new Set(facts.map(({ task }) => task.leaseId));
+  const known = new Set(facts.map((_, number) => leaseOf(number)));
+  const calls: string[] = [];
   const answers: Record<string, unknown> = {
     admittedAt: 0n,
-    getLease: { status: 1, node, attempt: 1 },
+    takeOverFrom: 0n,
+    getLease: {
+      status: 1,
+      node,
+      attempt: 0,
+      deadline: 2_000n,
+      ratePerHour: options.ratePerHour ?? order.ratePerHour,
+    },
     stakeOf: [100n, 0n, 0n, 0n],
     stakeRequired: 1n,
   };
-  const client = { readContract: async (call: { functionName: string }) => answers[call.functionName] };
+  const lostLeases = new Set(losses.flat().map(({ leaseId }) => leaseId));
+  const client = {
+    readContract: async ({ functionName, args }: { functionName: string; args: [Hex] }) => {
+      const answer = answers[functionName];
+      return functionName === "getLease" && lostLeases.has(args[0])
+        ? { ...(answer as object), attempt: 1 }
+        : answer;
+    },
+  };
   const head = { number: 9, hash: hex("0c"), timestamp: 1_000, baseFee: 0n };
   const accepter = new Accepter({
     deployment,
@@ -62,8 +95,9 @@ function aNode(
       read: (work: (of: typeof client) => unknown) => work(client),
     },
     queue: {
-      submit: async ({ args: [task] }: { args: [Hex] }) => {
+      submit: async ({ name, args: [task] }: { name: string; args: [Hex] }) => {
         submitted.push(task);
+        calls.push(name);
         return options.accept?.(task);
       },
       isPending: ({ args: [task] }: { args: [Hex] }) => pending.has(task),
@@ -74,7 +108,7 @@ function aNode(
         isolation: 3,
         gpuModel: "",
         storageMiB: 10n ** 6n,
-        posted: { perGpuHour: 0n, perVCpuHour: 0n },
+        posted: { perGpuHour: 0n, perVCpuHour: options.posted ?? 0n },
         floor: { perGpuHour: 0n, perVCpuHour: 0n },
         available: { gpus: options.gpus ?? 64, vCpus: 64, memoryMiB: 10n ** 6n },
       }),
@@ -87,6 +121,7 @@ function aNode(
         for (const lease of known) if (!isWanted(lease)) known.delete(lease);
       },
     },
+    exclusions: { isExcluded: async () => options.isExcluded ?? false, prune: () => undefined },
     log: {
       info: ({ decision }: { decision?: string }, event: string) => {
         said.push(event);
@@ -105,7 +140,7 @@ function aNode(
     await accepter.consider(all, signal);
     await sleep(1);
   };
-  return { accepter, journal, store, submitted, pending, round, known, head, decided, forgotten };
+  return { accepter, journal, store, submitted, calls, pending, round, known, head, decided, forgotten };
 }
 
 const never = () => new Promise<never>(() => undefined);
@@ -215,5 +250,46 @@ describe("taking open orders", () => {
     head.timestamp += 60;
     await round();
     assert.deepEqual([...known], [leaseOf(0)]);
+  });
+});
+
+describe("taking over what another node has lost", () => {
+  it("takes the next attempt, at the lease's own rate, and never as a new order", async (t) => {
+    const { accepter, journal, submitted, calls, round } = aNode(t, { lost: 1 });
+    await round();
+    await accepter.settled();
+    assert.deepEqual([calls, submitted], [["takeOver"], [leaseOf(0)]]);
+    assert.ok(journal.find(leaseOf(0), 2)?.steps.has("accepted"));
+    assert.equal(journal.find(leaseOf(0), 1), undefined);
+  });
+
+  it("leaves it where its own owner has lost it", async (t) => {
+    const { submitted, decided, round } = aNode(t, { lost: 1, isExcluded: true });
+    await round();
+    assert.deepEqual([submitted, decided], [[], ["refuse: owner-excluded"]]);
+  });
+
+  it("leaves it where it pays less than the node asks, whatever its order paid at most", async (t) => {
+    const { submitted, decided, round } = aNode(t, { lost: 1, ratePerHour: 1n, posted: 1_000n });
+    await round();
+    assert.deepEqual([submitted, decided], [[], ["refuse: rate-below-posted"]]);
+  });
+
+  it("counts it against the same limits as open orders", async (t) => {
+    const { submitted, round } = aNode(t, { orders: 3, lost: 1, maxLeases: 2, accept: never });
+    await round();
+    assert.equal(submitted.length, 2);
+  });
+
+  it("leaves no trace of one that somebody else was faster to take", async (t) => {
+    const { accepter, journal, round } = aNode(t, {
+      lost: 1,
+      accept: async () => {
+        throw new DekuperError("TRANSACTION_REVERTED", "No.", { details: { reason: "WrongStatus" } });
+      },
+    });
+    await round();
+    await accepter.settled();
+    assert.equal(journal.find(leaseOf(0), 2), undefined);
   });
 });

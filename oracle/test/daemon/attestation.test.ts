@@ -62,10 +62,12 @@ describe("an end-of-run attestation", () => {
 describe("how a run is said to have ended", () => {
   it("is by the strongest fact: cancelled, then time, then memory, then the exit code", () => {
     const all = { ...run, exitCode: 137, outOfMemory: true, timeLimit: true };
-    assert.equal(outcomeOf(all, true), "Cancelled");
-    assert.equal(outcomeOf(all, false), "TimeLimit");
-    assert.equal(outcomeOf({ ...all, timeLimit: false }, false), "OutOfMemory");
-    assert.equal(outcomeOf({ ...run, exitCode: 3 }, false), "NonZeroExit");
-    assert.equal(outcomeOf(run, false), "Success");
+    assert.equal(outcomeOf(all, "cancelled"), "Cancelled");
+    assert.equal(outcomeOf(all, undefined), "TimeLimit");
+    assert.equal(outcomeOf({ ...all, timeLimit: false }, "time-limit"), "TimeLimit");
+    assert.equal(outcomeOf(all, "peer-lost"), "PeerLost");
+    assert.equal(outcomeOf({ ...all, timeLimit: false }, undefined), "OutOfMemory");
+    assert.equal(outcomeOf({ ...run, exitCode: 3 }, undefined), "NonZeroExit");
+    assert.equal(outcomeOf(run, undefined), "Success");
   });
 });

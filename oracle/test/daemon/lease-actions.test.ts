@@ -6,11 +6,13 @@ import { after, before, describe, it } from "node:test";
 import { DekuperError, type OutputAttestation } from "@dekuper/protocol";
 import { LeaseActions } from "../../src/daemon/lease-actions.ts";
 import { MaterialStore } from "../../src/daemon/material.ts";
+import type { StoredCheckpoint } from "../../src/journal/attempts.ts";
 import { createBlobStore, type FileBlobStore } from "../../src/peer/blob-store.ts";
 import {
   aRecord,
   aSpec,
   deployment,
+  hex,
   orderOf,
   run,
   sealed,
@@ -43,6 +45,7 @@ describe("making an attempt's pod", () => {
     });
     const made: { deadlineSeconds: number }[] = [];
     const marked: string[] = [];
+    const given: number[] = [];
     const material = new MaterialStore(
       blobs,
       { fetchBlob: () => Promise.reject(new Error("not asked")) },
@@ -55,20 +58,109 @@ describe("making an attempt's pod", () => {
       material,
       reader: { lastReadable: { head: { timestamp: now } } },
       driver: { ensureAttempt: async (order: { deadlineSeconds: number }) => made.push(order) },
-      journal: { mark: (_lease: string, _attempt: number, step: string) => marked.push(step) },
+      journal: {
+        mark: (_lease: string, _attempt: number, step: string) => marked.push(step),
+        recordPodSeconds: (_lease: string, _attempt: number, seconds: number) => given.push(seconds),
+      },
     } as never);
     const record = aRecord({ order: orderOf(spec) });
-    const view = { terms } as never;
+    const view = { terms, state: { index: 0, maxSeconds: 7200 } } as never;
     await actions.take(
       { kind: "ensureAttempt" },
       { record, view, observation: undefined },
       AbortSignal.timeout(10_000),
     );
-    assert.deepEqual(marked, ["ensured"]);
+    assert.deepEqual([marked, given], [["ensured"], [7200]]);
     assert.equal(made[0]?.deadlineSeconds, 120 + 7200 + 30 + 5, "start window, run, and both graces");
     now += 120 + 7200 + 35;
     await blobs.sweep(now);
     assert.deepEqual(await material.spec(record.order), spec);
+  });
+});
+
+describe("making the pod of a later attempt", () => {
+  const digest = hex("c1");
+  const stored = { digest, size: 10, manifestDigest: hex("c2") };
+
+  function actionsWith(found: StoredCheckpoint | null) {
+    const made: { resumes?: boolean; rank?: object; runSeconds: number; deadlineSeconds: number }[] = [];
+    const decided: unknown[] = [];
+    const asked: unknown[] = [];
+    const actions = new LeaseActions({
+      deployment,
+      material: { spec: async () => aSpec(), retain: async () => undefined },
+      reader: { lastReadable: { head: { timestamp: 1_000 } } },
+      driver: { ensureAttempt: async (order: (typeof made)[number]) => made.push(order) },
+      checkpoints: {
+        fetch: async (_: unknown, wanted: string) => {
+          asked.push(wanted);
+          return found;
+        },
+      },
+      journal: {
+        mark: () => undefined,
+        recordPodSeconds: () => undefined,
+        recordResume: (_lease: string, _attempt: number, resume: unknown) => decided.push(resume),
+      },
+    } as never);
+    const ensure = (
+      change: Parameters<typeof aRecord>[0],
+      checkpointDigest = digest,
+      change2: Partial<typeof terms> = {},
+    ) =>
+      actions.take(
+        { kind: "ensureAttempt" },
+        {
+          record: aRecord({ attempt: 2, ...change }),
+          view: {
+            terms: { ...terms, ...change2 },
+            state: { index: 1, maxSeconds: 600, deadline: 1_120, checkpointDigest },
+          } as never,
+          observation: undefined,
+        },
+        AbortSignal.timeout(10_000),
+      );
+    return { ensure, made, decided, asked };
+  }
+
+  it("has it wait for the checkpoint that the chain names, and writes that down before", async () => {
+    const { ensure, made, decided, asked } = actionsWith(stored);
+    await ensure({});
+    assert.deepEqual([asked, decided], [[digest], [stored]]);
+    assert.equal(made[0]?.resumes, true);
+  });
+
+  it("begins anew where nobody has it, and does not ask again", async () => {
+    const { ensure, made, decided, asked } = actionsWith(null);
+    await ensure({});
+    assert.deepEqual([asked, decided], [[digest], [null]]);
+    await ensure({ resume: null });
+    assert.equal(asked.length, 1);
+    assert.deepEqual(
+      made.map(({ resumes }) => resumes),
+      [false, false],
+    );
+  });
+
+  it("asks for none where none was ever claimed, or the attempt is the first", async () => {
+    const { ensure, asked } = actionsWith(stored);
+    await ensure({}, hex("00"));
+    await ensure({ attempt: 1 });
+    assert.deepEqual(asked, []);
+  });
+
+  it("tells a gang's member its rank, and gives its pod the time that it may wait for others", async () => {
+    const { ensure, made } = actionsWith(null);
+    await ensure({ resume: null });
+    await ensure({ resume: null }, digest, { isGang: true, leaseCount: 3 });
+    const [alone, member] = made;
+    assert.equal(alone?.rank, undefined);
+    assert.deepEqual(member?.rank, { index: 1, count: 3 });
+    const waits = 2 * (terms.startWindow + terms.outageGrace);
+    const replaced = terms.replaceWindow + terms.outageGrace + terms.grantWindow;
+    assert.equal(member.runSeconds, 600 + waits + replaced);
+    assert.equal(member.deadlineSeconds - member.runSeconds, 120 + 30 + 5);
+    assert.equal(alone?.runSeconds, 600);
   });
 });
 
@@ -84,9 +176,9 @@ describe("attesting a run", () => {
       reader: { lastReadable: { head: { timestamp: 5_100 }, headSeenAt: 5_100_000 } },
       journal: { storeAttestation: (attestation: OutputAttestation) => stored.push(attestation) },
     } as never);
-    const { maxDuration, completionGrace, challengeWindow, minRetention } = terms;
-    const running = { status: "Running", startedAt: 5_000, stoppedAt: 0, maxDuration, completionGrace };
-    const stopping = { ...running, status: "Stopping", stoppedAt: 5_050 };
+    const { completionGrace, challengeWindow, minRetention } = terms;
+    const running = { completeBy: 5_000 + 7200 + completionGrace };
+    const stopping = { completeBy: 5_050 + completionGrace };
     for (const facts of [running, stopping]) {
       await actions.take(
         { kind: "attest" },
@@ -98,7 +190,7 @@ describe("attesting a run", () => {
         AbortSignal.timeout(10_000),
       );
     }
-    const last = [5_000 + maxDuration + completionGrace, 5_050 + completionGrace];
+    const last = [running.completeBy, stopping.completeBy];
     assert.equal(stored.length, 2);
     for (const [index, { retainUntil }] of stored.entries()) {
       const needed = (last[index] ?? 0) + challengeWindow + minRetention;
@@ -111,6 +203,7 @@ describe("attesting a run", () => {
 describe("claiming a checkpoint", () => {
   const claim = { kind: "claimCheckpoint", step: 3 } as const;
   const context = { record: aRecord(), view: { terms } as never, observation: undefined };
+  const stored = { digest: hex("c1"), size: 10, manifestDigest: hex("c2") };
   const aborted = (signal: AbortSignal) =>
     new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
   const waiting = (signal: AbortSignal) =>
@@ -119,6 +212,7 @@ describe("claiming a checkpoint", () => {
   function actionsWith(parts: {
     queue: object;
     checkpointManifest?: (_: unknown, signal: AbortSignal) => unknown;
+    newest?: StoredCheckpoint;
   }) {
     const looks: string[] = [];
     const actions = new LeaseActions({
@@ -126,6 +220,7 @@ describe("claiming a checkpoint", () => {
       claimMs: 100,
       material: { spec: async () => aSpec() },
       queue: parts.queue,
+      checkpoints: { newest: async () => parts.newest },
       driver: {
         checkpointManifest: (ref: unknown, signal: AbortSignal) => {
           looks.push("checkpoint");
@@ -172,6 +267,20 @@ describe("claiming a checkpoint", () => {
     assert.equal(claims.length, 1);
   });
 
+  it("is over the newest checkpoint that another node could go on from, where there is one", async () => {
+    const claims: { args: readonly unknown[] }[] = [];
+    const { actions, looks } = actionsWith({
+      queue: {
+        join: async () => undefined,
+        submit: async (call: { args: readonly unknown[] }) => claims.push(call),
+      },
+      newest: stored,
+    });
+    await actions.take(claim, context, AbortSignal.timeout(10_000));
+    assert.deepEqual(claims[0]?.args, [context.record.leaseId, 1, 3n, stored.digest]);
+    assert.deepEqual(looks, []);
+  });
+
   it("fails where the contract refuses it", async () => {
     const refused = new DekuperError("TRANSACTION_REVERTED", "No.");
     const { actions } = actionsWith({
@@ -196,13 +305,14 @@ describe("a step of an adopted lease", () => {
         retain: async ({ inputs }: typeof spec) => kept.push(inputs.length),
       },
       driver: { sendInputs: async () => undefined, release: async () => undefined },
+      checkpoints: { files: async () => [] },
       reader: { lastReadable: { head: { timestamp: 5_100 }, headSeenAt: 5_100_000 } },
       journal: {
         mark: () => undefined,
         storeAttestation: (attestation: OutputAttestation) => stored.push(attestation),
       },
     } as never);
-    const facts = { status: "Running", startedAt: 5_000, maxDuration: 60, completionGrace: 30 };
+    const facts = { completeBy: 5_090 };
     const record = aRecord({ adopted: true, order: orderOf(spec), run, sealed });
     const context = { record, view: { terms, facts } as never, observation: undefined };
     for (const kind of ["sendInputs", "attest", "release"] as const)

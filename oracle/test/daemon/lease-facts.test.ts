@@ -20,6 +20,10 @@ class Chain {
   readable = true;
   agreed = true;
   failure: DekuperError | undefined;
+  /** Of the task: one lease, or a gang's. */
+  task: object = { leaseCount: 1, verification: 0 };
+  runDeadline = 2n ** 64n - 1n;
+  isCancelled = false;
   at: (block: number) => AtBlock | undefined = () => ({ status: "Running" });
 
   get view() {
@@ -40,21 +44,26 @@ class Chain {
 
   private readonly client = {
     readContract: async ({ functionName, blockNumber }: { functionName: string; blockNumber?: bigint }) => {
-      if (functionName === "getTask") return { ...terms, createdAt: BigInt(terms.createdAt), terms };
+      if (functionName === "getTask") return { ...terms, createdAt: BigInt(terms.createdAt), ...this.task };
+      if (functionName === "termsOf") return terms;
+      if (functionName === "deadlineOf") return this.runDeadline;
+      if (functionName === "getGang") return { isCancelled: this.isCancelled };
       const found = this.at(Number(blockNumber)) ?? { status: "None" as const };
       return {
         taskId: hex("33"),
         attempt: found.attempt ?? 1,
         status: leaseStatuses.indexOf(found.status),
         node: found.node ?? node,
+        index: 0,
+        hasKey: true,
+        maxSeconds: 600,
         acceptedAt: 10n,
-        startDeadline: 20n,
+        deadline: 20n,
         startedAt: 30n,
         lastClaimAt: 40n,
         lastStep: 2n,
         stoppedAt: 0n,
         endedAt: 0n,
-        challengeEndsAt: 0n,
       };
     },
   };
@@ -67,22 +76,16 @@ async function factsOf(chain: Chain, record = aRecord()) {
   return view.facts;
 }
 const other = hex("77", 20);
+const none = hex("00", 20);
 
 describe("a lease as the chain shows it", () => {
   it("carries the lease's times and the terms that its task was created under", async () => {
     const facts = await factsOf(new Chain());
     assert.deepEqual(
-      [
-        facts.status,
-        facts.acceptedAt,
-        facts.startDeadline,
-        facts.startedAt,
-        facts.lastClaimAt,
-        facts.lastStep,
-      ],
-      ["Running", 10, 20, 30, 40, 2],
+      [facts.status, facts.acceptedAt, facts.completeBy, facts.startedAt, facts.lastClaimAt, facts.lastStep],
+      ["Running", 10, 660, 30, 40, 2],
     );
-    assert.deepEqual([facts.maxDuration, facts.completionGrace, facts.outageGrace], [7200, 30, 5]);
+    assert.deepEqual([facts.maxSeconds, facts.completionGrace, facts.outageGrace], [600, 30, 5]);
     assert.deepEqual([facts.evidence, facts.isMine, facts.isFinallyOver], ["readable", true, false]);
   });
 
@@ -96,7 +99,8 @@ describe("a lease as the chain shows it", () => {
 
   it("is confirmed once it was mine minConfirmations ago", async () => {
     const chain = new Chain();
-    chain.at = (block) => (block >= 100 ? { status: "Assigned" } : { status: "Open", node: hex("00", 20) });
+    chain.at = (block) =>
+      block >= 100 ? { status: "Assigned" } : { status: "Open", node: hex("00", 20), attempt: 0 };
     assert.equal((await factsOf(chain)).isConfirmed, false);
     chain.at = (block) => (block >= 100 ? { status: "Assigned" } : undefined);
     assert.equal((await factsOf(chain)).isConfirmed, false, "it was not even there");
@@ -122,8 +126,55 @@ describe("a lease as the chain shows it", () => {
     const chain = new Chain();
     chain.at = () => ({ status: "Running", node: other, attempt: 2 });
     assert.equal((await factsOf(chain)).isFinallyOver, true);
-    chain.at = (block) => (block > 97 ? { status: "Running", node: other } : { status: "Open", node: other });
+    chain.at = (block) =>
+      block > 97 ? { status: "Running", node: other } : { status: "Open", node: none, attempt: 0 };
     assert.equal((await factsOf(chain)).isFinallyOver, false, "a reorg may still give it to this node");
+  });
+
+  it("is over for an attempt that was lost for good, though its lease is open again", async () => {
+    const chain = new Chain();
+    chain.at = (block) => (block > 97 ? { status: "Open", node: none, attempt: 1 } : { status: "Running" });
+    const lost = await factsOf(chain);
+    assert.deepEqual([lost.isMine, lost.isFinallyOver], [false, false], "a reorg may still give it back");
+    chain.at = () => ({ status: "Open", node: none, attempt: 1 });
+    assert.equal((await factsOf(chain)).isFinallyOver, true);
+    const next = aRecord({ attempt: 2 });
+    assert.equal((await factsOf(chain, next)).isFinallyOver, false, "this node may be taking it over");
+    chain.at = () => ({ status: "Expired", node: none, attempt: 1 });
+    assert.equal((await factsOf(chain, next)).isFinallyOver, true, "nobody will have a second attempt");
+  });
+
+  it("has the deadline of its state", async () => {
+    const chain = new Chain();
+    const deadlines = async (status: LeaseStatus) => {
+      chain.at = () => ({ status });
+      const { startDeadline, completeBy, challengeEndsAt } = await factsOf(chain);
+      return [startDeadline, completeBy, challengeEndsAt];
+    };
+    assert.deepEqual(await deadlines("Assigned"), [20, 0, 0]);
+    assert.deepEqual(await deadlines("Running"), [0, 30 + 600 + 30, 0]);
+    assert.deepEqual(await deadlines("Stopping"), [0, 20, 0]);
+    assert.deepEqual(await deadlines("Completed"), [0, 0, 20]);
+  });
+
+  it("has its gang's deadline while it runs: none while the clock stands", async () => {
+    const chain = new Chain();
+    chain.task = { leaseCount: 2, verification: 0 };
+    assert.equal((await factsOf(chain)).completeBy, Number.POSITIVE_INFINITY);
+    chain.runDeadline = 777n;
+    assert.equal((await factsOf(chain)).completeBy, 777);
+    chain.task = { leaseCount: 2, verification: 1 };
+    assert.equal((await factsOf(chain)).completeBy, 660, "replicas of a quorum have clocks of their own");
+  });
+
+  it("says why a gang's member has to stop", async () => {
+    const chain = new Chain();
+    chain.at = () => ({ status: "Stopping" });
+    assert.equal((await factsOf(chain)).stopReason, "cancelled");
+    chain.task = { leaseCount: 2, verification: 0 };
+    assert.equal((await factsOf(chain)).stopReason, "peer-lost");
+    chain.isCancelled = true;
+    assert.equal((await factsOf(chain)).stopReason, "cancelled");
   });
 
   it("is the last that could be read, and marked so, while the chain cannot be read", async () => {
@@ -157,7 +208,7 @@ describe("a lease as the chain shows it", () => {
 describe("what the planner is told besides", () => {
   it("is each journalled step", () => {
     const none = journalFacts(aRecord());
-    assert.ok(Object.values(none).every((fact) => fact === false));
+    assert.ok(Object.values(none).every((fact) => fact === false || fact === 0));
     const all = journalFacts(
       aRecord({
         steps: new Set(["pod_seen", "inputs_sent", "stop_asked", "released", "torn_down"]),
@@ -166,9 +217,10 @@ describe("what the planner is told besides", () => {
         attestation: {} as never,
         signature: "0x00",
         ended: "Settled",
+        podSeconds: 600,
       }),
     );
-    assert.ok(Object.values(all).every((fact) => fact === true));
+    assert.ok(Object.values(all).every((fact) => fact === true || fact === 600));
   });
 
   it("is where the pod stands, and for how long there has been none", () => {

@@ -26,6 +26,7 @@ async function rounds(t: TestContext, count: number, read: (round: number) => Pr
     driver: { observe: async () => [], onHint: () => () => undefined },
     nodes: { refresh: async () => took.push("refresh") },
     journal: { live: () => [], isEmpty: () => true, find: () => undefined },
+    watch: { round: async () => took.push("watch") },
     accepter: { consider: async () => took.push("consider"), settled: async () => undefined },
     metrics: createMetrics(),
     clock: {
@@ -53,7 +54,8 @@ describe("a round of the daemon", () => {
       return found;
     });
     assert.equal(took.filter((step) => step === "poll").length, 3);
-    assert.equal(took.filter((step) => step === "consider").length, 3);
+    for (const look of ["consider", "watch"])
+      assert.equal(took.filter((step) => step === look).length, 3, look);
   });
 
   it("takes nothing new before the events were read once: the journal has not been checked", async (t) => {

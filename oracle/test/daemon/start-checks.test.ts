@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DekuperError } from "@dekuper/protocol";
-import { loadKubeconfig } from "../../src/cluster/kubernetes-driver.ts";
+import { loadKubeconfig } from "../../src/cluster/kubeconfig.ts";
 import { untilReachable } from "../../src/daemon/start-checks.ts";
 
 const away = () => new DekuperError("CLUSTER_UNREACHABLE", "It does not answer.");

@@ -79,7 +79,7 @@ export function anOrder(wish: LeaseWish = {}): AttemptOrder {
     leaseId: leaseId(taskId, 0),
     attempt: 1,
     spec,
-    maxDuration,
+    runSeconds: maxDuration,
     deadlineSeconds: wish.deadlineSeconds ?? 900,
   };
 }

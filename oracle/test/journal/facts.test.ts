@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { leaseId, type Order } from "@dekuper/protocol";
 import fc from "fast-check";
 import type { Hex } from "viem";
-import { type ChainFact, FactStore } from "../../src/journal/facts.ts";
+import { type ChainFact, FactStore, type LeaseEvent } from "../../src/journal/facts.ts";
 import { anOrder } from "../plan/builders.ts";
 import { address, bytes32, CONSUMER } from "./builders.ts";
 import { openDatabase, reopenAfterCrash } from "./crash.ts";
@@ -13,28 +14,49 @@ const block = (number: number, fork = 0) => ({
   hash: `0x${(number * 16 + fork).toString(16)}` as Hex,
 });
 
-const created = (at: number, lease: number, openUntil = 5_000n): ChainFact => ({
+const task = (number: number) => bytes32(number + 100);
+const lease = (number: number, index = 0) => leaseId(task(number), index);
+
+const created = (
+  at: number,
+  number: number,
+  openUntil = 5_000n,
+  change: Partial<Order> = {},
+): ChainFact & { kind: "task" } => ({
   kind: "task",
   block: at,
-  logIndex: lease,
-  task: {
-    taskId: bytes32(lease + 100),
-    leaseId: bytes32(lease),
-    consumer: CONSUMER,
-    order: anOrder({ openUntil }),
-  },
+  logIndex: number,
+  task: { taskId: task(number), consumer: CONSUMER, order: anOrder({ openUntil, ...change }) },
 });
 
-const happened = (at: number, lease: number, event: string): ChainFact => ({
+const happened = (
+  at: number,
+  number: number,
+  event: LeaseEvent,
+  change: { index?: number; attempt?: number; deadline?: number; logIndex?: number } = {},
+): ChainFact => ({
   kind: "lease",
   block: at,
-  logIndex: 50 + lease,
+  logIndex: change.logIndex ?? 50 + number,
   event,
-  leaseId: bytes32(lease),
-  ...(event === "LeaseAssigned" ? { node: NODE, attempt: 1 } : {}),
+  leaseId: lease(number, change.index),
+  ...(["LeaseAssigned", "LeaseStarted", "AttemptLost"].includes(event)
+    ? { node: NODE, attempt: change.attempt ?? 1 }
+    : {}),
+  ...(change.deadline === undefined ? {} : { deadline: change.deadline }),
+});
+
+const assigned = (number: number, at: number, isStarted = false) => ({
+  leaseId: lease(number),
+  attempt: 1,
+  block: at,
+  isStarted,
 });
 
 const open = (store: FactStore, now = 1_000) => store.openTasks(now, 10).map(({ leaseId }) => leaseId);
+
+/** Leases of one block come in the order of their ids. */
+const sorted = (...numbers: number[]) => numbers.sort((a, b) => (lease(a) < lease(b) ? -1 : 1));
 
 describe("the facts of the chain", () => {
   it("move with their cursor: a crash finds both or neither", (t) => {
@@ -45,15 +67,15 @@ describe("the facts of the chain", () => {
     assert.throws(() => store.record([created(11, 3), poisoned], block(20)));
     const restarted = new FactStore(reopenAfterCrash(t, dir).db);
     assert.deepEqual(restarted.cursor(), block(10));
-    assert.deepEqual(open(restarted), [bytes32(1)]);
+    assert.deepEqual(open(restarted), [lease(1)]);
   });
 
   it("are the same however often a range is read", (t) => {
     const store = new FactStore(openDatabase(t).db);
     const facts = [created(1, 1), created(2, 2), happened(3, 2, "LeaseAssigned")];
     for (let times = 0; times < 3; times++) store.record(facts, block(10));
-    assert.deepEqual(open(store), [bytes32(1)]);
-    assert.deepEqual(store.assignedTo(NODE), [{ leaseId: bytes32(2), attempt: 1 }]);
+    assert.deepEqual(open(store), [lease(1)]);
+    assert.deepEqual(store.assignedTo(NODE), [assigned(2, 3)]);
     assert.deepEqual(store.blocks(), [block(10)]);
   });
 
@@ -73,8 +95,8 @@ describe("the facts of the chain", () => {
       fc.property(shuffledWithRepeats, (answer) => {
         const store = new FactStore(openDatabase(t).db);
         store.record(answer, block(10));
-        assert.deepEqual(open(store), [bytes32(1)]);
-        assert.deepEqual(store.assignedTo(NODE), [{ leaseId: bytes32(2), attempt: 1 }]);
+        assert.deepEqual(open(store), [lease(1)]);
+        assert.deepEqual(store.assignedTo(NODE), [assigned(2, 4)]);
       }),
       { numRuns: 30 },
     );
@@ -85,9 +107,10 @@ describe("the facts of the chain", () => {
     const fact = created(1, 1);
     new FactStore(db).record([fact], block(1));
     const restarted = new FactStore(reopenAfterCrash(t, dir).db);
-    assert.deepEqual(fact.kind === "task" && fact.task, restarted.task(bytes32(1)));
-    assert.deepEqual(fact.kind === "task" && fact.task, restarted.openTasks(1_000, 1)[0]);
-    assert.equal(restarted.task(bytes32(2)), undefined);
+    const found = { ...fact.task, leaseId: lease(1), index: 0 };
+    assert.deepEqual(restarted.lease(lease(1)), found);
+    assert.deepEqual(restarted.openTasks(1_000, 1)[0], found);
+    assert.equal(restarted.lease(lease(2)), undefined);
   });
 
   it("are rewound with the cursor, and what the new chain says stands", (t) => {
@@ -103,10 +126,10 @@ describe("the facts of the chain", () => {
     );
     store.rewind(10);
     assert.deepEqual(store.cursor(), block(10));
-    assert.deepEqual(open(store), [bytes32(1)]);
+    assert.deepEqual(open(store), [lease(1)]);
     assert.deepEqual(store.assignedTo(NODE), []);
     store.record([created(12, 2)], block(12, 1));
-    assert.deepEqual(open(store), [bytes32(1), bytes32(2)]);
+    assert.deepEqual(open(store), [lease(1), lease(2)]);
     assert.deepEqual(store.cursor(), block(12, 1));
   });
 
@@ -114,7 +137,7 @@ describe("the facts of the chain", () => {
     const anyFact = fc.record({
       at: fc.integer({ min: 1, max: 40 }),
       lease: fc.integer({ min: 1, max: 9 }),
-      event: fc.constantFrom("TaskCreated", "LeaseAssigned", "LeaseSettled"),
+      event: fc.constantFrom("TaskCreated" as const, "LeaseAssigned" as const, "LeaseSettled" as const),
     });
     const store = new FactStore(openDatabase(t).db);
     const view = () => [open(store), store.assignedTo(NODE), store.cursor()];
@@ -165,46 +188,143 @@ describe("open orders", () => {
         created(1, 1, 999n),
         created(1, 2, 1_000n),
         created(1, 3),
-        happened(2, 3, "LeaseCancelled"),
+        happened(2, 3, "LeaseEnded"),
         created(1, 4),
         happened(2, 4, "LeaseAssigned"),
       ],
       block(2),
     );
-    assert.deepEqual(open(store, 1_000), [bytes32(2)]);
+    assert.deepEqual(open(store, 1_000), [lease(2)]);
   });
 
   it("come oldest first, in rounds that reach every one", (t) => {
     const store = new FactStore(openDatabase(t).db);
     store.record([created(2, 1), created(2, 4), created(1, 9), created(3, 2), created(3, 3)], block(3));
     const seen: Hex[] = [];
-    let after: Hex | undefined;
+    let after: Hex | null = null;
     for (let round = 0; round < 3; round++) {
-      const batch = store.openTasks(0, 2, after).map(({ leaseId }) => leaseId);
+      const batch: Hex[] = store.openTasks(0, 2, after).map(({ leaseId }) => leaseId);
       seen.push(...batch);
-      after = batch.at(-1);
+      after = batch.at(-1) ?? null;
     }
-    assert.deepEqual(seen, [9, 1, 4, 2, 3].map(bytes32));
-    assert.deepEqual(store.openTasks(0, 2, bytes32(77)), []);
+    assert.deepEqual(
+      seen,
+      [9, ...sorted(1, 4), ...sorted(2, 3)].map((number) => lease(number)),
+    );
+    assert.deepEqual(store.openTasks(0, 2, lease(77)), []);
   });
 });
 
 it("knows a node's leases until an event has ended them", (t) => {
   const store = new FactStore(openDatabase(t).db);
-  for (const [lease, end] of [
+  for (const [number, end] of [
     [1],
     [2, "LeaseCompleted"],
     [3, "LeaseSettled"],
-    [4, "LeaseFailed"],
-    [5, "LeaseExpired"],
-    [6, "LeaseCancelled"],
+    [4, "LeaseEnded"],
+    [5, "AttemptLost"],
+    // It says only that the operator has given up: what becomes of the lease is the next event.
+    [6, "LeaseFailed"],
   ] as const) {
-    store.record([created(1, lease), happened(2, lease, "LeaseAssigned")], block(2));
-    if (end !== undefined) store.record([happened(3, lease, end)], block(3));
+    store.record([created(1, number), happened(2, number, "LeaseAssigned")], block(2));
+    if (end !== undefined) store.record([happened(3, number, end)], block(3));
   }
   assert.deepEqual(
     store.assignedTo(NODE).map(({ leaseId }) => leaseId),
-    [bytes32(1), bytes32(2)],
+    [lease(1), lease(2), lease(6)],
   );
   assert.deepEqual(store.assignedTo(address(8)), []);
+});
+
+it("tells an attempt that was started from one that was only given", (t) => {
+  const store = new FactStore(openDatabase(t).db);
+  store.record(
+    [
+      created(1, 1, 5_000n, { maxAttempts: 3 }),
+      happened(2, 1, "LeaseAssigned"),
+      happened(3, 1, "LeaseStarted"),
+      happened(4, 1, "AttemptLost"),
+      happened(5, 1, "LeaseReopened", { deadline: 900 }),
+      happened(6, 1, "LeaseAssigned", { attempt: 2 }),
+    ],
+    block(6),
+  );
+  assert.deepEqual(store.assignedTo(NODE), [{ leaseId: lease(1), attempt: 2, block: 6, isStarted: false }]);
+  store.record([happened(7, 1, "LeaseStarted", { attempt: 2 })], block(7));
+  assert.equal(store.assignedTo(NODE)[0]?.isStarted, true);
+});
+
+describe("an awarded order", () => {
+  it("has each of its leases, assigned as it was created: none is open", (t) => {
+    const store = new FactStore(openDatabase(t).db);
+    const order = { leases: 3 };
+    const awards = [0, 1, 2].map((index) => happened(1, 1, "LeaseAssigned", { index, logIndex: 60 + index }));
+    store.record([created(1, 1, 5_000n, order), ...awards], block(1));
+    assert.deepEqual(open(store), []);
+    assert.deepEqual(
+      [0, 1, 2].map((index) => store.lease(lease(1, index))?.index),
+      [0, 1, 2],
+    );
+    assert.equal(store.assignedTo(NODE).length, 3);
+    assert.equal(store.liveLeases(1_000, 10).length, 3);
+    store.rewind(0);
+    assert.equal(store.lease(lease(1, 2)), undefined);
+  });
+});
+
+describe("lost leases", () => {
+  const lost = (number: number, at: number, deadline = 2_000) => [
+    created(1, number, 5_000n, { maxAttempts: 3 }),
+    happened(2, number, "LeaseAssigned"),
+    happened(at, number, "AttemptLost", { logIndex: 70 + 2 * number }),
+    happened(at, number, "LeaseReopened", { deadline, logIndex: 71 + 2 * number }),
+  ];
+  const reopened = (store: FactStore, now: number) =>
+    store.reopenedLeases(now, 10).map(({ leaseId }) => leaseId);
+
+  it("may be taken over until their deadline, or until somebody has", (t) => {
+    const store = new FactStore(openDatabase(t).db);
+    store.record([...lost(1, 3), ...lost(2, 3, 999), ...lost(3, 3)], block(3));
+    assert.deepEqual(new Set(reopened(store, 1_000)), new Set([lease(1), lease(3)]));
+    assert.ok(store.isOpen(lease(1), 2_000) && !store.isOpen(lease(1), 2_001));
+    assert.deepEqual(open(store), [], "an open order is one that nobody ever had");
+    store.record([happened(4, 3, "LeaseAssigned", { attempt: 2 })], block(4));
+    assert.deepEqual(reopened(store, 1_000), [lease(1)]);
+    assert.ok(!store.isOpen(lease(3), 1_000));
+    store.record([happened(5, 1, "LeaseEnded")], block(5));
+    assert.deepEqual(reopened(store, 1_000), []);
+    store.rewind(3);
+    assert.equal(reopened(store, 1_000).length, 2);
+  });
+});
+
+it("knows which leases are neither completed nor over, in rounds", (t) => {
+  const store = new FactStore(openDatabase(t).db);
+  for (const [number, ...events] of [
+    [1],
+    [2, "LeaseAssigned"],
+    [3, "LeaseAssigned", "LeaseStarted"],
+    [4, "LeaseAssigned", "LeaseCompleted"],
+    [5, "LeaseAssigned", "LeaseEnded"],
+    [6, "LeaseAssigned", "AttemptLost", "LeaseReopened"],
+  ] as const)
+    store.record(
+      [
+        created(1, number),
+        ...events.map((event, at) => happened(2 + at, number, event, { deadline: 2_000 })),
+      ],
+      block(9),
+    );
+  const seen: Hex[] = [];
+  let after: Hex | null = null;
+  for (let round = 0; round < 3; round++) {
+    const batch: Hex[] = store.liveLeases(1_000, 1, after).map(({ leaseId }) => leaseId);
+    seen.push(...batch);
+    after = batch.at(-1) ?? null;
+  }
+  assert.deepEqual(
+    seen,
+    sorted(2, 3, 6).map((number) => lease(number)),
+  );
+  assert.deepEqual(store.liveLeases(10 ** 9, 10), [], "long after its order nobody looks after a lease");
 });

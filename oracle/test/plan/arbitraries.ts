@@ -1,6 +1,12 @@
 import { leaseStatuses } from "@dekuper/protocol";
 import fc from "fast-check";
-import type { ClusterFacts, JournalFacts, LeaseFacts, NodeFacts } from "../../src/plan/facts.ts";
+import type {
+  ClusterFacts,
+  JournalFacts,
+  LeaseFacts,
+  MaterialFacts,
+  NodeFacts,
+} from "../../src/plan/facts.ts";
 import { type Facts, T0 } from "./builders.ts";
 
 /** Times lie close together, so that every order of the deadlines comes up. */
@@ -21,14 +27,19 @@ export const anyLease: fc.Arbitrary<LeaseFacts> = fc.record({
   isMine: mostly(true),
   isConfirmed: flag,
   isFinallyOver: flag,
+  hasKey: mostly(true),
   acceptedAt: time,
   startDeadline: time,
   startedAt: time,
   lastClaimAt: time,
   lastStep: fc.nat(9),
-  stoppedAt: time,
+  completeBy: fc.oneof(
+    { weight: 6, arbitrary: fc.integer({ min: T0, max: T0 + 400 }) },
+    { weight: 1, arbitrary: fc.constant(Number.POSITIVE_INFINITY) },
+  ),
   challengeEndsAt: time,
-  maxDuration: fc.integer({ min: 0, max: 300 }),
+  maxSeconds: fc.integer({ min: 0, max: 300 }),
+  stopReason: fc.constantFrom("cancelled", "peer-lost"),
   completionGrace: span,
   outageGrace: span,
   minCheckpointInterval: shortSpan,
@@ -63,6 +74,7 @@ export const anyJournal: fc.Arbitrary<JournalFacts> = fc.record({
   released: flag,
   tornDown: flag,
   ended: mostly(false),
+  podSeconds: fc.integer({ min: 0, max: 300 }),
 });
 
 export const anyNode: fc.Arbitrary<NodeFacts> = fc.record({
@@ -73,12 +85,23 @@ export const anyNode: fc.Arbitrary<NodeFacts> = fc.record({
   keepFinishedPods: flag,
 });
 
+export const anyMaterial: fc.Arbitrary<MaterialFacts> = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<MaterialFacts>({ kind: "ready" }) },
+  { weight: 1, arbitrary: fc.constant<MaterialFacts>({ kind: "unknown" }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("missing" as const), retryAt: time }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ kind: fc.constant("unfit" as const), problem: fc.constant("image-not-found") }),
+  },
+);
+
 /** Any facts at all, the impossible ones included: what the planner promises holds for them too. */
 export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   lease: anyLease,
   cluster: anyCluster,
   journal: anyJournal,
   node: anyNode,
+  material: anyMaterial,
 });
 
 export const anyTime = fc.integer({ min: T0 - 10, max: T0 + 400 });

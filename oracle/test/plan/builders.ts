@@ -1,6 +1,12 @@
 import type { Order, TaskSpec } from "@dekuper/protocol";
 import type { AcceptFacts, OpenTaskFacts } from "../../src/plan/accept.ts";
-import type { ClusterFacts, JournalFacts, LeaseFacts, NodeFacts } from "../../src/plan/facts.ts";
+import type {
+  ClusterFacts,
+  JournalFacts,
+  LeaseFacts,
+  MaterialFacts,
+  NodeFacts,
+} from "../../src/plan/facts.ts";
 import type { QuoteAsk, QuoteFacts } from "../../src/plan/quote.ts";
 import { aTaskSpec } from "../task-spec.ts";
 
@@ -12,6 +18,7 @@ export interface Facts {
   readonly cluster: ClusterFacts;
   readonly journal: JournalFacts;
   readonly node: NodeFacts;
+  readonly material: MaterialFacts;
 }
 
 /** Accepted at T0, to start within 120 s; runs 600 s at most, 60 s to complete, 30 s of grace for outages. */
@@ -22,14 +29,16 @@ export function aLease(change: Partial<LeaseFacts> = {}): LeaseFacts {
     isMine: true,
     isConfirmed: true,
     isFinallyOver: false,
+    hasKey: true,
     acceptedAt: T0,
     startDeadline: T0 + 120,
     startedAt: 0,
     lastClaimAt: 0,
     lastStep: 0,
-    stoppedAt: 0,
+    completeBy: 0,
     challengeEndsAt: 0,
-    maxDuration: 600,
+    maxSeconds: 600,
+    stopReason: "cancelled",
     completionGrace: 60,
     outageGrace: 30,
     minCheckpointInterval: 1,
@@ -38,7 +47,13 @@ export function aLease(change: Partial<LeaseFacts> = {}): LeaseFacts {
 }
 
 export const running = (change: Partial<LeaseFacts> = {}): LeaseFacts =>
-  aLease({ status: "Running", startedAt: T0 + 10, lastClaimAt: T0 + 10, ...change });
+  aLease({
+    status: "Running",
+    startedAt: T0 + 10,
+    lastClaimAt: T0 + 10,
+    completeBy: T0 + 670,
+    ...change,
+  });
 
 export const aJournal = (change: Partial<JournalFacts> = {}): JournalFacts => ({
   podSeen: false,
@@ -50,6 +65,7 @@ export const aJournal = (change: Partial<JournalFacts> = {}): JournalFacts => ({
   released: false,
   tornDown: false,
   ended: false,
+  podSeconds: 600,
   ...change,
 });
 
@@ -74,9 +90,18 @@ export const noPod = (missingFor = 0): ClusterFacts => ({ isReachable: true, mis
 
 export const unreachable: ClusterFacts = { isReachable: false };
 
+export const ready: MaterialFacts = { kind: "ready" };
+
 /** A lease that was just assigned to a node with nothing of it in the cluster. */
 export function facts(change: Partial<Facts> = {}): Facts {
-  return { lease: aLease(), cluster: noPod(), journal: aJournal(), node: aNode(), ...change };
+  return {
+    lease: aLease(),
+    cluster: noPod(),
+    journal: aJournal(),
+    node: aNode(),
+    material: ready,
+    ...change,
+  };
 }
 
 /** An order for 2 vCPUs and 1 GiB, open for an hour from T0, at 2 a hour. */

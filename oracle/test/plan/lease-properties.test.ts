@@ -81,9 +81,25 @@ describe("from any facts, the planner", () => {
       ({ lease }, plan) =>
         when(
           actionOf(plan)?.kind === "ensureAttempt",
-          lease.status === "Assigned" && lease.isMine && lease.isConfirmed,
+          lease.status === "Assigned" && lease.isMine && lease.isConfirmed && lease.hasKey,
         ),
       fc.oneof(anyFacts, anyAt("Assigned")),
+    ));
+
+  it("makes a pod only of what was fetched and checked", () =>
+    always(
+      ({ material }, plan) => when(actionOf(plan)?.kind === "ensureAttempt", material.kind === "ready"),
+      fc.oneof(anyFacts, anyAt("Assigned")),
+    ));
+
+  it("gives a run more time only for what is paid", () =>
+    always(
+      ({ lease, journal }, plan) => {
+        const action = actionOf(plan);
+        if (action?.kind !== "extendRun") return undefined;
+        return action.seconds === lease.maxSeconds && lease.maxSeconds > journal.podSeconds;
+      },
+      fc.oneof(anyFacts, anyAt("Running", "running")),
     ));
 
   it("attests only what is sealed, and nothing twice", () =>
@@ -139,7 +155,7 @@ describe("from any facts, the planner", () => {
       ({ lease }, plan, now) =>
         when(
           actionOf(plan)?.kind === "stopMain",
-          lease.status === "Stopping" || now > lease.startedAt + lease.maxDuration,
+          lease.status === "Stopping" || now > lease.completeBy - lease.completionGrace,
         ),
       fc.oneof(anyFacts, anyAt("Running", "running")),
     ));
@@ -157,11 +173,7 @@ describe("from any facts, the planner", () => {
   it("acts by a deadline, and enforces only when everybody may", () =>
     always(({ lease }, plan, now) => {
       const kind = actionOf(plan)?.kind;
-      const deadline =
-        lease.status === "Assigned"
-          ? lease.startDeadline
-          : (lease.status === "Stopping" ? lease.stoppedAt : lease.startedAt + lease.maxDuration) +
-            lease.completionGrace;
+      const deadline = lease.status === "Assigned" ? lease.startDeadline : lease.completeBy;
       if (kind === "expire") return now > deadline + lease.outageGrace;
       if (kind === "settle") return now > lease.challengeEndsAt + lease.outageGrace;
       if (kind === undefined || !TRANSACTIONS.has(kind)) return undefined;
@@ -198,6 +210,7 @@ describe("a wait", () => {
           lease.evidence === "readable" &&
           ["Assigned", "Running", "Stopping", "Completed"].includes(lease.status) &&
           lease.isMine &&
+          Number.isFinite(lease.completeBy) &&
           !journal.ended &&
           node.mayAct &&
           node.maySign,

@@ -36,6 +36,30 @@ describe("an assigned lease", () => {
     waits({ node: aNode({ diskFull: true }) }, "disk-full", T0 + 121);
   });
 
+  it("gets none without the task's key, for which the consumer has until the deadline", () =>
+    waits({ lease: aLease({ hasKey: false }) }, "key", T0 + 121));
+
+  it("has its material fetched and checked before a pod is made: an award was looked at by nobody", () => {
+    acts({ material: { kind: "unknown" } }, { kind: "fetchMaterial" });
+    const missing = { kind: "missing", retryAt: T0 + 25 } as const;
+    waits({ material: missing }, "material-missing", T0 + 25);
+    acts({ material: missing }, { kind: "fetchMaterial" }, T0 + 25);
+    const late = { kind: "missing", retryAt: T0 + 200 } as const;
+    waits({ material: late }, "material-missing", T0 + 90);
+    acts({ material: late }, { kind: "fail", reason: "MaterialMissing" }, T0 + 90);
+  });
+
+  it("is given back at once where what was awarded cannot run here, with the reason", () => {
+    const unfit = { kind: "unfit", problem: "image-not-found" } as const;
+    acts({ material: unfit }, { kind: "fail", reason: "Unfit:image-not-found" });
+    waits({ material: unfit, node: silenced }, "signing-stopped", T0 + 121);
+    const long = { kind: "unfit", problem: "x".repeat(99) } as const;
+    acts({ material: long }, { kind: "fail", reason: `Unfit:${"x".repeat(25)}` });
+  });
+
+  it("asks for no material once its pod is there", () =>
+    acts({ cluster: aPod("running"), material: { kind: "unknown" } }, { kind: "startLease" }));
+
   it("waits for its pod until a margin before the start's deadline, then fails rather than be late", () => {
     waits({ cluster: aPod("pending") }, "pod-pending", T0 + 90);
     acts({ cluster: aPod("pending") }, { kind: "fail", reason: "NotStartedInTime" }, T0 + 90);
@@ -92,12 +116,36 @@ describe("a running lease", () => {
     waits({ lease: running(), cluster: aPod("running") }, "running", T0 + 625, T0 + 611);
   });
 
+  it("gives its pod more time when the consumer has paid for more, but a claim that is due goes first", () => {
+    const topped = { lease: running({ maxSeconds: 900, completeBy: T0 + 970 }), cluster: aPod("running") };
+    acts(topped, { kind: "extendRun", seconds: 900 });
+    acts(topped, { kind: "claimCheckpoint", step: 1 }, T0 + 70);
+    waits({ ...topped, journal: aJournal({ podSeen: true, podSeconds: 900 }) }, "running", T0 + 70);
+  });
+
+  it("has no end while its gang waits for others and the clock stands", () => {
+    const waiting = running({ completeBy: Number.POSITIVE_INFINITY });
+    waits({ lease: waiting, cluster: aPod("running") }, "running", T0 + 70);
+    acts({ lease: waiting, cluster: aPod("running") }, { kind: "claimCheckpoint", step: 1 }, T0 + 9_000);
+    waits({ lease: waiting, cluster: unreachable }, "cluster-unreachable", undefined, T0 + 9_000);
+    acts({ lease: waiting, cluster: aPod("exited") }, { kind: "seal", stopped: undefined }, T0 + 9_000);
+  });
+
+  it("is sealed as ended by its time where the oracle had to stop it", () => {
+    const asked = aJournal({ podSeen: true, stopAsked: true });
+    acts(
+      { lease: running(), cluster: aPod("exited"), journal: asked },
+      { kind: "seal", stopped: "time-limit" },
+      T0 + 626,
+    );
+  });
+
   it("is stopped where the wrapper has not done it in time", () =>
     acts({ lease: running(), cluster: aPod("running") }, { kind: "stopMain" }, T0 + 625));
 
   it("goes on silently while another daemon has the key", () => {
     waits({ lease: running(), cluster: aPod("running"), node: silenced }, "signing-stopped", T0 + 625);
-    acts({ lease: running(), cluster: aPod("exited"), node: silenced }, { kind: "seal", cancelled: false });
+    acts({ lease: running(), cluster: aPod("exited"), node: silenced }, { kind: "seal", stopped: undefined });
     const sealed = aJournal({ podSeen: true, sealed: true });
     waits({ lease: running(), journal: sealed, node: silenced }, "signing-stopped", T0 + 671);
     const attested = aJournal({ podSeen: true, sealed: true, attested: true });
@@ -105,7 +153,7 @@ describe("a running lease", () => {
   });
 
   it("seals, then attests, then completes; the last two need no cluster", () => {
-    acts({ lease: running(), cluster: aPod("exited") }, { kind: "seal", cancelled: false });
+    acts({ lease: running(), cluster: aPod("exited") }, { kind: "seal", stopped: undefined });
     const sealed = aJournal({ podSeen: true, sealed: true });
     acts({ lease: running(), cluster: unreachable, journal: sealed }, { kind: "attest" });
     const attested = aJournal({ podSeen: true, sealed: true, attested: true });
@@ -113,7 +161,7 @@ describe("a running lease", () => {
   });
 
   it("takes the output of a pod that is being deleted, for as long as it holds it", () =>
-    acts({ lease: running(), cluster: aPod("exited", true) }, { kind: "seal", cancelled: false }));
+    acts({ lease: running(), cluster: aPod("exited", true) }, { kind: "seal", stopped: undefined }));
 
   it("waits for disk space as long as the output can still be attested, then gives up", () => {
     const full = { lease: running(), cluster: aPod("exited"), node: aNode({ diskFull: true }) };
@@ -138,16 +186,26 @@ describe("a running lease", () => {
 });
 
 describe("a cancelled run", () => {
-  const stopping = running({ status: "Stopping", stoppedAt: T0 + 15 });
+  const stopping = running({ status: "Stopping", completeBy: T0 + 75 });
 
   it("is stopped, and sealed as cancelled", () => {
     acts({ lease: stopping, cluster: aPod("running") }, { kind: "stopMain" });
     const asked = aJournal({ podSeen: true, stopAsked: true });
-    acts({ lease: stopping, cluster: aPod("exited"), journal: asked }, { kind: "seal", cancelled: true });
+    acts(
+      { lease: stopping, cluster: aPod("exited"), journal: asked },
+      { kind: "seal", stopped: "cancelled" },
+    );
+  });
+
+  it("is stopped and sealed alike where its gang was wound down, but says why", () => {
+    const wound = { ...stopping, stopReason: "peer-lost" as const };
+    acts({ lease: wound, cluster: aPod("running") }, { kind: "stopMain" });
+    const asked = aJournal({ podSeen: true, stopAsked: true });
+    acts({ lease: wound, cluster: aPod("exited"), journal: asked }, { kind: "seal", stopped: "peer-lost" });
   });
 
   it("keeps its own outcome where it had ended before the cancel", () =>
-    acts({ lease: stopping, cluster: aPod("exited") }, { kind: "seal", cancelled: false }));
+    acts({ lease: stopping, cluster: aPod("exited") }, { kind: "seal", stopped: undefined }));
 
   it("completes within the grace that counts from the cancel", () => {
     acts({ lease: stopping, cluster: aPod("exited") }, { kind: "fail", reason: "OutputUnreadable" }, T0 + 60);
@@ -190,6 +248,12 @@ describe("an ended lease", () => {
     waits({ lease: aLease({ isMine: false }), cluster: aPod("running") }, "not-mine");
   });
 
+  it("is torn down where the attempt was lost and its lease is open for others", () => {
+    const lost = aLease({ status: "Open", isMine: false });
+    waits({ lease: lost, cluster: aPod("running") }, "not-mine");
+    acts({ lease: { ...lost, isFinallyOver: true }, cluster: aPod("running") }, { kind: "tearDown" });
+  });
+
   it("never comes back, whatever the chain says later", () => {
     acts(
       { lease: running(), cluster: aPod("running"), journal: aJournal({ ended: true }) },
@@ -223,7 +287,7 @@ describe("without evidence", () => {
   });
 
   it("brings an ended run's output to safety, once", () => {
-    acts({ lease: blind, cluster: aPod("exited") }, { kind: "seal", cancelled: false });
+    acts({ lease: blind, cluster: aPod("exited") }, { kind: "seal", stopped: undefined });
     waits({ lease: blind, cluster: aPod("exited"), journal: aJournal({ sealed: true }) }, "chain-unreadable");
     waits({ lease: blind, cluster: aPod("exited"), node: aNode({ diskFull: true }) }, "chain-unreadable");
   });

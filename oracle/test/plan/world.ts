@@ -3,14 +3,14 @@ import type { AttemptStage } from "../../src/cluster/driver.ts";
 import type { ClusterFacts, LeaseFacts } from "../../src/plan/facts.ts";
 import { planLease } from "../../src/plan/lease.ts";
 import type { LeaseAction } from "../../src/plan/plan.ts";
-import { aJournal, aLease, aNode, T0 } from "./builders.ts";
+import { aJournal, aLease, aNode, ready, T0 } from "./builders.ts";
 
 /** What may go wrong in one second. Crashes come before or after an action has had its effect, always before it is journalled. */
 export type Fault = "none" | "crash-before" | "crash-after" | "chain-away" | "cluster-away" | "reorg";
 /** What others may do in one second. */
 export type Event = "cancel" | "approve" | "kill-pod" | "lose-namespace";
 
-const TERMS = { maxDuration: 100, completionGrace: 60, outageGrace: 5, minCheckpointInterval: 1 };
+const TERMS = { maxSeconds: 100, completionGrace: 60, outageGrace: 5, minCheckpointInterval: 1 };
 const START_WINDOW = 120;
 const CHALLENGE_WINDOW = 20;
 const RUNS_FOR = 20;
@@ -79,7 +79,7 @@ export class World {
     if (lease === undefined) return;
     const cluster = this.lookAtCluster(fault !== "cluster-away");
     const plan = planLease(
-      { lease, cluster, journal: this.journal, node: aNode({ claimInterval: 8 }) },
+      { lease, cluster, journal: this.journal, node: aNode({ claimInterval: 8 }), material: ready },
       this.now,
     );
     if (plan.kind === "done") this.isDone = true;
@@ -192,9 +192,10 @@ export class World {
 
   private lookAtChain(isReadable: boolean): LeaseFacts | undefined {
     if (!isReadable) return this.lastRead && { ...this.lastRead, evidence: "unreadable" };
-    const { completedWith: _, ...state } = this.chain;
+    const { completedWith: _, stoppedAt: __, ...state } = this.chain;
     const isFinallyOver = OVER.has(state.status) && this.final.status === state.status;
-    this.lastRead = aLease({ ...state, ...TERMS, startDeadline: T0 + START_WINDOW, isFinallyOver });
+    const startDeadline = T0 + START_WINDOW;
+    this.lastRead = aLease({ ...state, ...TERMS, startDeadline, completeBy: this.deadline(), isFinallyOver });
     if (isFinallyOver && state.status !== "Completed") this.journal = { ...this.journal, ended: true };
     return this.lastRead;
   }
@@ -217,7 +218,7 @@ export class World {
   private deadline(): number {
     const { status, startedAt, stoppedAt } = this.chain;
     if (status === "Assigned") return T0 + START_WINDOW;
-    return (status === "Stopping" ? stoppedAt : startedAt + TERMS.maxDuration) + TERMS.completionGrace;
+    return (status === "Stopping" ? stoppedAt : startedAt + TERMS.maxSeconds) + TERMS.completionGrace;
   }
 
   private replace(state: ChainState): void {
