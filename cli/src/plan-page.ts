@@ -162,6 +162,9 @@ export function whyNot({ kind, reason, values }: Decline, token: TokenInfo): str
     case "invalid-quote":
       return `its answer is not valid (${reason})`;
     case "refused": {
+      const { what, needs, free } = values;
+      if (what !== undefined && needs !== undefined && free !== undefined)
+        return `${reason}: needs ${needs} ${what}, has ${free} free`;
       const decided = Object.entries(values).map(([name, value]) => `${name} ${value}`);
       return decided.length === 0 ? reason : `${reason}: ${decided.join(", ")}`;
     }

@@ -70,7 +70,7 @@ export function taskResult(get: () => MarketFixture): void {
 
     it("hands over its whole log as JSON", async () => {
       const ran = await get().runHere(["task", "logs", id, "--json"]);
-      assert.deepEqual(ran.json(), { taskId: id, log: LOG });
+      assert.deepEqual(ran.json(), { taskId: id, member: 0, log: LOG });
     });
 
     it("is fetched, decrypted and checked against the attestation", async () => {

@@ -13,12 +13,13 @@ export function task(get: () => MarketFixture): void {
       file = await get().write("task.yaml", TASK);
     });
 
-    it("says which nodes fit, what it costs, and how to go on", async () => {
+    it("says which nodes quote, what it costs, and how to go on", async () => {
       const { stdout, code } = await get().run(["task", "plan", "task.yaml"]);
       assert.equal(code, 0);
       assert.match(stdout, /^needs +1 vCPU, 64Mi, container isolation$/m);
       assert.match(stdout, /^cost +0\.166667 dUSD at most, reserved until it ends$/m);
-      assert.match(stdout, /^0x\w{4}…\w{4} +1 dUSD {2}yes$/m);
+      assert.match(stdout, /^rate +1 dUSD per hour$/m);
+      assert.match(stdout, /^0x\w{4}…\w{4} +1 dUSD {2}yes +chosen$/m);
       assert.match(stdout, /^Public: every registered node can read this spec and its inputs\./m);
       assert.match(stdout, /^next: dekuper task submit task\.yaml$/m);
     });
@@ -28,25 +29,55 @@ export function task(get: () => MarketFixture): void {
       const plan = (await runHere(["task", "plan", file, "--json"])).json<{
         fitting: string[];
         atMost: string;
+        path: string;
+        quotes: { node: string; ratePerHour: string; chosen: number[] }[];
+        declined: unknown[];
         problem: null;
       }>();
+      assert.equal(plan.path, "quoted");
       assert.deepEqual(plan.fitting, [node.node]);
+      assert.deepEqual(
+        plan.quotes.map(({ node, ratePerHour, chosen }) => ({ node, ratePerHour, chosen })),
+        [{ node: node.node, ratePerHour: "1000000", chosen: [0] }],
+      );
+      assert.deepEqual(plan.declined, []);
       assert.equal(plan.atMost, "166667");
       assert.equal(plan.problem, null);
     });
 
-    it("says why no node fits, and exits with 1", async () => {
+    it("says why no node quotes, with the values that decided, and exits with 1", async () => {
       const big = await get().write("big.yaml", TASK.replace("cpu: 1", "gpu: 8x NVIDIA-H100, cpu: 1"));
       const { stdout, stderr, code } = await get().runHere(["task", "plan", big]);
+      assert.equal(code, 1);
+      assert.match(stdout, / no +no-free-capacity: needs 8 gpus, has 0 free$/m);
+      assert.match(stderr, /^error: Nodes offer 0 of 1 lease: no-free-capacity \(1\)\.$/m);
+      const asJson = await get().runHere(["task", "plan", big, "--json"]);
+      assert.equal(asJson.json<{ problem: { code: string } }>().problem.code, "NO_NODE_FITS");
+      assert.equal(asJson.code, 1);
+    });
+
+    it("goes by posted rates where the open path is asked for", async () => {
+      const open = await get().runHere(["task", "plan", file, "--open"]);
+      assert.match(open.stdout, /^0x\w{4}…\w{4} +1 dUSD {2}yes$/m);
+      assert.match(open.stdout, /^next: dekuper task submit .*task\.yaml --open$/m);
+      const big = await get().write("big.yaml", TASK.replace("cpu: 1", "gpu: 8x NVIDIA-H100, cpu: 1"));
+      const { stdout, stderr, code } = await get().runHere(["task", "plan", big, "--open"]);
       assert.equal(code, 1);
       assert.match(
         stdout,
         / no +gpus: needs 8 GPUs, has 0 free of 0; gpu-model: needs NVIDIA-H100, has no GPU$/m,
       );
       assert.match(stderr, /^error: None of 1 node fits: /m);
-      const asJson = await get().runHere(["task", "plan", big, "--json"]);
-      assert.equal(asJson.json<{ problem: { code: string } }>().problem.code, "NO_NODE_FITS");
-      assert.equal(asJson.code, 1);
+    });
+
+    it("says what it costs to begin with where only a part is funded, and what several nodes cost", async () => {
+      const gang = await get().write("gang.yaml", `${TASK}nodes: 2\nfund: 5m\n`);
+      const { stdout } = await get().runHere(["task", "plan", gang]);
+      assert.match(stdout, /^needs +2 nodes, each 1 vCPU, 64Mi, container isolation$/m);
+      assert.match(stdout, /^rate +2 dUSD per hour, all nodes together$/m);
+      assert.match(stdout, /^cost +0\.333334 dUSD at most$/m);
+      assert.match(stdout, /^reserved +0\.166668 dUSD for the first 5m$/m);
+      assert.match(stdout, / 2 leases +chosen for members 0, 1$/m);
     });
 
     it("holds the cost against the budget", async () => {
@@ -98,7 +129,7 @@ export function task(get: () => MarketFixture): void {
   describe("an open task", () => {
     let id: Hex;
     before(async () => {
-      id = await order(get());
+      id = await order(get(), { open: true });
     });
 
     it("stands first in the list, by name", async () => {
@@ -118,7 +149,7 @@ export function task(get: () => MarketFixture): void {
     it("is shown with its timeline and money, by the beginning of its id", async () => {
       const { stdout } = await get().run(["task", "show", short(id)]);
       assert.match(stdout, new RegExp(`^task +${id}$`, "m"));
-      assert.match(stdout, /^status +Open$/m);
+      assert.match(stdout, /^status +Open \(waiting for a node\)$/m);
       assert.match(stdout, / {2}TaskCreated +\d+ +[\d,]+ {2}0x[0-9a-f]{64}$/m);
       assert.match(stdout, / {2}Reserved +0\.166667 dUSD +\d+ +"$/m);
       assert.match(stdout, /^paid +0 dUSD$/m);
@@ -143,7 +174,7 @@ export function task(get: () => MarketFixture): void {
     it("has neither log nor output, and can not be approved", async () => {
       await expectError(get(), ["task", "logs", id], {
         code: "WRONG_STATE",
-        message: /is Open: no node has run it/,
+        message: /is Open: no node runs it/,
       });
       await expectError(get(), ["task", "fetch", id], { code: "WRONG_STATE", message: /is Open/ });
       await expectError(get(), ["task", "approve", id], {

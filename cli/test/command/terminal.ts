@@ -11,10 +11,8 @@ const ESCAPE = "\u001b[";
 
 /** What only a person at a terminal meets, and what ends a command early. */
 export function terminal(get: () => MarketFixture): void {
-  const openTasks = async () => {
-    const tasks = (await get().runHere(["task", "list", "--json"])).json<{ lease: { status: string } }[]>();
-    return tasks.filter(({ lease }) => lease.status === "Open").length;
-  };
+  const ordered = async () =>
+    (await get().runHere(["task", "list", "--json"])).json<readonly unknown[]>().length;
   /** Runs on a terminal, types when asked, and returns what was seen without colours. */
   const typing = async (args: readonly string[], question: RegExp, answer: string) => {
     const running = get().startOnTerminal(args);
@@ -30,11 +28,11 @@ export function terminal(get: () => MarketFixture): void {
     before(async () => void (await get().write("task.yaml", TASK)));
 
     it("answered no orders nothing", async () => {
-      const count = await openTasks();
+      const count = await ordered();
       const { code, seen } = await typing(submit, question, "n\r");
       assert.equal(code, 1);
       assert.match(seen, /^error: Not confirmed: nothing was done\.$/m);
-      assert.equal(await openTasks(), count);
+      assert.equal(await ordered(), count);
     });
 
     it("answered by Ctrl-D is answered no", async () => {
@@ -44,20 +42,20 @@ export function terminal(get: () => MarketFixture): void {
     });
 
     it("answered by Ctrl-C ends the command with 130", async () => {
-      const count = await openTasks();
+      const count = await ordered();
       const { code, seen } = await typing(submit, question, CTRL_C);
       assert.equal(code, 130);
       assert.match(seen, /^Interrupted\.$/m);
       assert.doesNotMatch(seen, /error:/);
-      assert.equal(await openTasks(), count);
+      assert.equal(await ordered(), count);
     });
 
     it("answered yes orders the task", async () => {
-      const count = await openTasks();
+      const count = await ordered();
       const { code, seen } = await typing(submit, question, "y\r");
       assert.equal(code, 0);
       assert.match(seen, /^reserved +0\.166667 dUSD$/m);
-      assert.equal(await openTasks(), count + 1);
+      assert.equal(await ordered(), count + 1);
     });
 
     it("for a password does not show what is typed", async () => {
@@ -81,12 +79,26 @@ export function terminal(get: () => MarketFixture): void {
     it("are for terminals only, and none at all with NO_COLOR", async () => {
       const list = ["task", "list"];
       const coloured = await get().startOnTerminal(list).ended;
-      assert.ok(coloured.stdout.includes(`${ESCAPE}33mOpen`), coloured.stdout);
+      assert.ok(coloured.stdout.includes(`${ESCAPE}33mAssigned`), coloured.stdout);
       const plain = await get().startOnTerminal(list, { env: { NO_COLOR: "1" } }).ended;
       assert.ok(!plain.stdout.includes(ESCAPE), plain.stdout);
       const piped = await get().runHere(list);
       assert.ok(!piped.stdout.includes(ESCAPE), piped.stdout);
       assert.equal(stripVTControlCharacters(coloured.stdout).replaceAll("\r\n", "\n"), piped.stdout);
+    });
+
+    it("goes with a table that fits the terminal: what matters least is left out", async () => {
+      const list = ["task", "list"];
+      const wide = await get().startOnTerminal(list).ended;
+      assert.match(wide.stdout, /NEEDS/);
+      const narrow = await get().startOnTerminal(list, { columns: 80 }).ended;
+      const lines = stripVTControlCharacters(narrow.stdout).split("\r\n");
+      assert.doesNotMatch(narrow.stdout, /NEEDS/);
+      assert.match(lines[0] ?? "", /^TASK +NAME +STATE +.*COST/);
+      assert.ok(
+        lines.every((line) => line.length <= 80),
+        narrow.stdout,
+      );
     });
   });
 
