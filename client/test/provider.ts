@@ -63,7 +63,9 @@ export async function startTestProvider(chain: TestChain, profile = aProfile()):
   const contract = { address: network.deployment.taskRegistry, abi: taskRegistryAbi } as const;
   const { chain: viemChain } = wallet;
   const call = async (functionName: string, args: readonly unknown[]) => {
-    const hash = await wallet.writeContract({ ...contract, chain: viemChain, functionName, args } as never);
+    // An estimate of the second before may be short of what the next one needs.
+    const request = { ...contract, chain: viemChain, functionName, args, gas: 2_000_000n };
+    const hash = await wallet.writeContract(request as never);
     const { status } = await owner.market.publicClient.waitForTransactionReceipt({ hash });
     if (status === "reverted") throw new Error(`${functionName} reverted`);
   };
