@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it, type TestContext } from "node:test";
-import type { Order } from "@dekuper/protocol";
-import { createPublicClient, type Hex, http } from "viem";
+import { leaseId as leaseIdOf, type Order } from "@dekuper/protocol";
+import { createPublicClient, type Hex, http, type PublicClient } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { startTestChain, type TestChain } from "../../../client/test/chain.ts";
 import { startTestProvider, type TestProvider } from "../../../client/test/provider.ts";
@@ -33,8 +33,8 @@ after(() => chain?.stop());
 async function createTask(change: Partial<Order> = {}) {
   const { timestamp } = await consumer.market.head();
   const order = anOrder({ openUntil: timestamp + 3_000n, ...change });
-  const { taskId, leaseId } = await consumer.market.createTask(order);
-  return { taskId, leaseId, order };
+  const { taskId } = await consumer.market.createTask(order);
+  return { taskId, leaseId: leaseIdOf(taskId, 0), order };
 }
 
 const mine = (blocks: number) => chain.control.mine({ blocks });
@@ -74,7 +74,8 @@ describe("the deployed contracts", () => {
     const lease = await reader.read((client) => readLease(client, deployment, leaseId, head));
     assert.deepEqual([lease.status, lease.taskId, lease.attempt], ["Open", taskId, 0]);
     const terms = await reader.read((client) => readTaskTerms(client, deployment, taskId));
-    assert.deepEqual([terms.consumer, terms.maxDuration], [consumer.address, 600]);
+    assert.deepEqual([terms.consumer, terms.isGang, terms.failoverAfter], [consumer.address, false, 120]);
+    assert.equal(lease.maxSeconds, 600);
     const node = await reader.read((client) => readNode(client, deployment, provider.node));
     assert.deepEqual([node?.status, node?.owner], ["Active", provider.owner]);
     const admittedAt = await reader.read((client) =>
@@ -99,7 +100,7 @@ describe("following a real chain", () => {
     for (const { range, store } of stores) {
       await follow(store, range);
       await follow(store, range);
-      assert.deepEqual(store.task(left.leaseId), { ...left, consumer: consumer.address });
+      assert.deepEqual(store.lease(left.leaseId), { ...left, index: 0, consumer: consumer.address });
       assert.ok(open(store).has(left.leaseId) && !open(store).has(taken.leaseId));
       assert.ok(store.assignedTo(provider.node).some(({ leaseId }) => leaseId === taken.leaseId));
       assert.deepEqual(open(store), open(stores[0]?.store ?? store));
@@ -150,7 +151,7 @@ describe("the transaction queue on a real chain", () => {
       }
       return mined;
     };
-    return { submit, journal };
+    return { submit, journal, reader };
   }
   const spent = async () => {
     const client = createPublicClient({ transport: http(chain.rpcUrl) });
@@ -160,10 +161,13 @@ describe("the transaction queue on a real chain", () => {
 
   it("accepts a task, and sends no call that the contract refuses: no gas is burned", async (t) => {
     const { taskId, leaseId } = await createTask();
-    const { submit, journal } = await startQueue(t);
+    const { submit, journal, reader } = await startQueue(t);
     const { signal } = new AbortController();
     await submit({ name: "acceptTask", args: [taskId] }, signal);
-    assert.equal((await consumer.market.task(taskId)).lease.status, "Assigned");
+    await reader.look();
+    const head = reader.lastReadable?.head.number ?? 0;
+    const read = (client: PublicClient) => readLease(client, chain.network.deployment, leaseId, head);
+    assert.equal((await reader.read(read)).status, "Assigned");
     assert.equal(journal.get(1)?.state, "mined");
     const before = await spent();
     await assert.rejects(submit({ name: "acceptTask", args: [taskId] }, signal), (error: Error) => {
@@ -182,7 +186,7 @@ describe("the facts of a lease", () => {
     const { db } = openDatabase(t);
     const store = new FactStore(db);
     await follow(store);
-    const task = store.task(leaseId);
+    const task = store.lease(leaseId);
     assert.ok(task);
     const journal = new AttemptJournal(db, systemClock.now);
     journal.open({ ...task, attempt: 1 });
