@@ -1,6 +1,6 @@
 import type { Decline, QuotedPlan, TaskPlan, TokenInfo } from "@dekuper/client";
 import { formatAmount, formatResources, formatSeconds, plural, shortAddress } from "./output/format.ts";
-import { printFields, printTable } from "./output/table.ts";
+import { printFields, printSentence, printTable } from "./output/table.ts";
 import type { Terminal } from "./output/terminal.ts";
 import { costOf, type Planned } from "./planning.ts";
 
@@ -78,10 +78,10 @@ export function printPlan(out: Terminal, token: TokenInfo, planned: Planned): vo
   }
   if (spec.public) {
     out.line();
-    out.line(
-      out.dim(
-        "Public: every registered node can read this spec and its inputs. The node that runs it sees everything in the clear.",
-      ),
+    printSentence(
+      out,
+      "Public: every registered node can read this spec and its inputs. The node that runs it sees everything in the clear.",
+      (line) => out.dim(line),
     );
   }
 }
@@ -119,7 +119,7 @@ function printQuotes(
       { title: "NODE" },
       { title: "ASKS/H", right: true },
       { title: "QUOTES" },
-      { title: "WHY NOT", wraps: true },
+      { title: "RESULT", wraps: true },
     ],
     [
       ...offers.offers.map(({ node, ratePerHour, members }) => [

@@ -6,6 +6,7 @@ import { root } from "../lib/run-suite.ts";
 /** What `dekuper demo --json` promises: every field, with the type that a script would rely on. */
 export interface DemoJson {
   readonly chainId: number;
+  readonly path: "open" | "quoted";
   readonly taskId: string;
   readonly namespace: string;
   readonly kubeconfig: string;
@@ -48,8 +49,10 @@ export function checkDemo(demo: DemoJson, providers: number): void {
   assert.equal(BigInt(demo.paid) + BigInt(demo.refunded), BigInt(demo.reserved));
   assert.ok(BigInt(demo.fee) <= BigInt(demo.paid));
   const steps = demo.transactions.map(({ step }) => step);
-  for (const step of ["createTask", "acceptTask", "startLease", "completeLease", "approve"])
+  const ordering = demo.path === "quoted" ? ["createAndAward"] : ["createTask", "acceptTask"];
+  for (const step of [...ordering, "startLease", "completeLease", "approve"])
     assert.ok(steps.includes(step), `${step} in ${steps.join(", ")}`);
+  if (demo.path === "quoted") assert.ok(!steps.includes("acceptTask"), "the award assigns");
   for (const { gasUsed } of demo.transactions) assert.match(gasUsed, UNITS);
   const order = ["created", "accepted", "scheduled", "running", "completed", "settled"].map(
     (step) => demo.timelineMs[step] ?? Number.NaN,

@@ -30,6 +30,22 @@ describe("npm run -s demo -- --json", () => {
     assert.deepEqual(await leftOf(state), []);
   });
 
+  it("finds the node by quotes with --quoted, and awards the task in one transaction", async () => {
+    const state = await mkdtemp(join(tmpdir(), "dekuper-demo-state-"));
+    folders.push(state);
+    const demo = await runJson<DemoJson>(
+      ["run", "-s", "demo", "--", "--json", "--quoted", "--sample", "hello", "--state", state],
+      { program: "npm" },
+    );
+    folders.push(join(demo.outputPath, "..", ".."));
+    assert.equal(demo.path, "quoted");
+    checkDemo(demo, 2);
+    const ours = demo.transactions.filter(({ actor }) => actor === "consumer").map(({ step }) => step);
+    assert.deepEqual(ours, ["createAndAward", "approve"]);
+    assert.deepEqual(verify(demo), { ok: true, output: verify(demo).output });
+    assert.deepEqual(await leftOf(state), []);
+  });
+
   it("refuses what makes no sense, as one JSON object", async () => {
     const refused = async (...args: string[]) => {
       const { error } = await runJson<{ error: { code: string; message: string; hint: string } }>(

@@ -5,17 +5,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import {
   type FetchedDelivery,
   fetchDelivery,
-  listenForPresence,
   memoryCiphertext,
   memorySink,
-  planTask,
+  type OrderPath,
   type SubmittedTask,
-  submitTask,
   type TaskDetail,
 } from "@dekuper/client";
 import { loadTask } from "@dekuper/client/node";
 import type { LeaseStatus, Network } from "@dekuper/protocol";
 import type { Hex } from "viem";
+import { orderTask } from "../../cli/src/network/demo/order-task.ts";
 import { type ConsumerSession, openSession } from "../../cli/src/network/demo/session.ts";
 import { stopNetwork } from "../../cli/src/network/down.ts";
 import type { Progress } from "../../cli/src/network/output.ts";
@@ -32,6 +31,8 @@ export interface TaskWish {
   readonly maxSize?: string;
   readonly gpu?: number;
   readonly inputs?: Readonly<Record<string, string>>;
+  /** More fields of the task file, such as `nodes`. */
+  readonly more?: Readonly<Record<string, unknown>>;
 }
 
 /** A task.yaml (JSON is YAML) of a small task in busybox. */
@@ -52,6 +53,7 @@ export function taskFile(wish: TaskWish): { text: string; inputs: Readonly<Recor
     },
     output: { maxSize: wish.maxSize ?? "8Mi" },
     ...(Object.keys(inputs).length === 0 ? {} : { inputs: Object.keys(inputs).map((from) => ({ from })) }),
+    ...wish.more,
   });
   return { text, inputs };
 }
@@ -66,7 +68,8 @@ export interface NetworkFixture {
   readonly state: NetworkState;
   readonly record: LocalNetwork & { network: Network };
   readonly session: ConsumerSession;
-  submit(task: ReturnType<typeof taskFile>): Promise<Submitted>;
+  /** Orders a task: whoever accepts its posted rate has it ["open"], or the cheapest by quotes. */
+  submit(task: ReturnType<typeof taskFile>, path?: OrderPath): Promise<Submitted>;
   untilStatus(id: Hex, wanted: readonly LeaseStatus[], timeoutMs?: number): Promise<TaskDetail>;
   untilDetail(id: Hex, holds: (detail: TaskDetail) => boolean, timeoutMs?: number): Promise<TaskDetail>;
   /** Fetches, decrypts and verifies into memory. */
@@ -102,7 +105,7 @@ export async function openNetwork(
     state,
     record,
     session,
-    submit: (task) => submit(session, task),
+    submit: (task, path = "open") => submit(session, task, path),
     untilDetail,
     untilStatus: async (id, wanted, timeoutMs = 120_000) => {
       const deadline = Date.now() + timeoutMs;
@@ -124,32 +127,20 @@ export async function openNetwork(
   };
 }
 
-async function submit(session: ConsumerSession, task: ReturnType<typeof taskFile>): Promise<Submitted> {
-  const { market, peer, key } = session;
+async function submit(
+  session: ConsumerSession,
+  { text, inputs }: ReturnType<typeof taskFile>,
+  path: OrderPath,
+): Promise<Submitted> {
+  const { market, key } = session;
   const folder = await mkdtemp(join(tmpdir(), "dekuper-task-"));
   try {
-    const path = join(folder, "task.yaml");
-    await writeFile(path, task.text);
-    for (const [name, content] of Object.entries(task.inputs)) await writeFile(join(folder, name), content);
-    const [token, terms, nodes, head] = await Promise.all([
-      market.token(),
-      market.terms(),
-      market.nodes(),
-      market.head(),
-    ]);
-    const prepared = await loadTask({ path, network: market.network, token, recipient: key.recipient });
-    const presence = await listenForPresence(
-      peer,
-      nodes.map(({ address }) => address),
-    );
-    const plan = planTask(prepared.planOrder, nodes, {
-      token,
-      terms,
-      now: head.timestamp,
-      presence,
-      nowMs: Date.now(),
-    });
-    const submitted = await submitTask({ market, peer, task: prepared, plan });
+    const file = join(folder, "task.yaml");
+    await writeFile(file, text);
+    for (const [name, content] of Object.entries(inputs)) await writeFile(join(folder, name), content);
+    const token = await market.token();
+    const task = await loadTask({ path: file, network: market.network, token, recipient: key.recipient });
+    const submitted = await orderTask({ session, task, path });
     return { ...submitted, seenAt: performance.now() };
   } finally {
     await rm(folder, { recursive: true, force: true });

@@ -58,6 +58,11 @@ export function printTable(
   }
 }
 
+/** Prints a sentence, broken between words where the terminal is too narrow for it. */
+export function printSentence(out: Terminal, text: string, paint = (line: string) => line): void {
+  for (const line of brokenInto(text, out.columns ?? Number.POSITIVE_INFINITY)) out.line(paint(line));
+}
+
 /** A text in lines of at most this width, broken between words. */
 function brokenInto(text: string, room: number): string[] {
   const lines: string[] = [];

@@ -87,7 +87,7 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
     ],
     ["runs", out.typed(`${formatSeconds(task.maxDuration)} at most${funded}`)],
     ["rate", `${amount(leases.reduce((sum, { ratePerHour }) => sum + ratePerHour, 0n))} per hour`],
-    ...(isGang ? [] : [dueOf(lease)].filter((due) => due !== undefined)),
+    isGang ? nextOf(leases) : (dueOf(lease) ?? ["", undefined]),
     ["output", isGang ? undefined : outputOf(lease)],
   ]);
   if (isGang) {
@@ -108,6 +108,15 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
 function gangState({ state, leases }: TaskDetail): string {
   const alike = leases.filter((lease) => lease.state === state).length;
   return `${stateInWords(state)}, ${alike} of ${leases.length}`;
+}
+
+/** Of a gang's deadlines the one that passes first. */
+function nextOf(leases: readonly LeaseDetail[]): readonly [string, string | undefined] {
+  const [first] = leases
+    .filter(({ due }) => due !== undefined)
+    .sort((one, other) => Number((one.due?.at ?? 0n) - (other.due?.at ?? 0n)));
+  const [what, at] = (first && dueOf(first)) ?? ["", undefined];
+  return ["next", at === undefined ? undefined : `member ${first?.index} ${what} ${at}`];
 }
 
 function leaseState(out: Terminal, lease: LeaseDetail): string {

@@ -1,20 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import {
-  awardTask,
-  type FetchedDelivery,
-  fetchDelivery,
-  followTaskLogs,
-  listenForPresence,
-  type MarketNode,
-  type PreparedTask,
-  planQuotes,
-  planTask,
-  type SubmittedTask,
-  submitTask,
-  type TaskPlan,
-} from "@dekuper/client";
+import { type FetchedDelivery, fetchDelivery, followTaskLogs, type SubmittedTask } from "@dekuper/client";
 import { createDeliveryFolder, fileCiphertext, loadTask, readTaskFile } from "@dekuper/client/node";
 import { DekuperError, type LeaseStatus } from "@dekuper/protocol";
+import { orderTask } from "./order-task.ts";
 import type { ConsumerSession } from "./session.ts";
 import { type ClusterWatch, watchAttempt } from "./watch-attempt.ts";
 
@@ -61,12 +49,7 @@ const ENDED: readonly LeaseStatus[] = ["Settled", "Cancelled", "Failed", "Expire
 export async function runTask(options: RunTaskOptions): Promise<FinishedTask> {
   const { session, onEvent, signal } = options;
   const { market, peer, signer, key } = session;
-  const [token, terms, nodes, head] = await Promise.all([
-    market.token(),
-    market.terms(),
-    market.nodes(),
-    market.head(),
-  ]);
+  const token = await market.token();
   const file = await readTaskFile(options.taskFile);
   const task = await loadTask({
     path: options.taskFile,
@@ -76,23 +59,8 @@ export async function runTask(options: RunTaskOptions): Promise<FinishedTask> {
     recipient: key.recipient,
     signal,
   });
-  const presence = await listenForPresence(
-    peer,
-    nodes.map(({ address }) => address),
-    { signal },
-  );
-  const plan = planTask(task.planOrder, nodes, {
-    token,
-    terms,
-    now: head.timestamp,
-    presence,
-    nowMs: Date.now(),
-  });
-  onEvent("planned", { fitting: `${plan.fitting.length} of ${nodes.length} nodes` });
-  const submitted =
-    options.quoted === true
-      ? await awardByQuotes(options, task, nodes, plan)
-      : await submitTask({ market, peer, task, plan, signal });
+  const path = options.quoted === true ? "quoted" : "open";
+  const submitted = await orderTask({ session, task, path, onEvent, signal });
   const createdAt = Date.now();
   const since = () => Date.now() - createdAt;
   onEvent("created", { taskId: submitted.taskId, hash: submitted.hash });
@@ -146,21 +114,6 @@ export async function runTask(options: RunTaskOptions): Promise<FinishedTask> {
   timelineMs.settled = since();
   onEvent("settled");
   return { submitted, delivery, outputPath: output, timelineMs, pod };
-}
-
-/** Asks all nodes, and awards the task to the cheapest that quotes. */
-async function awardByQuotes(
-  { session, onEvent, signal }: RunTaskOptions,
-  task: PreparedTask,
-  nodes: readonly MarketNode[],
-  { cap, problem }: TaskPlan,
-): Promise<SubmittedTask> {
-  const { market, peer, account } = session;
-  if (cap === undefined) throw problem ?? new DekuperError("NO_NODE_FITS", "No node posts a rate.");
-  const asking = { market, peer, task, cap, nodes, signal };
-  const quoted = await planQuotes({ ...asking, consumer: account.address });
-  onEvent("quoted", { quotes: `${quoted.offers.offers.length} of ${nodes.length} nodes` });
-  return awardTask({ ...asking, plan: quoted });
 }
 
 /** Waits until the lease is in one of the states; another final state is an error that says how it ended. */
