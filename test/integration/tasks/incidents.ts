@@ -15,7 +15,8 @@ export function incidents(get: () => NetworkFixture): void {
       const { taskId, leaseId } = await network.submit(
         taskFile({ name: "secret", command: ["sh", "-c", "echo secret | tee /output/x"] }),
       );
-      const { lease, attestation } = await network.untilStatus(taskId, ["Completed"]);
+      const { lease } = await network.untilStatus(taskId, ["Completed"]);
+      const { attestation } = lease;
       assert.ok(lease.node !== undefined && attestation !== undefined);
       const stranger = await openSession(network.record.network, freshAccount());
       try {
