@@ -46,6 +46,7 @@ export async function* followTaskLogs(from: {
     const { lease } = await market.task(from.id);
     const { node, leaseId, attempt, state } = lease;
     if (node === undefined) {
+      if (reading !== undefined && isOver(state)) return; // lost, and nobody took it over
       if (!follow || isOver(state)) throw notStarted(from.id, state);
       onNotice?.({ kind: "waiting", state });
       await pause(POLL_MS, signal);

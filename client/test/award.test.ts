@@ -1,8 +1,18 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { awardTask, type Market, planQuotes, planTask, prepareTask, type SubmitStep } from "@dekuper/client";
+import {
+  awardTask,
+  followTaskLogs,
+  type LogNotice,
+  type Market,
+  planQuotes,
+  planTask,
+  prepareTask,
+  type SubmitStep,
+  signerOf,
+} from "@dekuper/client";
 import { parseTaskFile, taskRegistryAbi } from "@dekuper/protocol";
-import type { Hex } from "viem";
+import { bytesToString, type Hex, stringToBytes } from "viem";
 import { startTestChain, type TestChain } from "./chain.ts";
 import { FakePeer } from "./fake-peer.ts";
 import { aProfile, startTestProvider, type TestProvider } from "./provider.ts";
@@ -226,6 +236,41 @@ describe("a lease that its node loses", () => {
     assert.deepEqual(
       (await market.tasksOfNode(cheap.node)).map((found) => found.lease.leaseId).includes(leaseId),
       true,
+    );
+  });
+});
+
+describe("the log of a lease that is taken over", () => {
+  it("begins anew with the node that goes on", async () => {
+    const { market } = consumer;
+    assert.ok(market.wallet !== undefined);
+    const { leaseId } = await award();
+    await cheap.start(leaseId);
+    peer.log = stringToBytes("one");
+    const notices: LogNotice[] = [];
+    const log = followTaskLogs({
+      market,
+      peer,
+      signer: signerOf(market.wallet),
+      id: leaseId,
+      follow: true,
+      onNotice: (notice) => notices.push(notice),
+      signal: AbortSignal.timeout(20_000),
+    });
+    const next = async () => {
+      const { value } = await log.next();
+      return value === undefined ? undefined : bytesToString(value);
+    };
+    assert.equal(await next(), "one");
+    await cheap.fail(leaseId, 1, "drained");
+    await dear.takeOver(leaseId);
+    await dear.start(leaseId, 2);
+    peer.log = stringToBytes("two!");
+    assert.equal(await next(), "two!");
+    assert.equal(await next(), undefined);
+    assert.deepEqual(
+      notices.flatMap((notice) => (notice.kind === "restarted" ? [notice.node, notice.attempt] : [])),
+      [dear.node, 2],
     );
   });
 });
