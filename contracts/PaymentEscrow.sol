@@ -124,7 +124,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Conte
 
     /// @inheritdoc IPaymentEscrow
     function transferFree(address to, uint256 amount) external nonReentrant {
-        if (to == address(0)) revert InvalidRecipient(to);
+        if (to == address(0) || to == address(this)) revert InvalidRecipient(to);
         if (amount == 0) revert ZeroAmount();
         address from = _msgSender();
         _takeFree(from, amount);

@@ -77,7 +77,7 @@ for (const prefix of ["first ", ""]) {
 }
 
 const windowed = await market.leaseIn("Completed");
-await nextBlockAt((await tasks.getLease(windowed.leaseId)).challengeEndsAt + 1n);
+await nextBlockAt((await tasks.getLease(windowed.leaseId)).deadline + 1n);
 await step("settle", tasks.connect(stranger).settle(windowed.leaseId));
 await step("cancelTask while Open", asConsumer.cancelTask((await market.leaseIn("Open")).taskId));
 await step("cancelTask while Assigned", asConsumer.cancelTask((await market.leaseIn("Assigned")).taskId));

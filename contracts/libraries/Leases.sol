@@ -214,7 +214,9 @@ library Leases {
             Gangs.memberLost(market, wiring, leaseId, lease, to, stopTime, isBlamed);
             return;
         }
-        bool mayReopen = (from == LeaseStatus.Assigned && lease.hasKey) || from == LeaseStatus.Running;
+        // Without the key in time it is the consumer who is late: there is nobody to replace.
+        bool isLate = to == LeaseStatus.Expired && !lease.hasKey;
+        bool mayReopen = (from == LeaseStatus.Assigned && !isLate) || from == LeaseStatus.Running;
         if (mayReopen && Endings.leavesEnough(market, lease)) {
             uint64 until = uint64(block.timestamp) + market.termsOf(task).replaceWindow;
             uint64 deadline = uint64(Math.max(until, task.openUntil));

@@ -446,6 +446,11 @@ export class Market {
   }
 }
 
+/** A library's errors, which are not in the interface of the contract that it is linked to. */
+export async function errorsOf(library: "Awards" | "Leases" | "Evidence", market: Market) {
+  return ethers.getContractAt(library, await market.tasks.getAddress());
+}
+
 export async function domainOf(name: string, verifyingContract: string) {
   const { chainId } = await ethers.provider.getNetwork();
   return { name, version: "1", chainId, verifyingContract };

@@ -116,7 +116,7 @@ for (const [name, fixture] of [
         const fee = (gross * BigInt(market.terms.feeBps)) / 10_000n;
         expect((await market.escrow.earningsOf(people.owner.address)) - earned).to.equal(gross - fee);
         const over = ["Settled", "Cancelled", "Failed", "Expired"].includes(row.becomes);
-        expect((await market.escrow.reservedFor(ref.leaseId)).amount).to.equal(over ? 0n : before.reserved);
+        expect((await market.escrow.reservedFor(ref.taskId)).amount).to.equal(over ? 0n : before.reserved);
         if (row.paid === "toLastClaim") expect(seconds).to.equal(120n);
         if (row.paid === "attested") expect(seconds).to.equal(200n);
 
