@@ -10,7 +10,6 @@ import {
   HOUR,
   loadFixture,
   localMarket,
-  type Market,
   networkHelpers,
   nextBlockAt,
   now,
