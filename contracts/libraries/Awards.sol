@@ -67,7 +67,6 @@ library Awards {
         if (quotes.length != order.leases || signatures.length != order.leases) {
             revert ITaskRegistry.QuotesMismatch(order.leases, quotes.length, signatures.length);
         }
-        if (order.openUntil < block.timestamp) revert ITaskRegistry.DeadlinePassed(taskId, order.openUntil, uint64(block.timestamp));
         Task storage task = market.tasks[taskId];
         _grant(market, wiring, taskId, task, wraps);
         uint256 total;

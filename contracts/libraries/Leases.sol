@@ -141,7 +141,10 @@ library Leases {
     function failover(Market storage market, Wiring memory wiring, bytes32 leaseId) external {
         Lease storage lease = market.leases[leaseId];
         address node = lease.node;
-        if (!_isLive(lease.status)) revert ITaskRegistry.WrongStatus(leaseId, lease.status);
+        // What has been stopped is only waited for, and not for long.
+        if (lease.status != LeaseStatus.Assigned && lease.status != LeaseStatus.Running) {
+            revert ITaskRegistry.WrongStatus(leaseId, lease.status);
+        }
         uint64 stopTime = uint64(block.timestamp);
         if (wiring.nodes.statusOf(node) != NodeStatus.Retired) {
             uint64 since = wiring.liveness.offlineSince(node);
