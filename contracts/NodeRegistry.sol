@@ -107,7 +107,7 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         Peers.requirePointer(taskRegistry_, ITaskRegistry.nodeRegistry.selector, address(this));
         Peers.requirePointer(taskRegistry_, ITaskRegistry.paymentEscrow.selector, paymentEscrow_);
         (, TaskParameters memory most) = ITaskRegistry(taskRegistry_).parameterBounds();
-        uint256 window = uint256(most.terms.challengeWindow) + most.terms.outageGrace;
+        uint256 window = uint256(most.terms.challengeWindow) + most.terms.answerWindow + most.terms.outageGrace;
         if (window > evidencePeriod_) revert WindowExceedsEvidence(window, evidencePeriod_);
         taskRegistry = taskRegistry_;
         paymentEscrow = paymentEscrow_;

@@ -16,7 +16,7 @@ import {Peers} from "./libraries/Peers.sol";
 
 /// @title The accounts
 /// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
-/// - BalanceCoversEveryClaim: the token balance is at least free + reserved + earnings + fees + stake + forfeited.
+/// - BalanceCoversEveryClaim: the token balance is at least free + reserved + earnings + fees + bonds + stake + forfeited.
 /// - EveryTokenIsSomebodys: what was deposited and not sent on is in one of those accounts, to the last base unit.
 /// - TotalsAreTheirParts: each total equals the sum of its accounts.
 /// - NoLeasePaidAboveReserve: the attempts of a lease together are never paid more than it reserved, and none twice.
@@ -53,6 +53,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Conte
     mapping(address node => uint256) public stakeOf;
 
     mapping(bytes32 taskId => Reservation) private _reservations;
+
+    /// @inheritdoc IPaymentEscrow
+    uint256 public totalBonds;
 
     uint256 private _totalFree;
     uint256 private _totalReserved;
@@ -187,6 +190,27 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Conte
             _giveFree(consumer, rest);
             emit Released(consumer, payment.taskId, rest);
         }
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function postBond(address account, bytes32 leaseId, uint256 amount) external onlyTaskRegistry nonReentrant {
+        _takeFree(account, amount);
+        totalBonds += amount;
+        emit BondPosted(account, leaseId, amount);
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function returnBond(address account, bytes32 leaseId, uint256 amount) external onlyTaskRegistry nonReentrant {
+        totalBonds -= amount;
+        _giveFree(account, amount);
+        emit BondReturned(account, leaseId, amount);
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function awardBond(address owner, bytes32 leaseId, uint256 amount) external onlyTaskRegistry nonReentrant {
+        totalBonds -= amount;
+        _earn(owner, amount);
+        emit BondAwarded(owner, leaseId, amount);
     }
 
     /// @inheritdoc IPaymentEscrow

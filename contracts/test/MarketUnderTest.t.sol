@@ -84,7 +84,11 @@ abstract contract MarketUnderTest is Cheats {
             replaceWindow: 50,
             gangFaultWindow: 20,
             minRun: 5,
-            standbyBps: 5000
+            standbyBps: 5000,
+            revealWindow: 40,
+            noQuorumBps: 5000,
+            answerWindow: 60,
+            claimBond: 50
         });
         return TaskParameters(terms, 60, 1000, 1000, 60);
     }

@@ -187,6 +187,9 @@ export const statuses = [
   "Cancelled",
   "Failed",
   "Expired",
+  "Committed",
+  "Revealed",
+  "Disputed",
 ] as const;
 export type Status = (typeof statuses)[number];
 
@@ -398,6 +401,11 @@ export class Market {
   async sign(attestation: AttestationInput, operator = people.operator): Promise<string> {
     const domain = await domainOf("Dekuper TaskRegistry", await this.tasks.getAddress());
     return operator.signTypedData(domain, attestationTypes, attestation);
+  }
+
+  /** EIP-712 struct hash of an attestation. */
+  async structHashOf(attestation: AttestationInput): Promise<string> {
+    return ethers.TypedDataEncoder.from(attestationTypes).hash(attestation);
   }
 
   /** Sends the operator's claim; anyone may carry it. */
