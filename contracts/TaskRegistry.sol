@@ -177,7 +177,9 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
         OutputAttestation calldata second,
         bytes calldata secondSignature
     ) external {
-        Evidence.proveEquivocation(_market, _wiring(), first, firstSignature, second, secondSignature);
+        Evidence.proveEquivocation(
+            _market, _wiring(), first, firstSignature, second, secondSignature, _msgSender()
+        );
     }
 
     /// @inheritdoc ITaskRegistry
