@@ -1,8 +1,10 @@
 /** Builders: nodes with owners of their own, a committee of them, and its signed reports. */
 import type { HDNodeWallet, TypedDataDomain } from "ethers";
+import { readParameters } from "../../ignition/parameters.ts";
 import {
   account,
   DOLLAR,
+  deployMarket,
   domainOf,
   ethers,
   type Market,
@@ -62,6 +64,21 @@ export const strangers = (count: number, from = 0) =>
       ethers.getAddress(ethers.id(`node ${from + index}`).slice(26)),
     ),
   );
+
+/** The local market with times that no slow machine runs into, in seconds. */
+export const times = { epochLength: 86_400, reportGrace: 40, reportCooldown: 60, reportLife: 120 };
+export async function patientMarket(): Promise<Market> {
+  const parameters = await readParameters("local");
+  Object.assign(parameters.liveness.initial, times);
+  return deployMarket(parameters);
+}
+
+/** Loads a fixture, and lets the chain's clock catch up with the machine's: a fixture's last block may be a minute old. */
+export async function load(fixture: () => Promise<Market>): Promise<Market> {
+  const market = await networkHelpers.loadFixture(fixture);
+  await networkHelpers.mine();
+  return market;
+}
 
 /** Registers the attester's node, with 1000 dollars of stake. */
 export async function addNode(market: Market, { owner, operator }: Attester): Promise<void> {
