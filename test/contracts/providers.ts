@@ -34,6 +34,7 @@ export async function marketWithCommittee(): Promise<Market> {
 
 /** The committee reports a node as offline; pending until `final`. */
 export async function report(market: Market, node: string): Promise<{ since: bigint; final: bigint }> {
+  await networkHelpers.mine(); // what the node did in the last block is not older than a report of that block
   await send(market, committee, { offline: [node] });
   const since = await now();
   return { since, final: since + BigInt(market.parameters.liveness.initial.reportGrace) + 1n };
