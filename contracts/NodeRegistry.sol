@@ -24,7 +24,7 @@ import {Profiles} from "./libraries/Profiles.sol";
 
 /// @title The network map
 /// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
-/// - LockedNeverAboveStaked: a node's locks are the locks of its live leases, and never more than its stake.
+/// - LockedNeverAboveStaked: a node's locks are those of its live leases and of its seat, and never more than its stake.
 /// - StakeIsStakedPlusUnbonding: escrow holds exactly a node's stake and unbonding stake.
 /// - CapacityInUseIsTheLiveLeases: capacity in use equals the sum of the live leases', and never exceeds the declared.
 /// - SlashNeverAboveLock: all slashes of a lease together take at most what it locked.
@@ -34,9 +34,10 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
 
     struct Stake {
         uint128 staked; // base units, without what is unbonding
-        uint128 locked; // of the staked, by leases that are not settled
+        uint128 locked; // of the staked, by leases that are not settled and by a seat in the committee
         uint128 unbonding;
         uint64 releasableAt; // timestamp after which the unbonding part may go
+        uint128 seatLocked; // of the locked, by the seat: no slash reaches it
     }
 
     bytes32 private constant REGISTER_TYPEHASH = keccak256(
@@ -51,6 +52,8 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     address public immutable taskRegistry;
     /// @inheritdoc INodeRegistry
     address public immutable paymentEscrow;
+    /// @inheritdoc INodeRegistry
+    address public immutable liveness;
     /// @inheritdoc INodeRegistry
     uint32 public immutable evidencePeriod;
 
@@ -67,6 +70,11 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         _;
     }
 
+    modifier onlyLiveness() {
+        if (msg.sender != liveness) revert OnlyLiveness(msg.sender);
+        _;
+    }
+
     modifier onlyOwner(address node) {
         if (msg.sender != _nodes[node].owner) revert NotOwner(node, msg.sender);
         _;
@@ -80,11 +88,12 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         _;
     }
 
-    /// @dev Deployed after TaskRegistry and before PaymentEscrow.
+    /// @dev Deployed after TaskRegistry, before PaymentEscrow and Liveness, whose constructors check that they agree.
     constructor(
         address authority,
         address taskRegistry_,
         address paymentEscrow_,
+        address liveness_,
         uint32 evidencePeriod_,
         NodeParameters memory initial,
         NodeParameters memory min,
@@ -97,6 +106,7 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         if (window > evidencePeriod_) revert WindowExceedsEvidence(window, evidencePeriod_);
         taskRegistry = taskRegistry_;
         paymentEscrow = paymentEscrow_;
+        liveness = liveness_;
         evidencePeriod = evidencePeriod_;
         _min = min;
         _max = max;
@@ -246,7 +256,7 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     ) external onlyTaskRegistry returns (uint256 slashed) {
         Stake storage held = _stakes[node];
         if (locked) {
-            slashed = Math.min(amount, held.locked);
+            slashed = Math.min(amount, held.locked - held.seatLocked);
             held.locked -= uint128(slashed);
             held.staked -= uint128(slashed);
         } else {
@@ -260,6 +270,24 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         uint256 reward = slashed * REWARD_BPS / BPS;
         emit StakeSlashed(node, leaseId, slashed, reward, reporter);
         IPaymentEscrow(paymentEscrow).forfeitStake(node, slashed, reward, reporter);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function lockSeat(address node, uint256 amount) external onlyLiveness {
+        Stake storage held = _stakes[node];
+        uint256 free = held.staked - held.locked;
+        if (amount > free) revert StakeNotFree(node, amount, free);
+        held.locked += uint128(amount);
+        held.seatLocked += uint128(amount);
+        emit SeatStakeLocked(node, amount);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function unlockSeat(address node, uint256 amount) external onlyLiveness {
+        Stake storage held = _stakes[node];
+        held.seatLocked -= amount.toUint128();
+        held.locked -= uint128(amount);
+        emit SeatStakeUnlocked(node, amount);
     }
 
     /// @inheritdoc INodeRegistry
@@ -316,6 +344,11 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     {
         Stake storage held = _stakes[node];
         return (held.staked, held.locked, held.unbonding, held.releasableAt);
+    }
+
+    /// @inheritdoc INodeRegistry
+    function seatLockedOf(address node) external view returns (uint256) {
+        return _stakes[node].seatLocked;
     }
 
     /// @inheritdoc INodeRegistry

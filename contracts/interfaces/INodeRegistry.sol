@@ -29,6 +29,8 @@ interface INodeRegistry {
     event StakeAdded(address indexed node, address indexed owner, uint256 amount);
     event StakeLocked(address indexed node, bytes32 indexed leaseId, uint256 amount);
     event StakeUnlocked(address indexed node, bytes32 indexed leaseId, uint256 amount);
+    event SeatStakeLocked(address indexed node, uint256 amount);
+    event SeatStakeUnlocked(address indexed node, uint256 amount);
     event UnbondingStarted(address indexed node, uint256 amount, uint64 releasableAt);
     event UnbondingReleased(address indexed node, uint256 amount);
     event StakeSlashed(address indexed node, bytes32 indexed leaseId, uint256 amount, uint256 reward, address reporter);
@@ -36,6 +38,7 @@ interface INodeRegistry {
     event ParametersChanged(NodeParameters parameters);
 
     error OnlyTaskRegistry(address caller);
+    error OnlyLiveness(address caller);
     error NotOwner(address node, address caller);
     error NotOwnerOrOperator(address node, address caller);
     error PublicKeyLength(uint256 length, uint256 expected);
@@ -112,6 +115,12 @@ interface INodeRegistry {
     /// @notice Slashes at most `amount` (what is there), rewards the reporter with at most 20 %. TaskRegistry only; never reverts for lack of stake.
     function slash(address node, bytes32 leaseId, uint256 amount, bool locked, address reporter) external returns (uint256 slashed);
 
+    /// @notice Locks free stake for a seat in the committee. Liveness only. What it locks can be neither unstaked nor slashed.
+    function lockSeat(address node, uint256 amount) external;
+
+    /// @notice Unlocks stake that a seat had locked. Liveness only.
+    function unlockSeat(address node, uint256 amount) external;
+
     /// @notice Sets the stake rules within their bounds. Authority only (AccessManager).
     function setParameters(NodeParameters calldata parameters) external;
 
@@ -123,6 +132,8 @@ interface INodeRegistry {
     function statusOf(address node) external view returns (NodeStatus);
     function operatorPublicKey(address node) external view returns (bytes memory);
     function stakeOf(address node) external view returns (uint256 staked, uint256 locked, uint256 unbonding, uint64 releasableAt);
+    /// @notice What of the locked stake a seat in the committee holds.
+    function seatLockedOf(address node) external view returns (uint256);
     /// @notice Stake that the node must hold to accept leases: max(minStake, stakePerGpu x declared GPUs).
     function stakeRequired(address node) external view returns (uint256);
     /// @notice Declared capacity that no live lease holds.
@@ -136,4 +147,5 @@ interface INodeRegistry {
     function parameterBounds() external view returns (NodeParameters memory min, NodeParameters memory max);
     function taskRegistry() external view returns (address);
     function paymentEscrow() external view returns (address);
+    function liveness() external view returns (address);
 }
