@@ -39,6 +39,17 @@ export type NodeParameters = {
   stakePerGpu: string;
 };
 
+export type LivenessParameters = {
+  epochLength: number;
+  reportGrace: number;
+  reportCooldown: number;
+  reportLife: number;
+  maxMissed: number;
+  minSeats: number;
+  /** Base units, decimal. */
+  minSeatStake: string;
+};
+
 /** A parameter and the bounds that no role can ever leave. */
 export interface Bounded<T> {
   initial: T;
@@ -52,6 +63,7 @@ export interface MarketParameters {
   evidencePeriod: number;
   task: Bounded<TaskParameters>;
   node: Bounded<NodeParameters>;
+  liveness: Bounded<LivenessParameters>;
 }
 
 /** The people of one deployment. */
@@ -97,6 +109,9 @@ export function moduleParameters(
       node: parameters.node.initial,
       nodeMin: parameters.node.min,
       nodeMax: parameters.node.max,
+      livenessInitial: parameters.liveness.initial,
+      livenessMin: parameters.liveness.min,
+      livenessMax: parameters.liveness.max,
     },
   };
 }

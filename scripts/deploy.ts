@@ -122,6 +122,7 @@ process.stdout.write(
     nodeRegistry: at("nodeRegistry"),
     taskRegistry: at("taskRegistry"),
     paymentEscrow: at("paymentEscrow"),
+    liveness: at("liveness"),
     gas: await gasUsed(),
   })}\n`,
 );

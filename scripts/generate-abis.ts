@@ -14,12 +14,13 @@ interface AbiEntry {
 }
 
 /** The contracts whose errors pass through each other. */
-const market = ["TaskRegistry", "NodeRegistry", "PaymentEscrow"];
+const market = ["TaskRegistry", "NodeRegistry", "PaymentEscrow", "Liveness"];
 
 const outputs = [
   { file: "nodeRegistry", source: "NodeRegistry.sol/NodeRegistry", peers: market },
   { file: "taskRegistry", source: "TaskRegistry.sol/TaskRegistry", peers: market },
   { file: "paymentEscrow", source: "PaymentEscrow.sol/PaymentEscrow", peers: market },
+  { file: "liveness", source: "Liveness.sol/Liveness", peers: market },
   { file: "demoDollar", source: "test/DemoDollar.sol/DemoDollar", peers: [] },
 ];
 

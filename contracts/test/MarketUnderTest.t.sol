@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Liveness} from "../Liveness.sol";
 import {NodeRegistry} from "../NodeRegistry.sol";
 import {PaymentEscrow} from "../PaymentEscrow.sol";
 import {TaskRegistry} from "../TaskRegistry.sol";
 import {Governance} from "../governance/Governance.sol";
+import {LivenessParameters} from "../interfaces/ILiveness.sol";
 import {NodeParameters, TaskParameters, Terms} from "../interfaces/Types.sol";
 import {Cheats} from "./Cheats.sol";
 import {DemoDollar} from "./DemoDollar.sol";
 
-/// @title The three contracts, deployed in the order of `ignition/modules/Market.ts`
+/// @title The four contracts, deployed in the order of `ignition/modules/Market.ts`
 /// @notice Windows are short, so that a run of a hundred calls crosses them; none is zero.
 abstract contract MarketUnderTest is Cheats {
     uint32 internal constant EVIDENCE_PERIOD = 1200; // seconds
@@ -23,6 +25,7 @@ abstract contract MarketUnderTest is Cheats {
     TaskRegistry internal tasks;
     NodeRegistry internal nodes;
     PaymentEscrow internal escrow;
+    Liveness internal liveness;
 
     function deployMarket() internal {
         token = new DemoDollar();
@@ -30,6 +33,7 @@ abstract contract MarketUnderTest is Cheats {
         address tasksAt = vm.computeCreateAddress(address(this), nonce + 1);
         address nodesAt = vm.computeCreateAddress(address(this), nonce + 2);
         address escrowAt = vm.computeCreateAddress(address(this), nonce + 3);
+        address livenessAt = vm.computeCreateAddress(address(this), nonce + 4);
         address[] memory pausable = new address[](2);
         (pausable[0], pausable[1]) = (tasksAt, nodesAt);
         governance = new Governance(governor, 0, governor, pausable);
@@ -40,12 +44,20 @@ abstract contract MarketUnderTest is Cheats {
             address(governance),
             tasksAt,
             escrowAt,
+            livenessAt,
             EVIDENCE_PERIOD,
             NodeParameters(1000, 100),
             NodeParameters(0, 0),
             NodeParameters(1e9, 1e9)
         );
         escrow = new PaymentEscrow(address(token), feeRecipient, tasksAt, nodesAt);
+        liveness = new Liveness(
+            address(governance),
+            nodesAt,
+            LivenessParameters(40, 5, 8, 12, 2, 1, 100),
+            LivenessParameters(1, 1, 0, 1, 1, 1, 0),
+            LivenessParameters(1000, 100, 100, 100, 10, 16, 1e9)
+        );
     }
 
     function parametersOf(uint16 feeBps) internal pure returns (TaskParameters memory) {

@@ -7,7 +7,7 @@ type Builder = Parameters<Parameters<typeof buildModule>[1]>[0];
 type Token = ReturnType<Builder["getParameter"]> | (typeof DemoDollar)["results"]["token"];
 
 /**
- * The three contracts, which know each other by immutable addresses. They are deployed one after another, so that
+ * The four contracts, which know each other by immutable addresses. They are deployed one after another, so that
  * `ignition/addresses.ts` can say beforehand where each will be; the constructors of the later ones check it.
  */
 function market(m: Builder, token: Token) {
@@ -16,6 +16,7 @@ function market(m: Builder, token: Token) {
     taskRegistry: m.getParameter("taskRegistry"),
     nodeRegistry: m.getParameter("nodeRegistry"),
     paymentEscrow: m.getParameter("paymentEscrow"),
+    liveness: m.getParameter("liveness"),
   };
   const taskRegistry = m.contract(
     "TaskRegistry",
@@ -33,6 +34,7 @@ function market(m: Builder, token: Token) {
     governance,
     taskRegistry,
     predicted.paymentEscrow,
+    predicted.liveness,
     m.getParameter("evidencePeriod"),
     m.getParameter("node"),
     m.getParameter("nodeMin"),
@@ -44,7 +46,18 @@ function market(m: Builder, token: Token) {
     taskRegistry,
     nodeRegistry,
   ]);
-  return { governance, taskRegistry, nodeRegistry, paymentEscrow };
+  const liveness = m.contract(
+    "Liveness",
+    [
+      governance,
+      nodeRegistry,
+      m.getParameter("livenessInitial"),
+      m.getParameter("livenessMin"),
+      m.getParameter("livenessMax"),
+    ],
+    { after: [paymentEscrow] },
+  );
+  return { governance, taskRegistry, nodeRegistry, paymentEscrow, liveness };
 }
 
 /** With the payment token that production names. */

@@ -1,5 +1,6 @@
 export type { Address, Hex } from "viem";
 export { demoDollarAbi } from "./abi/demoDollar.ts";
+export { livenessAbi } from "./abi/liveness.ts";
 export { nodeRegistryAbi } from "./abi/nodeRegistry.ts";
 export { paymentEscrowAbi } from "./abi/paymentEscrow.ts";
 export { taskRegistryAbi } from "./abi/taskRegistry.ts";

@@ -7,6 +7,7 @@ import { type MarketParameters, moduleParameters, readParameters } from "../../i
 import type {
   DemoDollar,
   Governance,
+  Liveness,
   NodeRegistry,
   PaymentEscrow,
   TaskRegistry,
@@ -173,6 +174,7 @@ export class Market {
   readonly nodes: NodeRegistry;
   readonly tasks: TaskRegistry;
   readonly escrow: PaymentEscrow;
+  readonly liveness: Liveness;
 
   constructor(
     parameters: MarketParameters,
@@ -181,6 +183,7 @@ export class Market {
     nodes: NodeRegistry,
     tasks: TaskRegistry,
     escrow: PaymentEscrow,
+    liveness: Liveness,
   ) {
     this.parameters = parameters;
     this.governance = governance;
@@ -188,6 +191,7 @@ export class Market {
     this.nodes = nodes;
     this.tasks = tasks;
     this.escrow = escrow;
+    this.liveness = liveness;
   }
 
   get terms() {
@@ -389,6 +393,7 @@ export async function deployMarket(parameters: MarketParameters, token?: string)
     await ethers.getContractAt("NodeRegistry", await at("nodeRegistry")),
     await ethers.getContractAt("TaskRegistry", await at("taskRegistry")),
     await ethers.getContractAt("PaymentEscrow", await at("paymentEscrow")),
+    await ethers.getContractAt("Liveness", await at("liveness")),
   );
 }
 

@@ -877,6 +877,22 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "least",
+        type: "uint256",
+      },
+    ],
+    name: "BidTooLow",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "node",
         type: "address",
@@ -1119,6 +1135,22 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "uint64",
+        name: "endsAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "EpochNotOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint32",
         name: "gpus",
         type: "uint32",
@@ -1253,6 +1285,22 @@ export const paymentEscrowAbi = [
     inputs: [
       {
         internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "next",
+        type: "address",
+      },
+    ],
+    name: "ListNotAscending",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
         name: "peer",
         type: "address",
       },
@@ -1263,6 +1311,44 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "MisconfiguredPeer",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "NoBid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "enum NodeStatus",
+        name: "status",
+        type: "uint8",
+      },
+    ],
+    name: "NodeNotInService",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "NotASeat",
     type: "error",
   },
   {
@@ -1421,6 +1507,27 @@ export const paymentEscrowAbi = [
         type: "address",
       },
       {
+        internalType: "uint64",
+        name: "since",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "pendingUntil",
+        type: "uint64",
+      },
+    ],
+    name: "NothingToFinalise",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
         internalType: "uint256",
         name: "unbonding",
         type: "uint256",
@@ -1432,6 +1539,17 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "NothingUnbonded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "caller",
+        type: "address",
+      },
+    ],
+    name: "OnlyLiveness",
     type: "error",
   },
   {
@@ -1491,6 +1609,22 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "OwnerHasBid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "position",
         type: "uint256",
@@ -1545,6 +1679,22 @@ export const paymentEscrowAbi = [
     inputs: [
       {
         internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "quorum",
+        type: "uint256",
+      },
+    ],
+    name: "QuorumNotReached",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
         name: "rate",
         type: "uint256",
       },
@@ -1576,6 +1726,38 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "RegistrationExpired",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "issuedAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportFromFuture",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "acceptedUntil",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportTooOld",
     type: "error",
   },
   {
@@ -1630,6 +1812,22 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "SameAttestation",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "SignersNotAscending",
     type: "error",
   },
   {
@@ -1772,6 +1970,22 @@ export const paymentEscrowAbi = [
         type: "uint256",
       },
     ],
+    name: "TooManyChanges",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "count",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
     name: "TooManyMultiaddrs",
     type: "error",
   },
@@ -1832,6 +2046,38 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "WrongAttempt",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "current",
+        type: "uint32",
+      },
+    ],
+    name: "WrongCommittee",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "given",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "current",
+        type: "uint64",
+      },
+    ],
+    name: "WrongEpoch",
     type: "error",
   },
   {

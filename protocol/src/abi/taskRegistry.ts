@@ -2782,6 +2782,22 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "least",
+        type: "uint256",
+      },
+    ],
+    name: "BidTooLow",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "node",
         type: "address",
@@ -3024,6 +3040,22 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "uint64",
+        name: "endsAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "EpochNotOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint32",
         name: "gpus",
         type: "uint32",
@@ -3158,6 +3190,22 @@ export const taskRegistryAbi = [
     inputs: [
       {
         internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "next",
+        type: "address",
+      },
+    ],
+    name: "ListNotAscending",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
         name: "peer",
         type: "address",
       },
@@ -3168,6 +3216,44 @@ export const taskRegistryAbi = [
       },
     ],
     name: "MisconfiguredPeer",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "NoBid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        internalType: "enum NodeStatus",
+        name: "status",
+        type: "uint8",
+      },
+    ],
+    name: "NodeNotInService",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "NotASeat",
     type: "error",
   },
   {
@@ -3326,6 +3412,27 @@ export const taskRegistryAbi = [
         type: "address",
       },
       {
+        internalType: "uint64",
+        name: "since",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "pendingUntil",
+        type: "uint64",
+      },
+    ],
+    name: "NothingToFinalise",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
         internalType: "uint256",
         name: "unbonding",
         type: "uint256",
@@ -3337,6 +3444,17 @@ export const taskRegistryAbi = [
       },
     ],
     name: "NothingUnbonded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "caller",
+        type: "address",
+      },
+    ],
+    name: "OnlyLiveness",
     type: "error",
   },
   {
@@ -3396,6 +3514,22 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "OwnerHasBid",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "position",
         type: "uint256",
@@ -3450,6 +3584,22 @@ export const taskRegistryAbi = [
     inputs: [
       {
         internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "quorum",
+        type: "uint256",
+      },
+    ],
+    name: "QuorumNotReached",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
         name: "rate",
         type: "uint256",
       },
@@ -3481,6 +3631,38 @@ export const taskRegistryAbi = [
       },
     ],
     name: "RegistrationExpired",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "issuedAt",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportFromFuture",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "acceptedUntil",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "timestamp",
+        type: "uint64",
+      },
+    ],
+    name: "ReportTooOld",
     type: "error",
   },
   {
@@ -3535,6 +3717,22 @@ export const taskRegistryAbi = [
       },
     ],
     name: "SameAttestation",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "previous",
+        type: "address",
+      },
+      {
+        internalType: "address",
+        name: "signer",
+        type: "address",
+      },
+    ],
+    name: "SignersNotAscending",
     type: "error",
   },
   {
@@ -3677,6 +3875,22 @@ export const taskRegistryAbi = [
         type: "uint256",
       },
     ],
+    name: "TooManyChanges",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint256",
+        name: "count",
+        type: "uint256",
+      },
+      {
+        internalType: "uint256",
+        name: "max",
+        type: "uint256",
+      },
+    ],
     name: "TooManyMultiaddrs",
     type: "error",
   },
@@ -3737,6 +3951,38 @@ export const taskRegistryAbi = [
       },
     ],
     name: "WrongAttempt",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint32",
+        name: "given",
+        type: "uint32",
+      },
+      {
+        internalType: "uint32",
+        name: "current",
+        type: "uint32",
+      },
+    ],
+    name: "WrongCommittee",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint64",
+        name: "given",
+        type: "uint64",
+      },
+      {
+        internalType: "uint64",
+        name: "current",
+        type: "uint64",
+      },
+    ],
+    name: "WrongEpoch",
     type: "error",
   },
   {
