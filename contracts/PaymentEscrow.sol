@@ -20,6 +20,7 @@ import {Peers} from "./libraries/Peers.sol";
 /// - EveryTokenIsSomebodys: what was deposited and not sent on is in one of those accounts, to the last base unit.
 /// - TotalsAreTheirParts: each total equals the sum of its accounts.
 /// - NoLeasePaidAboveReserve: the attempts of a lease together are never paid more than it reserved, and none twice.
+/// - ReservationIsTheLiveLeases: a task's reservation is what its leases that have not ended still reserve.
 /// - EndedTasksHoldNothing: a task whose leases have all ended has no reservation.
 /// - NoRoleMovesTokens: tokens leave only to their owner's choice, the fixed fee recipient or the dead address.
 contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Context {

@@ -43,7 +43,11 @@ import {Quotes} from "./libraries/Quotes.sol";
 /// - BilledNeverAboveRun: no lease is billed for seconds in which it was not running, nor above its maximum.
 /// - EveryLeaseHasAWayOut: from every state some call by anyone, after some deadline, ends the lease and frees its funds.
 /// - StatusOnlyMovesForward: no lease ever returns to a state that it has left, but to Open by a counted failover.
-/// - CheckpointsPayLostLeases: a failed or expired run is paid to its last claim, never to now.
+/// - CheckpointsPayLostLeases: a failed, expired or lost run is paid to its last claim, never to now.
+/// - GangsBillTheirClock: no member is billed a second in which its gang's clock stood, but the least of a cancel.
+/// - LostAttemptsAreNeverPaid: an attempt is paid when it is lost, once, and never again.
+/// - ExcludedOwnersNeverReturn: an owner that has lost a lease never holds it again, with whatever node.
+/// - AttemptsNeverAboveMaximum: no lease is given away more often than its order says.
 contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
     using Markets for Market;
 
