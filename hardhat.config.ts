@@ -21,6 +21,13 @@ const compiler = {
 const isCoverage = process.argv.includes("--coverage");
 const build = isCoverage ? { artifacts: "coverage/build/artifacts", cache: "coverage/build/cache" } : {};
 
+/** `scripts/invariants.ts` draws its own seed and goes on for longer; alone it is the same each time, and over soon. */
+const draws = {
+  seed: process.env.DEKUPER_FUZZ_SEED ?? "0xdecade",
+  runs: Number(process.env.DEKUPER_INVARIANT_RUNS ?? 4),
+  depth: Number(process.env.DEKUPER_INVARIANT_DEPTH ?? 150),
+};
+
 export default defineConfig({
   plugins: [hardhatToolboxMochaEthers],
   solidity: {
@@ -30,8 +37,8 @@ export default defineConfig({
   },
   test: {
     solidity: {
-      fuzz: { runs: 512, seed: "0xdecade" },
-      invariant: { runs: 16, depth: 150, failOnRevert: false },
+      fuzz: { runs: 512, seed: draws.seed },
+      invariant: { runs: draws.runs, depth: draws.depth, failOnRevert: false },
     },
   },
   ...(isCoverage ? { typechain: { outDir: "coverage/build/types" } } : {}),

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ERC2771Forwarder} from "@openzeppelin/contracts/metatx/ERC2771Forwarder.sol";
+import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
 
 /// @title Carries consumers' signed calls for whoever pays their gas
 /// @notice OpenZeppelin's ERC-2771 forwarder under our name, trusted by TaskRegistry and PaymentEscrow for ever. It has no
@@ -9,4 +10,13 @@ import {ERC2771Forwarder} from "@openzeppelin/contracts/metatx/ERC2771Forwarder.
 /// deposit, pay the carrier out of it and order in one transaction.
 contract Forwarder is ERC2771Forwarder {
     constructor() ERC2771Forwarder("Dekuper Forwarder") {}
+
+    /// @dev OpenZeppelin's batch goes on after a valid call that fails: whoever carries one could be paid for nothing.
+    function _execute(
+        ForwardRequestData calldata request,
+        bool requireValidRequest
+    ) internal override returns (bool success) {
+        success = super._execute(request, requireValidRequest);
+        if (requireValidRequest && !success) revert Errors.FailedCall();
+    }
 }

@@ -134,18 +134,18 @@ contract Liveness is ILiveness, AccessManaged, EIP712 {
             if (isFull) least = Math.max(least, uint256(lowest.amount) + 1);
             if (amount < least) revert BidTooLow(amount, least);
             if (isFull) _endBid(lowest.node, BidEnd.Outbid);
-            _book.add(node, msg.sender, amount.toUint96());
+            _book.add(node, msg.sender, amount.toUint96(), uint32(_epoch));
         }
         emit BidPlaced(node, msg.sender, amount);
         INodeRegistry(nodeRegistry).lockSeat(node, amount - held);
     }
 
     /// @inheritdoc ILiveness
-    function leave(address node) external {
+    function withdrawBid(address node) external {
         Candidate storage candidate = _book.candidates[node];
         if (candidate.owner == address(0)) revert NoBid(node);
         if (msg.sender != candidate.owner) revert NotOwner(node, msg.sender);
-        if (candidate.isSeated) {
+        if (candidate.isSeated || candidate.seenIn == uint32(_epoch)) {
             candidate.isLeaving = true;
             emit LeaveAnnounced(node, msg.sender, _epoch);
         } else {
@@ -217,7 +217,11 @@ contract Liveness is ILiveness, AccessManaged, EIP712 {
     }
 
     /// @inheritdoc ILiveness
-    function committee() external view returns (uint64, uint32, uint64, address[] memory) {
+    function committee()
+        external
+        view
+        returns (uint64 epoch, uint32 committeeVersion, uint64 epochEndsAt, address[] memory seats_)
+    {
         return (_epoch, _committeeVersion, _epochEndsAt, _seats);
     }
 
@@ -331,7 +335,8 @@ contract Liveness is ILiveness, AccessManaged, EIP712 {
     /// @dev Why a bid ends with this epoch, None if it stays.
     function _endOf(Bid memory placed) private view returns (BidEnd) {
         Candidate storage candidate = _book.candidates[placed.node];
-        if (candidate.isLeaving) return BidEnd.Left;
+        bool hasStood = candidate.isSeated || candidate.seenIn != uint32(_epoch);
+        if (candidate.isLeaving && hasStood) return BidEnd.Left;
         if (!_isInService(INodeRegistry(nodeRegistry).statusOf(placed.node))) return BidEnd.Inactive;
         if (placed.amount < _parameters.minSeatStake) return BidEnd.BelowMinimum;
         bool isSilent = candidate.isSeated && _epoch - candidate.seenIn >= _parameters.maxMissed;

@@ -24,10 +24,12 @@ import {Profiles} from "./libraries/Profiles.sol";
 
 /// @title The network map
 /// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
-/// - LockedNeverAboveStaked: a node's locks are those of its live leases and of its seat, and never more than its stake.
+/// - LockedNeverAboveStaked: a node's locks are those of its live leases, of lost attempts for whose replacement a gang
+///   waits, and of its seat; never more than its stake.
 /// - StakeIsStakedPlusUnbonding: escrow holds exactly a node's stake and unbonding stake.
 /// - CapacityInUseIsTheLiveLeases: capacity in use equals the sum of the live leases', and never exceeds the declared.
 /// - SlashNeverAboveLock: all slashes of a lease together take at most what it locked.
+/// - CompensationNeverAboveLock: what others' waiting costs an attempt, and all its slashes, are at most its lock.
 /// - AtMostAFifthRewards: the reporter gets at most a fifth of a slash, and nobody ever gets the rest.
 contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     using SafeCast for uint256;
@@ -107,7 +109,7 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         Peers.requirePointer(taskRegistry_, ITaskRegistry.nodeRegistry.selector, address(this));
         Peers.requirePointer(taskRegistry_, ITaskRegistry.paymentEscrow.selector, paymentEscrow_);
         (, TaskParameters memory most) = ITaskRegistry(taskRegistry_).parameterBounds();
-        uint256 window = uint256(most.terms.challengeWindow) + most.terms.outageGrace;
+        uint256 window = uint256(most.terms.challengeWindow) + most.terms.answerWindow + most.terms.outageGrace;
         if (window > evidencePeriod_) revert WindowExceedsEvidence(window, evidencePeriod_);
         taskRegistry = taskRegistry_;
         paymentEscrow = paymentEscrow_;

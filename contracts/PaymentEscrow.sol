@@ -16,10 +16,11 @@ import {Peers} from "./libraries/Peers.sol";
 
 /// @title The accounts
 /// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
-/// - BalanceCoversEveryClaim: the token balance is at least free + reserved + earnings + fees + stake + forfeited.
+/// - BalanceCoversEveryClaim: the token balance is at least free + reserved + earnings + fees + bonds + stake + forfeited.
 /// - EveryTokenIsSomebodys: what was deposited and not sent on is in one of those accounts, to the last base unit.
 /// - TotalsAreTheirParts: each total equals the sum of its accounts.
 /// - NoLeasePaidAboveReserve: the attempts of a lease together are never paid more than it reserved, and none twice.
+/// - ReservationIsTheLiveLeases: a task's reservation is what its leases that have not ended still reserve.
 /// - EndedTasksHoldNothing: a task whose leases have all ended has no reservation.
 /// - NoRoleMovesTokens: tokens leave only to their owner's choice, the fixed fee recipient or the dead address.
 contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Context {
@@ -53,6 +54,9 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Conte
     mapping(address node => uint256) public stakeOf;
 
     mapping(bytes32 taskId => Reservation) private _reservations;
+
+    /// @inheritdoc IPaymentEscrow
+    uint256 public totalBonds;
 
     uint256 private _totalFree;
     uint256 private _totalReserved;
@@ -124,7 +128,7 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Conte
 
     /// @inheritdoc IPaymentEscrow
     function transferFree(address to, uint256 amount) external nonReentrant {
-        if (to == address(0)) revert InvalidRecipient(to);
+        if (to == address(0) || to == address(this)) revert InvalidRecipient(to);
         if (amount == 0) revert ZeroAmount();
         address from = _msgSender();
         _takeFree(from, amount);
@@ -187,6 +191,27 @@ contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Conte
             _giveFree(consumer, rest);
             emit Released(consumer, payment.taskId, rest);
         }
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function postBond(address account, bytes32 leaseId, uint256 amount) external onlyTaskRegistry nonReentrant {
+        _takeFree(account, amount);
+        totalBonds += amount;
+        emit BondPosted(account, leaseId, amount);
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function returnBond(address account, bytes32 leaseId, uint256 amount) external onlyTaskRegistry nonReentrant {
+        totalBonds -= amount;
+        _giveFree(account, amount);
+        emit BondReturned(account, leaseId, amount);
+    }
+
+    /// @inheritdoc IPaymentEscrow
+    function awardBond(address owner, bytes32 leaseId, uint256 amount) external onlyTaskRegistry nonReentrant {
+        totalBonds -= amount;
+        _earn(owner, amount);
+        emit BondAwarded(owner, leaseId, amount);
     }
 
     /// @inheritdoc IPaymentEscrow

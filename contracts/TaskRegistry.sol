@@ -11,6 +11,8 @@ import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
 import {IPaymentEscrow} from "./interfaces/IPaymentEscrow.sol";
 import {ITaskRegistry} from "./interfaces/ITaskRegistry.sol";
 import {
+    Ballot,
+    DeliveryClaim,
     Gang,
     KeyWrap,
     Lease,
@@ -25,21 +27,27 @@ import {
 import {Attestations} from "./libraries/Attestations.sol";
 import {Awards} from "./libraries/Awards.sol";
 import {Deadlines} from "./libraries/Deadlines.sol";
+import {Deliveries} from "./libraries/Deliveries.sol";
 import {Evidence} from "./libraries/Evidence.sol";
 import {Leases} from "./libraries/Leases.sol";
 import {Market, Markets, Wiring} from "./libraries/Market.sol";
+import {Quorums} from "./libraries/Quorums.sol";
 import {Quotes} from "./libraries/Quotes.sol";
 
 /// @title The life of a task
 /// @notice Holds the storage and the entry points; what they do is in the linked libraries `Awards` (orders, quotes, keys),
-/// `Leases` (start to settlement, with `Gangs` and `Endings`) and `Evidence`. They are linked at deployment, for ever.
+/// `Leases` (start to settlement, with `Gangs` and `Endings`), `Quorums`, `Deliveries` and `Evidence`. They are linked at deployment, for ever.
 /// Consumers may call through the forwarder (ERC-2771), so that somebody else pays the gas.
 ///
 /// Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
 /// - BilledNeverAboveRun: no lease is billed for seconds in which it was not running, nor above its maximum.
 /// - EveryLeaseHasAWayOut: from every state some call by anyone, after some deadline, ends the lease and frees its funds.
 /// - StatusOnlyMovesForward: no lease ever returns to a state that it has left, but to Open by a counted failover.
-/// - CheckpointsPayLostLeases: a failed or expired run is paid to its last claim, never to now.
+/// - CheckpointsPayLostLeases: a failed, expired or lost run is paid to its last claim, never to now.
+/// - GangsBillTheirClock: no member is billed a second in which its gang's clock stood, but the least of a cancel.
+/// - LostAttemptsAreNeverPaid: an attempt is paid when it is lost, once, and never again.
+/// - ExcludedOwnersNeverReturn: an owner that has lost a lease never holds it again, with whatever node.
+/// - AttemptsNeverAboveMaximum: no lease is given away more often than its order says.
 contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
     using Markets for Market;
 
@@ -141,6 +149,41 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
     }
 
     /// @inheritdoc ITaskRegistry
+    function commitResult(bytes32 leaseId, uint32 attempt, bytes32 commitment) external {
+        Quorums.commit(_market, _wiring(), leaseId, attempt, commitment, _msgSender());
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function revealResult(OutputAttestation calldata attestation, bytes calldata signature, bytes32 salt) external {
+        Quorums.reveal(_market, _wiring(), attestation, signature, salt);
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function tallyResults(bytes32 taskId) external {
+        Quorums.tally(_market, _wiring(), taskId, _msgSender());
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function claimUndelivered(bytes32 leaseId) external {
+        Deliveries.claim(_market, _wiring(), leaseId, _msgSender());
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function answerWithReceipt(bytes32 leaseId, bytes calldata signature) external {
+        Deliveries.answerWithReceipt(_market, _wiring(), leaseId, signature);
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function answerWithAttesters(bytes32 leaseId, bool fetched, bytes[] calldata signatures) external {
+        Deliveries.answerWithAttesters(_market, _wiring(), leaseId, fetched, signatures);
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function lapseClaim(bytes32 leaseId) external {
+        Deliveries.lapse(_market, _wiring(), leaseId);
+    }
+
+    /// @inheritdoc ITaskRegistry
     function failLease(bytes32 leaseId, uint32 attempt, bytes32 reason) external {
         Leases.fail(_market, _wiring(), leaseId, attempt, reason, _msgSender());
     }
@@ -177,7 +220,9 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
         OutputAttestation calldata second,
         bytes calldata secondSignature
     ) external {
-        Evidence.proveEquivocation(_market, _wiring(), first, firstSignature, second, secondSignature);
+        Evidence.proveEquivocation(
+            _market, _wiring(), first, firstSignature, second, secondSignature, _msgSender()
+        );
     }
 
     /// @inheritdoc ITaskRegistry
@@ -208,6 +253,16 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
     /// @inheritdoc ITaskRegistry
     function getPastAttempt(bytes32 leaseId, uint32 attempt) external view returns (PastAttempt memory) {
         return _market.past[leaseId][attempt];
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function getBallot(bytes32 taskId) external view returns (Ballot memory) {
+        return _market.ballots[taskId];
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function getClaim(bytes32 leaseId) external view returns (DeliveryClaim memory) {
+        return _market.claims[leaseId];
     }
 
     /// @inheritdoc ITaskRegistry
@@ -263,6 +318,14 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
     /// @inheritdoc ITaskRegistry
     function quoteHash(Quote calldata quote) external view returns (bytes32) {
         return _hashTypedDataV4(Quotes.structHash(quote));
+    }
+
+    /// @inheritdoc ITaskRegistry
+    function verdictHash(bytes32 leaseId, bool fetched) external view returns (bytes32) {
+        Lease storage lease = _market.leases[leaseId];
+        return Deliveries.verdictHash(
+            _domainSeparatorV4(), leaseId, lease, _market.claims[leaseId].claimedAt, fetched
+        );
     }
 
     /// @inheritdoc ITaskRegistry

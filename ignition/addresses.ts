@@ -9,11 +9,11 @@ export interface MarketAddresses {
 
 /**
  * Where the market's contracts will be. The modules first send, in any order, what knows of no other contract: Governance, the
- * forwarder, TaskRegistry's three libraries and, on networks with a demo token, DemoDollar. Then come TaskRegistry, NodeRegistry,
+ * forwarder, TaskRegistry's libraries and, on networks with a demo token, DemoDollar. Then come TaskRegistry, NodeRegistry,
  * PaymentEscrow and Liveness, each after the one before.
  */
 export function predictAddresses(deployer: string, nonce: number, withDemoToken: boolean): MarketAddresses {
-  const first = nonce + (withDemoToken ? 6 : 5);
+  const first = nonce + (withDemoToken ? 8 : 7);
   const at = (offset: number) => getCreateAddress({ from: deployer, nonce: first + offset });
   return { taskRegistry: at(0), nodeRegistry: at(1), paymentEscrow: at(2), liveness: at(3) };
 }

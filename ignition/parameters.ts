@@ -28,6 +28,11 @@ export type Terms = {
   gangFaultWindow: number;
   minRun: number;
   standbyBps: number;
+  revealWindow: number;
+  noQuorumBps: number;
+  answerWindow: number;
+  /** Base units, decimal. */
+  claimBond: string;
 };
 
 export type TaskParameters = {

@@ -6,6 +6,17 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import {
+  addNode,
+  attester,
+  attesters,
+  bid,
+  patientMarket,
+  rotate,
+  seat,
+  send,
+  strangers,
+} from "../test/contracts/committee.ts";
+import {
   busyLocalMarket,
   DOLLAR,
   digest,
@@ -29,7 +40,7 @@ async function step(name: string, transaction: Promise<{ wait(): Promise<{ gasUs
 }
 
 await localMarket();
-const names = ["Governance", "TaskRegistry", "NodeRegistry", "PaymentEscrow"];
+const names = ["Governance", "TaskRegistry", "NodeRegistry", "PaymentEscrow", "Liveness"];
 const head = await ethers.provider.getBlockNumber();
 const creations = new Map<string, number>();
 for (let number = 0; number <= head; number++) {
@@ -77,7 +88,7 @@ for (const prefix of ["first ", ""]) {
 }
 
 const windowed = await market.leaseIn("Completed");
-await nextBlockAt((await tasks.getLease(windowed.leaseId)).challengeEndsAt + 1n);
+await nextBlockAt((await tasks.getLease(windowed.leaseId)).deadline + 1n);
 await step("settle", tasks.connect(stranger).settle(windowed.leaseId));
 await step("cancelTask while Open", asConsumer.cancelTask((await market.leaseIn("Open")).taskId));
 await step("cancelTask while Assigned", asConsumer.cancelTask((await market.leaseIn("Assigned")).taskId));
@@ -97,6 +108,28 @@ await step("withdraw", escrow.connect(consumer).withdraw(stranger.address, DOLLA
 await step("withdrawEarnings", escrow.connect(owner).withdrawEarnings(stranger.address, 1n));
 await step("withdrawFees", escrow.connect(stranger).withdrawFees());
 await step("revokeOperator", nodes.connect(owner).revokeOperator(operator.address));
+
+// A committee of 16; a quorum of it are 11. A seat's first sign in an epoch costs a write more, as does a node's first report.
+const watched = await patientMarket();
+const quorum = attesters(11);
+await seat(watched, attesters(15));
+await addNode(watched, attester(15));
+await step("bid", bid(watched, attester(15)));
+await step("rotate to 16 seats", rotate(watched));
+await step("rotate without a change", rotate(watched));
+await step("checkIn", watched.liveness.connect(attester(0).operator).checkIn());
+await step("report of no change, first in the epoch", send(watched, quorum));
+await step("report of no change", send(watched, quorum));
+await step("report of 1 node, its first", send(watched, quorum, { offline: strangers(1) }));
+await step("report of 1 node", send(watched, quorum, { online: strangers(1) }));
+await step("report of 64 nodes, their first", send(watched, quorum, { offline: strangers(64, 1) }));
+await step("report of 64 nodes", send(watched, quorum, { online: strangers(64, 1) }));
+const lost = attester(0).operator.address;
+await send(watched, quorum, { offline: [lost] });
+await nextBlockAt((await now()) + 100n);
+await step("finalise", watched.liveness.finalise(lost));
+await step("stillAlive", watched.liveness.connect(attester(0).operator).stillAlive());
+await step("stillAlive of an online node", watched.liveness.connect(attester(0).operator).stillAlive());
 
 if (process.argv.includes("--check")) {
   const kept: Record<string, number> = JSON.parse(await readFile(path, "utf8"));

@@ -16,7 +16,7 @@ interface AbiEntry {
 /** The contracts whose errors pass through each other. */
 const market = [
   ...["TaskRegistry", "NodeRegistry", "PaymentEscrow", "Liveness"].map((name) => `${name}.sol/${name}`),
-  ...["Awards", "Leases", "Evidence"].map((name) => `libraries/${name}.sol/${name}`),
+  ...["Awards", "Leases", "Evidence", "Quorums", "Deliveries"].map((name) => `libraries/${name}.sol/${name}`),
 ];
 
 const outputs = [

@@ -44,6 +44,22 @@ const reasons: Record<string, [unit: string, why: string]> = {
   maxOpenTime: ["s", "bounds how long an order nobody takes holds its reservation"],
   minStake: ["base units", "what an accepting node holds at least"],
   stakePerGpu: ["base units", "declaring GPUs costs stake"],
+  epochLength: ["s", "how long a committee stays; bounded so that a silent seat is vacated within days"],
+  reportGrace: [
+    "s",
+    "an operator's chance to object to an offline report; bounded so that a lost node is known within minutes",
+  ],
+  reportCooldown: [
+    "s",
+    "how often a node may have to object; bounded so that a node that comes and goes is still noticed",
+  ],
+  reportLife: ["s", "how old the evidence of a report may be; bounded below by an outage of the sender"],
+  maxMissed: ["epochs", "a seat that nobody holds is vacated; never at once, for an outage is no fault"],
+  minSeats: [
+    "seats",
+    "a committee too small to hold a liar in check says nothing; never above the 16 there are",
+  ],
+  minSeatStake: ["base units", "what a voice in the committee ties up; it is never taken"],
 };
 
 /** The struct's fields by name, the terms among them. */
@@ -58,7 +74,7 @@ function flat(values: object): Record<string, string> {
 
 function renderParameters(production: MarketParameters, local: MarketParameters): string {
   const of = (from: MarketParameters, which: "initial" | "min" | "max") =>
-    flat({ ...from.task[which], ...from.node[which] });
+    flat({ ...from.task[which], ...from.node[which], ...from.liveness[which] });
   const [initial, min, max] = [of(production, "initial"), of(production, "min"), of(production, "max")];
   const [localInitial, localMin, localMax] = [of(local, "initial"), of(local, "min"), of(local, "max")];
   const lines = Object.keys(initial).map((name) => {

@@ -28,11 +28,11 @@ contract ParameterBoundsTest is Cheats {
     }
 
     function _inside(bytes memory value, bytes memory min, bytes memory max) private pure returns (bool) {
-        uint256[22] memory values = abi.decode(value, (uint256[22]));
-        uint256[22] memory least = abi.decode(min, (uint256[22]));
-        uint256[22] memory most = abi.decode(max, (uint256[22]));
-        assertEq(value.length, 22 * 32, "words of the struct");
-        for (uint256 i = 0; i < 22; ++i) {
+        uint256[26] memory values = abi.decode(value, (uint256[26]));
+        uint256[26] memory least = abi.decode(min, (uint256[26]));
+        uint256[26] memory most = abi.decode(max, (uint256[26]));
+        assertEq(value.length, 26 * 32, "words of the struct");
+        for (uint256 i = 0; i < 26; ++i) {
             if (values[i] < least[i] || values[i] > most[i]) return false;
         }
         return true;

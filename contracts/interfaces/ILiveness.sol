@@ -23,16 +23,16 @@ struct Bid {
 struct Candidate {
     address owner; // 0: no bid
     uint40 order; // of the bids ever placed: of two alike the earlier ranks higher
-    uint32 seenIn; // the last epoch in which the seat showed itself, or the one before it was taken
+    uint32 seenIn; // the last epoch in which the seat showed itself, or the one before it was taken; without a seat, the bid's
     uint8 position; // in the list of bids
     bool isSeated;
-    bool isLeaving; // at the epoch's end
+    bool isLeaving; // when the epoch ends, or the next one if it was placed in this one
 }
 
 /// @dev Why a bid ended.
 enum BidEnd {
     None,
-    Left, // the owner gave it up
+    Left, // the owner took it back
     Outbid, // the list was full and it was the lowest that held no seat
     Silent, // the seat did not show itself for maxMissed epochs
     Inactive, // the node is neither Active nor Draining
@@ -104,7 +104,7 @@ interface ILiveness {
     // ---- the operator's signs of life
 
     /// @notice The operator has just acted on a lease: voids a pending report at no cost, ends an offline period without
-    /// giving its seconds back, and makes reports issued up to now stale. TaskRegistry only. Never reverts for it.
+    /// giving its seconds back, and makes reports issued up to now stale. TaskRegistry only.
     /// @return offlineSeconds The node's cumulative offline seconds now.
     function noteAlive(address node) external returns (uint64 offlineSeconds);
 
@@ -145,8 +145,10 @@ interface ILiveness {
     /// - the node has the stake free.
     function bid(address node, uint256 amount) external;
 
-    /// @notice Gives a bid up: at once without a seat, else at the epoch's end. Owner only.
-    function leave(address node) external;
+    /// @notice Takes a bid back. Owner only. A seat stays until the epoch ends. A bid without one ends at once, unless it was
+    /// placed in this epoch: then it stands in the coming election and, won or lost, ends one epoch later. So nobody can
+    /// drive others out of a full list with bids that are gone before they count.
+    function withdrawBid(address node) external;
 
     /// @notice Shows that the caller's seat is held by someone awake. The seat's operator only; once an epoch is enough, and a
     /// signature in an accepted report does the same.

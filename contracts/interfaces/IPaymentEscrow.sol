@@ -5,7 +5,7 @@ import {Payment} from "./Types.sol";
 
 /// @title The accounts
 /// @notice Holds every token: free balances, reservations, earnings, fees and stake. Invariant: the token balance covers
-/// `free + reserved + earnings + fees + stake + forfeited`. Every movement is an event, so a statement can be rebuilt from the chain alone.
+/// `free + reserved + earnings + fees + bonds + stake + forfeited`. Every movement is an event, so a statement can be rebuilt from the chain alone.
 interface IPaymentEscrow {
     event Deposited(address indexed account, address indexed from, uint256 amount);
     event Withdrawn(address indexed account, address indexed to, uint256 amount);
@@ -27,6 +27,9 @@ interface IPaymentEscrow {
     event Released(address indexed consumer, bytes32 indexed taskId, uint256 amount);
     /// @notice Out of a node's stake into the earnings of an owner whose node waited for it in a gang.
     event Compensated(bytes32 indexed leaseId, address indexed node, address indexed owner, uint256 amount);
+    event BondPosted(address indexed account, bytes32 indexed leaseId, uint256 amount);
+    event BondReturned(address indexed account, bytes32 indexed leaseId, uint256 amount);
+    event BondAwarded(address indexed owner, bytes32 indexed leaseId, uint256 amount);
     event EarningsWithdrawn(address indexed owner, address indexed to, uint256 amount);
     event FeesWithdrawn(address indexed to, uint256 amount);
     event StakeMoved(address indexed node, address indexed owner, uint256 amount, bool intoStake);
@@ -64,6 +67,12 @@ interface IPaymentEscrow {
     /// @notice TaskRegistry only: pays one attempt of a lease: gross = floor(rate x (ran - down) / 3600), never above the
     /// lease's part of the reservation; a final payment releases the rest of that part.
     function pay(Payment calldata payment) external returns (uint256 gross);
+    /// @notice TaskRegistry only: moves free balance into a bond.
+    function postBond(address account, bytes32 leaseId, uint256 amount) external;
+    /// @notice TaskRegistry only: moves a bond back into free balance.
+    function returnBond(address account, bytes32 leaseId, uint256 amount) external;
+    /// @notice TaskRegistry only: moves a bond into an owner's earnings.
+    function awardBond(address owner, bytes32 leaseId, uint256 amount) external;
     /// @notice NodeRegistry only.
     function moveToStake(address owner, address node, uint256 amount) external;
     /// @notice NodeRegistry only.
@@ -87,6 +96,8 @@ interface IPaymentEscrow {
     function reservedFor(bytes32 taskId) external view returns (address consumer, uint256 amount);
     function reservedOf(address consumer) external view returns (uint256);
     function stakeOf(address node) external view returns (uint256);
+    /// @notice All bonds that are posted.
+    function totalBonds() external view returns (uint256);
     function totals()
         external
         view

@@ -2,6 +2,8 @@
 pragma solidity 0.8.37;
 
 import {
+    Ballot,
+    DeliveryClaim,
     Gang,
     KeyWrap,
     Lease,
@@ -48,6 +50,30 @@ interface ITaskRegistry {
         uint64 challengeEndsAt
     );
     event LeaseSettled(bytes32 indexed leaseId, bytes32 indexed taskId, address indexed node, uint64 billedSeconds, uint256 gross);
+    /// @notice A replica of a quorum commits to its result: `keccak256(abi.encode(chainid, registry, leaseId, attempt, node,
+    /// outputDigest, attestationStructHash, salt))`. Operator only, in place of `completeLease`; its clock ends here.
+    function commitResult(bytes32 leaseId, uint32 attempt, bytes32 commitment) external;
+
+    /// @notice Opens a commitment, sent by anyone with the operator's signature, once no replica is running any more.
+    function revealResult(OutputAttestation calldata attestation, bytes calldata signature, bytes32 salt) external;
+
+    /// @notice Counts the vote, once all have revealed or their time is over. Anyone. k alike are completed, others unpaid;
+    /// without k alike each that revealed gets noQuorumBps of its pay; who did not reveal is slashed (rules 3 and 21).
+    function tallyResults(bytes32 taskId) external;
+
+    /// @notice "I cannot fetch this result": freezes a completed lease, with a bond. Consumer only, inside the window.
+    function claimUndelivered(bytes32 leaseId) external;
+
+    /// @notice Answers a delivery claim with the consumer's EIP-712 `Receipt(bytes32 leaseId,uint32 attempt,bytes32 attestationDigest)`.
+    function answerWithReceipt(bytes32 leaseId, bytes calldata signature) external;
+
+    /// @notice Answers a delivery claim with what more than two thirds of the attesters found, each signing
+    /// `DeliveryVerdict(bytes32 leaseId,uint32 attempt,bytes32 attestationDigest,uint64 claimedAt,bool fetched)`. Anyone.
+    function answerWithAttesters(bytes32 leaseId, bool fetched, bytes[] calldata signatures) external;
+
+    /// @notice Ends a delivery claim without a verdict, as if it had never been raised. Anyone, after its deadline.
+    function lapseClaim(bytes32 leaseId) external;
+
     /// @notice The operator gives the attempt up; what becomes of the lease is the next event.
     event LeaseFailed(bytes32 indexed leaseId, bytes32 indexed taskId, address indexed node, uint32 attempt, bytes32 reason);
     /// @notice The lease ended without an accepted claim: `to` is Cancelled, Failed or Expired.
@@ -82,6 +108,40 @@ interface ITaskRegistry {
     event GangStopped(bytes32 indexed taskId, bytes32 indexed lostLease, uint64 stoppedAt, uint64 replaceUntil);
     event WaitingPaid(bytes32 indexed lateLease, bytes32 indexed waitingLease, uint256 amount);
     event PeerLossRecorded(bytes32 indexed leaseId, bytes32 indexed taskId, address indexed node);
+    event ResultCommitted(
+        bytes32 indexed leaseId, bytes32 indexed taskId, address indexed node, uint32 attempt, bytes32 commitment
+    );
+    /// @notice No replica is running any more: those that committed reveal until `revealUntil`.
+    event RevealOpened(bytes32 indexed taskId, uint8 committed, uint64 revealUntil);
+    event ResultRevealed(
+        bytes32 indexed leaseId,
+        bytes32 indexed taskId,
+        address indexed node,
+        OutputAttestation attestation,
+        bytes signature,
+        uint8 alike
+    );
+    event ResultsTallied(bytes32 indexed taskId, bytes32 winner, uint8 committed, uint8 revealed);
+    event ReplicaAgreed(
+        bytes32 indexed leaseId,
+        bytes32 indexed taskId,
+        address indexed node,
+        uint64 billedSeconds,
+        uint64 downSeconds,
+        uint64 challengeEndsAt
+    );
+    event NotRevealed(bytes32 indexed leaseId, bytes32 indexed taskId, address indexed node, uint256 slashed);
+    event UndeliveredClaimed(
+        bytes32 indexed leaseId,
+        bytes32 indexed taskId,
+        address indexed node,
+        uint32 attempt,
+        bytes32 attestationDigest,
+        uint256 bond,
+        uint64 answerUntil
+    );
+    event DeliveryJudged(bytes32 indexed leaseId, address indexed node, bool delivered);
+    event ClaimLapsed(bytes32 indexed leaseId, address indexed node);
     event QuoteCancelled(address indexed node, uint256 nonce);
     event QuotesCancelled(address indexed node, uint256 below);
     event EquivocationProven(
@@ -91,6 +151,13 @@ interface ITaskRegistry {
 
     error UnsupportedVerification(Verification verification);
     error ThresholdWithoutQuorum(uint8 threshold);
+    error ThresholdOutOfRange(uint8 threshold, uint8 leases);
+    error CommitFirst(bytes32 leaseId);
+    error CommitmentMissing(bytes32 leaseId);
+    error WrongCommitment(bytes32 leaseId, bytes32 given, bytes32 committed);
+    error StillCommitting(bytes32 taskId, uint8 pending);
+    error WrongReceipt(bytes32 leaseId, address consumer);
+    error NoQuorumOfAttesters(bytes32 leaseId, uint256 signatures);
     error LeasesOutOfRange(uint8 leases, uint8 max);
     error AttemptsOutOfRange(uint8 attempts, uint8 max);
     error SpecDigestMissing();
@@ -227,6 +294,8 @@ interface ITaskRegistry {
     function getGang(bytes32 taskId) external view returns (Gang memory);
     /// @notice A lost attempt; the current one is the lease itself.
     function getPastAttempt(bytes32 leaseId, uint32 attempt) external view returns (PastAttempt memory);
+    function getBallot(bytes32 taskId) external view returns (Ballot memory);
+    function getClaim(bytes32 leaseId) external view returns (DeliveryClaim memory);
     /// @notice Until when the actor of the lease's state may act (timestamp), type(uint64).max while a gang waits for others.
     function deadlineOf(bytes32 leaseId) external view returns (uint64);
     /// @notice The version of the node's encryption key for which it was handed the task's key, 0: it was not.
@@ -243,6 +312,8 @@ interface ITaskRegistry {
     function takeOverFrom(bytes32 leaseId, address node) external view returns (uint64);
     function terms() external view returns (Terms memory);
     function attestationHash(OutputAttestation calldata attestation) external view returns (bytes32 typedDataHash);
+    /// @notice What attesters sign of the lease's present delivery claim.
+    function verdictHash(bytes32 leaseId, bool fetched) external view returns (bytes32 typedDataHash);
     function quoteHash(Quote calldata quote) external view returns (bytes32 typedDataHash);
     function domainSeparator() external view returns (bytes32);
     /// @notice The block that deployed this registry: its hash names the chain's history for off-chain state.

@@ -55,7 +55,7 @@ struct LeaseRequest {
     uint128 lock; // base units
 }
 
-/// @dev How much a result must prove. Only `Signed` is built; the others revert as unsupported.
+/// @dev How much a result must prove. `Signed` and `Quorum` are built; the others revert as unsupported.
 enum Verification {
     Signed,
     Quorum,
@@ -105,7 +105,8 @@ struct KeyWrap {
     bytes wrap;
 }
 
-/// @dev Where a lease stands. `Stopping` is a running lease whose consumer has cancelled and whose last claim is awaited.
+/// @dev Where a lease stands. `Stopping` is a lease whose run was ended early and whose last claim is awaited; `Committed` and
+/// `Revealed` are a replica's of a quorum; `Disputed` waits for the answer to a delivery claim.
 enum LeaseStatus {
     None,
     Open,
@@ -116,7 +117,10 @@ enum LeaseStatus {
     Settled,
     Cancelled,
     Failed,
-    Expired
+    Expired,
+    Committed,
+    Revealed,
+    Disputed
 }
 
 /// @dev How a run ended, as the operator attests. No outcome moves money by itself (rule 16).
@@ -170,6 +174,10 @@ struct Terms {
     uint32 gangFaultWindow; // seconds around a gang's stop in which an exit is recorded as PeerLost
     uint32 minRun; // seconds: a lost lease with less left is not given to another node
     uint16 standbyBps; // of the rate: what waiting for another member of a gang earns, out of that member's lock
+    uint32 revealWindow; // seconds that the replicas of a quorum have to reveal
+    uint16 noQuorumBps; // of its pay: what each that revealed gets where no k are alike
+    uint32 answerWindow; // seconds that a node has to answer a delivery claim
+    uint128 claimBond; // base units that a delivery claim puts at risk
 }
 
 /// @dev One task on chain. The order itself is in the event only; `taskId` commits to it.
@@ -247,6 +255,23 @@ struct Gang {
     bool isCancelled; // by the consumer
     uint32 lostAttempt;
     bytes32 lostLease; // whose lost attempt's lock pays the standby
+}
+
+/// @dev The vote of a quorum's replicas.
+struct Ballot {
+    uint8 pending; // replicas that have neither committed nor been lost
+    uint8 committed;
+    uint8 revealed;
+    bool isTallied;
+    uint64 revealUntil; // timestamp, 0 while any replica is pending
+    bytes32 winner; // what k or more revealed alike, 0: nothing yet
+}
+
+/// @dev A consumer's claim that it cannot fetch a result.
+struct DeliveryClaim {
+    uint64 claimedAt;
+    uint64 answerUntil; // timestamp
+    uint128 bond; // base units
 }
 
 /// @dev What governance may set in NodeRegistry, within bounds fixed at deployment.

@@ -12,7 +12,8 @@ import {
     Order,
     Quote,
     Task,
-    Terms
+    Terms,
+    Verification
 } from "../interfaces/Types.sol";
 import {Admission} from "./Admission.sol";
 import {Billing} from "./Billing.sol";
@@ -37,6 +38,9 @@ library Awards {
         Order calldata order,
         address consumer
     ) external returns (bytes32 taskId) {
+        if (order.verification != Verification.Signed) {
+            revert ITaskRegistry.UnsupportedVerification(order.verification);
+        }
         if (order.leases != 1) revert ITaskRegistry.OpenPathTakesOne(order.leases);
         (taskId,) = _place(market, order, consumer);
         Task storage task = market.tasks[taskId];
@@ -63,7 +67,6 @@ library Awards {
         if (quotes.length != order.leases || signatures.length != order.leases) {
             revert ITaskRegistry.QuotesMismatch(order.leases, quotes.length, signatures.length);
         }
-        if (order.openUntil < block.timestamp) revert ITaskRegistry.DeadlinePassed(taskId, order.openUntil, uint64(block.timestamp));
         Task storage task = market.tasks[taskId];
         _grant(market, wiring, taskId, task, wraps);
         uint256 total;
@@ -72,6 +75,7 @@ library Awards {
             total += _award(market, wiring, taskId, task, i, quotes[i]);
         }
         if (task.isGang()) market.gangs[taskId].live = order.leases;
+        else if (task.verification == Verification.Quorum) market.ballots[taskId].pending = order.leases;
         wiring.escrow.reserve(consumer, taskId, total);
     }
 
@@ -219,7 +223,9 @@ library Awards {
         task.capacity = Capacity(order.gpus, order.vCpus, order.memoryMiB);
         task.storageMiB = order.storageMiB;
         task.isolation = order.isolation;
+        task.verification = order.verification;
         task.leaseCount = order.leases;
+        task.threshold = order.threshold;
         task.maxAttempts = order.maxAttempts;
         task.isPrivate = order.isPrivate;
         task.openUntil = order.openUntil;

@@ -19,9 +19,10 @@ library Bids {
     }
 
     /// @dev Appends a bid. The list is not full, the owner has none.
-    function add(Book storage book, address node, address owner, uint96 amount) internal {
+    function add(Book storage book, address node, address owner, uint96 amount, uint32 epoch) internal {
         Candidate storage candidate = book.candidates[node];
         candidate.owner = owner;
+        candidate.seenIn = epoch;
         candidate.order = ++book.placed;
         candidate.position = uint8(book.list.length);
         book.nodeOf[owner] = node;

@@ -18,7 +18,8 @@ library Evidence {
         OutputAttestation calldata first,
         bytes calldata firstSignature,
         OutputAttestation calldata second,
-        bytes calldata secondSignature
+        bytes calldata secondSignature,
+        address reporter
     ) external {
         bytes32 leaseId = first.leaseId;
         uint32 attempt = first.attempt;
@@ -36,10 +37,10 @@ library Evidence {
         Attestations.requireSigner(wiring.domain, leaseId, accused.node, secondHash, secondSignature);
 
         uint256 slashed =
-            wiring.nodes.slash(accused.node, leaseId, accused.lock, accused.isLocked, msg.sender);
+            wiring.nodes.slash(accused.node, leaseId, accused.lock, accused.isLocked, reporter);
         // What other leases hold cannot be taken now. It stays owed, or a node would prove itself while they hold all.
         _record(market, leaseId, attempt, accused.lock - uint128(slashed));
-        emit ITaskRegistry.EquivocationProven(leaseId, accused.node, attempt, msg.sender, slashed);
+        emit ITaskRegistry.EquivocationProven(leaseId, accused.node, attempt, reporter, slashed);
     }
 
     /// @dev The attempt's node, lock and end, whether it is the current one or a lost one.

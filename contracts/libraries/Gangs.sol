@@ -56,9 +56,9 @@ library Gangs {
             _fail(market, wiring, taskId, blamed);
             return;
         }
-        bool ranAlone = Clocks.runsSince(gang) != 0;
+        bool wasRunning = Clocks.runsSince(gang) != 0;
         Clocks.stop(gang, stopTime);
-        if (ranAlone && gang.stoppedAt == 0 && Endings.leavesEnough(market, lease)) {
+        if (wasRunning && gang.stoppedAt == 0 && _hasTimeLeft(market, gang, lease)) {
             uint64 until = uint64(block.timestamp) + market.termsOf(market.tasks[taskId]).replaceWindow;
             gang.stoppedAt = gang.firstTo;
             gang.replaceUntil = until;
@@ -111,6 +111,13 @@ library Gangs {
             blamed[i] = lease.status == LeaseStatus.Assigned && lease.hasKey && block.timestamp > lease.deadline + grace;
         }
         _fail(market, wiring, taskId, blamed);
+    }
+
+    /// @dev Whether a replacement would still run with the others: another attempt, and `minRun` on the common clock.
+    function _hasTimeLeft(Market storage market, Gang storage gang, Lease storage lease) private view returns (bool) {
+        uint256 used = Clocks.overlap(gang, lease.startedAt, uint64(block.timestamp));
+        uint32 minRun = market.termsOf(market.tasks[lease.taskId]).minRun;
+        return used + minRun <= lease.maxSeconds && Endings.leavesEnough(market, lease);
     }
 
     function _fail(Market storage market, Wiring memory wiring, bytes32 taskId, bool[] memory blamed) private {

@@ -3,12 +3,23 @@ pragma solidity 0.8.37;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {ITaskRegistry} from "../interfaces/ITaskRegistry.sol";
-import {Gang, Lease, LeaseStatus, NodeStatus, Outcome, OutputAttestation, Task, Terms} from "../interfaces/Types.sol";
+import {
+    Gang,
+    Lease,
+    LeaseStatus,
+    NodeStatus,
+    Outcome,
+    OutputAttestation,
+    Task,
+    Terms,
+    Verification
+} from "../interfaces/Types.sol";
 import {Attestations} from "./Attestations.sol";
 import {Deadlines} from "./Deadlines.sol";
 import {Endings} from "./Endings.sol";
 import {Gangs} from "./Gangs.sol";
 import {Market, Markets, Wiring} from "./Market.sol";
+import {Quorums} from "./Quorums.sol";
 
 /// @title The life of a lease, from its start to its settlement
 /// @notice Linked to TaskRegistry, whose storage it works on; the interface says what each call requires.
@@ -78,6 +89,10 @@ library Leases {
         }
         Deadlines.requireNotPassed(leaseId, Deadlines.current(market, leaseId, lease));
         Task storage task = market.tasks[lease.taskId];
+        // A replica commits first; only one that the consumer has stopped has nobody to agree with.
+        if (task.verification == Verification.Quorum && from == LeaseStatus.Running) {
+            revert ITaskRegistry.CommitFirst(leaseId);
+        }
         Terms storage terms = market.termsOf(task);
         uint64 windowEnd = uint64(block.timestamp) + terms.challengeWindow;
         Attestations.check(attestation, lease, task, terms, windowEnd);
@@ -126,7 +141,10 @@ library Leases {
     function failover(Market storage market, Wiring memory wiring, bytes32 leaseId) external {
         Lease storage lease = market.leases[leaseId];
         address node = lease.node;
-        if (!_isLive(lease.status)) revert ITaskRegistry.WrongStatus(leaseId, lease.status);
+        // What has been stopped is only waited for, and not for long.
+        if (lease.status != LeaseStatus.Assigned && lease.status != LeaseStatus.Running) {
+            revert ITaskRegistry.WrongStatus(leaseId, lease.status);
+        }
         uint64 stopTime = uint64(block.timestamp);
         if (wiring.nodes.statusOf(node) != NodeStatus.Retired) {
             uint64 since = wiring.liveness.offlineSince(node);
@@ -166,20 +184,17 @@ library Leases {
             Gangs.windDown(market, wiring, taskId, LeaseStatus.Cancelled, uint64(block.timestamp));
             return;
         }
+        if (task.verification == Verification.Quorum) {
+            _cancelReplicas(market, wiring, taskId, task);
+            return;
+        }
         bytes32 leaseId = Markets.leaseIdOf(taskId, 0);
         Lease storage lease = market.leases[leaseId];
         LeaseStatus from = lease.status;
-        if (from == LeaseStatus.Open || from == LeaseStatus.Assigned) {
-            Endings.end(market, wiring, leaseId, lease, LeaseStatus.Cancelled);
-        } else if (from == LeaseStatus.Running) {
-            Deadlines.requireNotPassed(leaseId, Deadlines.current(market, leaseId, lease));
-            lease.status = LeaseStatus.Stopping;
-            lease.stoppedAt = uint64(block.timestamp);
-            lease.deadline = lease.stoppedAt + market.termsOf(task).completionGrace;
-            emit ITaskRegistry.LeaseStopping(leaseId, lease.node, lease.stoppedAt);
-        } else {
+        if (from != LeaseStatus.Open && from != LeaseStatus.Assigned && from != LeaseStatus.Running) {
             revert ITaskRegistry.WrongStatus(leaseId, from);
         }
+        _cancelOne(market, wiring, leaseId, lease, task);
     }
 
     /// @dev See {ITaskRegistry-approve}.
@@ -214,14 +229,52 @@ library Leases {
             Gangs.memberLost(market, wiring, leaseId, lease, to, stopTime, isBlamed);
             return;
         }
-        bool mayReopen = (from == LeaseStatus.Assigned && lease.hasKey) || from == LeaseStatus.Running;
+        // Without the key in time it is the consumer who is late: there is nobody to replace.
+        bool isLate = to == LeaseStatus.Expired && !lease.hasKey;
+        bool mayReopen = (from == LeaseStatus.Assigned && !isLate) || from == LeaseStatus.Running;
         if (mayReopen && Endings.leavesEnough(market, lease)) {
             uint64 until = uint64(block.timestamp) + market.termsOf(task).replaceWindow;
             uint64 deadline = uint64(Math.max(until, task.openUntil));
             Endings.reopen(market, wiring, leaseId, lease, deadline, false);
         } else {
             Endings.end(market, wiring, leaseId, lease, to);
+            if (task.verification == Verification.Quorum && from != LeaseStatus.Stopping) {
+                Quorums.replicaLost(market, lease.taskId);
+            }
         }
+    }
+
+    /// @dev All replicas at once, and none once one has committed: its result could not be agreed with any more.
+    function _cancelReplicas(Market storage market, Wiring memory wiring, bytes32 taskId, Task storage task) private {
+        if (market.ballots[taskId].committed != 0 || market.ballots[taskId].pending == 0) {
+            revert ITaskRegistry.TaskIsOver(taskId);
+        }
+        market.ballots[taskId].pending = 0;
+        for (uint256 i = 0; i < task.leaseCount; ++i) {
+            bytes32 leaseId = Markets.leaseIdOf(taskId, i);
+            Lease storage lease = market.leases[leaseId];
+            if (lease.status == LeaseStatus.Assigned || lease.status == LeaseStatus.Running) {
+                _cancelOne(market, wiring, leaseId, lease, task);
+            }
+        }
+    }
+
+    function _cancelOne(
+        Market storage market,
+        Wiring memory wiring,
+        bytes32 leaseId,
+        Lease storage lease,
+        Task storage task
+    ) private {
+        if (lease.status != LeaseStatus.Running) {
+            Endings.end(market, wiring, leaseId, lease, LeaseStatus.Cancelled);
+            return;
+        }
+        Deadlines.requireNotPassed(leaseId, Deadlines.current(market, leaseId, lease));
+        lease.status = LeaseStatus.Stopping;
+        lease.stoppedAt = uint64(block.timestamp);
+        lease.deadline = lease.stoppedAt + market.termsOf(task).completionGrace;
+        emit ITaskRegistry.LeaseStopping(leaseId, lease.node, lease.stoppedAt);
     }
 
     function _settle(Market storage market, Wiring memory wiring, bytes32 leaseId, Lease storage lease) private {

@@ -6,6 +6,8 @@ import {INodeRegistry} from "../interfaces/INodeRegistry.sol";
 import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
 import {ITaskRegistry} from "../interfaces/ITaskRegistry.sol";
 import {
+    Ballot,
+    DeliveryClaim,
     Gang,
     Lease,
     LeaseStatus,
@@ -30,6 +32,11 @@ struct Market {
     mapping(bytes32 taskId => mapping(address node => uint32 keyVersion)) granted;
     mapping(address node => mapping(uint256 word => uint256 bits)) spentQuotes;
     mapping(address node => uint256) quotesVoidBelow;
+    mapping(bytes32 taskId => Ballot) ballots;
+    mapping(bytes32 leaseId => bytes32) commitments;
+    mapping(bytes32 leaseId => bytes32) votes;
+    mapping(bytes32 taskId => mapping(bytes32 vote => uint8)) tally;
+    mapping(bytes32 leaseId => DeliveryClaim) claims;
 }
 
 /// @dev The other contracts, and the domain in which claims and quotes are signed.
@@ -91,6 +98,7 @@ library Markets {
     /// @dev A lease holds its lock from its assignment until Settled, or until it ends without a claim.
     function holdsLock(LeaseStatus status) internal pure returns (bool) {
         return status == LeaseStatus.Assigned || status == LeaseStatus.Running || status == LeaseStatus.Stopping
-            || status == LeaseStatus.Completed;
+            || status == LeaseStatus.Completed || status == LeaseStatus.Committed || status == LeaseStatus.Revealed
+            || status == LeaseStatus.Disputed;
     }
 }

@@ -13,10 +13,12 @@ library Orders {
 
     /// @dev Reverts unless the order is complete, is of a verification that is built, and keeps the limits of today.
     function check(Order calldata order, TaskParameters storage limits) internal view {
-        if (order.verification != Verification.Signed) {
+        if (order.verification == Verification.Quorum) _checkQuorum(order);
+        else if (order.verification != Verification.Signed) {
             revert ITaskRegistry.UnsupportedVerification(order.verification);
+        } else if (order.threshold != 0) {
+            revert ITaskRegistry.ThresholdWithoutQuorum(order.threshold);
         }
-        if (order.threshold != 0) revert ITaskRegistry.ThresholdWithoutQuorum(order.threshold);
         if (order.leases == 0 || order.leases > MAX_LEASES) {
             revert ITaskRegistry.LeasesOutOfRange(order.leases, MAX_LEASES);
         }
@@ -31,6 +33,14 @@ library Orders {
         if (modelBytes > MAX_TEXT_BYTES) revert ITaskRegistry.TextTooLong(modelBytes, MAX_TEXT_BYTES);
         if (order.gpus == 0 && modelBytes != 0) revert ITaskRegistry.GpuModelWithoutGpus(order.gpuModel);
         _checkTimes(order, limits.maxDuration, limits.maxStartWindow, limits.maxOpenTime);
+    }
+
+    /// @dev `n/2 < k <= n`, so that only one result can win; a lost replica counts against n and is not replaced (rule 21).
+    function _checkQuorum(Order calldata order) private pure {
+        if (order.threshold > order.leases || uint256(order.threshold) * 2 <= order.leases) {
+            revert ITaskRegistry.ThresholdOutOfRange(order.threshold, order.leases);
+        }
+        if (order.maxAttempts != 1) revert ITaskRegistry.AttemptsOutOfRange(order.maxAttempts, 1);
     }
 
     function _checkTimes(

@@ -4,6 +4,17 @@ pragma solidity 0.8.37;
 /// @title The cheat codes of Hardhat's Solidity test runner that these tests use
 /// @notice npm's forge-std is of 2022 and incomplete, so the few signatures needed are stated here.
 interface ICheatCodes {
+    /// @dev An event as it was emitted.
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
+    function addr(uint256 privateKey) external pure returns (address);
+    function recordLogs() external;
+    /// @dev The events since the recording began or since the last call; calls that reverted left none.
+    function getRecordedLogs() external returns (Log[] memory);
     function sign(uint256 privateKey, bytes32 digest) external pure returns (uint8 v, bytes32 r, bytes32 s);
     function prank(address sender) external;
     function warp(uint256 timestamp) external;

@@ -61,8 +61,13 @@ abstract contract MarketUnderTest is Cheats {
             NodeParameters(1e9, 1e9)
         );
         escrow = new PaymentEscrow(address(token), address(forwarder), feeRecipient, tasksAt, nodesAt);
-        LivenessParameters memory beat = LivenessParameters(100, 10, 10, 60, 3, 1, 100);
-        liveness = new Liveness(address(governance), nodesAt, beat, beat, beat);
+        liveness = new Liveness(
+            address(governance),
+            nodesAt,
+            LivenessParameters(40, 5, 8, 12, 2, 1, 100),
+            LivenessParameters(1, 1, 0, 1, 1, 1, 0),
+            LivenessParameters(1000, 100, 100, 100, 10, 16, 1e9)
+        );
     }
 
     function parametersOf(uint16 feeBps) internal pure returns (TaskParameters memory) {
@@ -84,7 +89,11 @@ abstract contract MarketUnderTest is Cheats {
             replaceWindow: 50,
             gangFaultWindow: 20,
             minRun: 5,
-            standbyBps: 5000
+            standbyBps: 5000,
+            revealWindow: 40,
+            noQuorumBps: 5000,
+            answerWindow: 60,
+            claimBond: 50
         });
         return TaskParameters(terms, 60, 1000, 1000, 60);
     }

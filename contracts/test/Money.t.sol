@@ -4,8 +4,9 @@ pragma solidity 0.8.37;
 // The runner knows its tests by `test`, `testFuzz_` and `invariant_`.
 // solhint-disable func-name-mixedcase
 
-import {Capacity, Lease, LeaseStatus, Task} from "../interfaces/Types.sol";
-import {Billing} from "../libraries/Billing.sol";
+import {Capacity, Lease, LeaseStatus, PastAttempt, Task} from "../interfaces/Types.sol";
+import {Forwarder} from "../Forwarder.sol";
+import {Liveness} from "../Liveness.sol";
 import {NodeRegistry} from "../NodeRegistry.sol";
 import {PaymentEscrow} from "../PaymentEscrow.sol";
 import {TaskRegistry} from "../TaskRegistry.sol";
@@ -14,17 +15,20 @@ import {DemoDollar} from "./DemoDollar.sol";
 import {MarketHandler} from "./MarketHandler.t.sol";
 
 /// @title The money rules, held against any sequence of calls by all actors
-/// @notice Each test has the name of an invariant in the header of the contract that promises it.
+/// @notice Each test has the name of an invariant in the header of the contract that promises it. What only shows while a
+/// call happens is held by the actors' witness.
 contract MoneyTest is Cheats {
     MarketHandler private _handler;
     DemoDollar private _token;
     NodeRegistry private _nodes;
     TaskRegistry private _tasks;
     PaymentEscrow private _escrow;
+    Liveness private _liveness;
+    Forwarder private _forwarder;
 
     function setUp() public {
         _handler = new MarketHandler();
-        (_token, _nodes, _tasks, _escrow) = _handler.contracts();
+        (_token, _nodes, _tasks, _escrow, _liveness, _forwarder) = _handler.contracts();
     }
 
     /// @dev The fuzzer calls the actors, not the contracts.
@@ -66,35 +70,49 @@ contract MoneyTest is Cheats {
         }
         assertEq(free + earnings + reserved + stake, 0, "nothing beside the accounts");
         (, reserved,,,,) = _escrow.totals();
-        for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
-            (,, uint256 held) = _escrow.reservedFor(_handler.leaseList(i));
+        for (uint256 i = 0; i < _handler.taskCount(); ++i) {
+            (, uint256 held) = _escrow.reservedFor(_handler.taskList(i));
             reserved -= held;
         }
-        assertEq(reserved, 0, "nothing beside the leases");
+        assertEq(reserved, 0, "nothing beside the tasks");
     }
 
     function invariant_NoLeasePaidAboveReserve() public view {
+        _notBroken("NoLeasePaidAboveReserve");
         for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
-            (bytes32 leaseId, Lease memory lease, Task memory task) = _lease(i);
-            uint256 paid = _handler.paidTo(leaseId);
-            assertLe(paid, lease.reserved, "paid against reserved");
-            bool over = lease.status >= LeaseStatus.Settled;
-            uint256 due = Billing.gross(task.ratePerHour, lease.billedSeconds, lease.reserved);
-            assertEq(paid, over ? due : 0, "paid once, at the end");
+            (bytes32 leaseId, Lease memory lease,) = _lease(i);
+            MarketHandler.Story memory story = _handler.storyOf(leaseId);
+            uint256 held = _isOver(lease.status) ? 0 : lease.reserved;
+            assertLe(story.paid + held, story.promised, "paid and still reserved against reserved in all");
+        }
+    }
+
+    function invariant_ReservationIsTheLiveLeases() public view {
+        for (uint256 t = 0; t < _handler.taskCount(); ++t) {
+            bytes32 taskId = _handler.taskList(t);
+            (, uint256 held) = _escrow.reservedFor(taskId);
+            assertEq(held, _reservedByLeases(taskId), "a task's reservation against its leases'");
         }
     }
 
     function invariant_EndedTasksHoldNothing() public view {
-        for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
-            (bytes32 leaseId, Lease memory lease,) = _lease(i);
-            (,, uint256 held) = _escrow.reservedFor(leaseId);
-            assertEq(held, lease.status >= LeaseStatus.Settled ? 0 : lease.reserved, "held");
+        for (uint256 t = 0; t < _handler.taskCount(); ++t) {
+            bytes32 taskId = _handler.taskList(t);
+            Task memory task = _tasks.getTask(taskId);
+            bool isOver = true;
+            for (uint32 i = 0; i < task.leaseCount; ++i) {
+                isOver = isOver && _isOver(_tasks.getLease(_tasks.leaseIdOf(taskId, i)).status);
+            }
+            (, uint256 held) = _escrow.reservedFor(taskId);
+            if (isOver) assertEq(held, 0, "held");
         }
     }
 
     function invariant_NoRoleMovesTokens() public view {
         uint256 expected = _handler.tokensIn() - _handler.tokensOut();
         assertEq(_token.balanceOf(address(_escrow)), expected, "what its owners put in and took out");
+        assertEq(_token.balanceOf(address(_forwarder)), 0, "tokens of the forwarder");
+        assertEq(_escrow.freeOf(address(_forwarder)), 0, "balance of the forwarder");
     }
 
     // ---- NodeRegistry
@@ -104,11 +122,11 @@ contract MoneyTest is Cheats {
             address node = _handler.nodeList(n);
             (uint256 staked, uint256 locked,,) = _nodes.stakeOf(node);
             assertLe(locked, staked, "locked against staked");
+            uint256 expected = _nodes.seatLockedOf(node);
             for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
-                (, Lease memory lease,) = _lease(i);
-                if (lease.node == node && _isHeld(lease.status)) locked -= lease.lock;
+                expected += _lockOf(i, node);
             }
-            assertEq(locked, 0, "locked beside the leases");
+            assertEq(locked, expected, "locked against the leases and the seat");
         }
     }
 
@@ -143,7 +161,21 @@ contract MoneyTest is Cheats {
     function invariant_SlashNeverAboveLock() public view {
         for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
             bytes32 leaseId = _handler.leaseList(i);
-            assertLe(_handler.slashedFor(leaseId), _handler.lockedFor(leaseId), "slashed against lock");
+            for (uint256 n = 0; n < _handler.nodeCount(); ++n) {
+                address node = _handler.nodeList(n);
+                assertLe(_handler.slashedFor(leaseId, node), _handler.lockedFor(leaseId, node), "slashed against lock");
+            }
+        }
+    }
+
+    function invariant_CompensationNeverAboveLock() public view {
+        for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
+            bytes32 leaseId = _handler.leaseList(i);
+            for (uint256 n = 0; n < _handler.nodeCount(); ++n) {
+                address node = _handler.nodeList(n);
+                uint256 taken = _handler.compensatedFor(leaseId, node) + _handler.slashedFor(leaseId, node);
+                assertLe(taken, _handler.lockedFor(leaseId, node), "compensated and slashed against lock");
+            }
         }
     }
 
@@ -156,19 +188,17 @@ contract MoneyTest is Cheats {
     // ---- TaskRegistry
 
     function invariant_BilledNeverAboveRun() public view {
+        _notBroken("BilledNeverAboveRun");
         for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
             (, Lease memory lease, Task memory task) = _lease(i);
-            assertLe(lease.billedSeconds, task.maxDuration, "billed against maximum");
-            if (lease.startedAt == 0) {
-                assertEq(lease.billedSeconds, 0, "billed before the start");
-                continue;
-            }
-            uint256 end = lease.stoppedAt != 0 ? lease.stoppedAt : lease.endedAt;
-            uint256 run = end < lease.startedAt ? 0 : end - lease.startedAt;
-            bool attested = lease.attestationDigest != 0;
-            uint256 least = attested && lease.stoppedAt != 0 ? task.terms.minBilled : 0;
-            assertLe(lease.billedSeconds, run > least ? run : least, "billed against run");
+            assertLe(lease.billedSeconds + lease.downSeconds, lease.maxSeconds, "billed against the attempt's maximum");
+            assertLe(lease.maxSeconds, task.maxDuration, "an attempt's maximum against the order's");
+            if (lease.startedAt == 0) assertEq(lease.billedSeconds, 0, "billed before the start");
         }
+    }
+
+    function invariant_GangsBillTheirClock() public view {
+        _notBroken("GangsBillTheirClock");
     }
 
     function invariant_EveryLeaseHasAWayOut() public {
@@ -178,17 +208,36 @@ contract MoneyTest is Cheats {
     }
 
     function invariant_StatusOnlyMovesForward() public view {
-        assertTrue(!_handler.movedBackwards(), "a lease came back");
+        _notBroken("StatusOnlyMovesForward");
+        for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
+            (bytes32 leaseId, Lease memory lease,) = _lease(i);
+            assertTrue(lease.status == _handler.storyOf(leaseId).status, "a state changed without an event");
+        }
     }
 
     function invariant_CheckpointsPayLostLeases() public view {
+        _notBroken("CheckpointsPayLostLeases");
+    }
+
+    function invariant_LostAttemptsAreNeverPaid() public view {
+        _notBroken("LostAttemptsAreNeverPaid");
+    }
+
+    function invariant_ExcludedOwnersNeverReturn() public view {
+        _notBroken("ExcludedOwnersNeverReturn");
+    }
+
+    function invariant_AttemptsNeverAboveMaximum() public view {
+        _notBroken("AttemptsNeverAboveMaximum");
         for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
             (, Lease memory lease, Task memory task) = _lease(i);
-            if (lease.status != LeaseStatus.Failed && lease.status != LeaseStatus.Expired) continue;
-            uint256 claimed = lease.lastClaimAt - lease.startedAt;
-            uint256 due = claimed < task.maxDuration ? claimed : task.maxDuration;
-            assertEq(lease.billedSeconds, due, "billed to the last claim");
+            assertLe(lease.attempt, task.maxAttempts, "attempts against the order's");
         }
+    }
+
+    function _notBroken(string memory invariant) private view {
+        string memory what = _handler.broken(invariant);
+        assertTrue(bytes(what).length == 0, what);
     }
 
     function _claims() private view returns (uint256) {
@@ -203,7 +252,29 @@ contract MoneyTest is Cheats {
         task = _tasks.getTask(lease.taskId);
     }
 
+    function _reservedByLeases(bytes32 taskId) private view returns (uint256 reserved) {
+        Task memory task = _tasks.getTask(taskId);
+        for (uint32 i = 0; i < task.leaseCount; ++i) {
+            Lease memory lease = _tasks.getLease(_tasks.leaseIdOf(taskId, i));
+            if (!_isOver(lease.status)) reserved += lease.reserved;
+        }
+    }
+
+    /// @dev What the lease holds of the node's stake, by its current attempt and by a lost one that still pays waiting.
+    function _lockOf(uint256 index, address node) private view returns (uint256 lock) {
+        (bytes32 leaseId, Lease memory lease,) = _lease(index);
+        if (lease.node == node && _isHeld(lease.status)) lock += lease.lock;
+        for (uint32 attempt = 1; attempt <= lease.attempt; ++attempt) {
+            PastAttempt memory past = _tasks.getPastAttempt(leaseId, attempt);
+            if (past.node == node && past.isLocked) lock += past.lock;
+        }
+    }
+
     function _isHeld(LeaseStatus status) private pure returns (bool) {
         return status >= LeaseStatus.Assigned && status <= LeaseStatus.Completed;
+    }
+
+    function _isOver(LeaseStatus status) private pure returns (bool) {
+        return status >= LeaseStatus.Settled;
     }
 }

@@ -13,7 +13,13 @@ type Token = ReturnType<Builder["getParameter"]> | (typeof DemoDollar)["results"
 function market(m: Builder, token: Token) {
   const { governance } = m.useModule(Governance);
   const forwarder = m.contract("Forwarder");
-  const libraries = { Awards: m.library("Awards"), Leases: m.library("Leases"), Evidence: m.library("Evidence") };
+  const libraries = {
+    Awards: m.library("Awards"),
+    Leases: m.library("Leases"),
+    Evidence: m.library("Evidence"),
+    Quorums: m.library("Quorums"),
+    Deliveries: m.library("Deliveries"),
+  };
   const predicted = {
     liveness: m.getParameter("liveness"),
     nodeRegistry: m.getParameter("nodeRegistry"),

@@ -35,7 +35,7 @@ describe("Equivocation", () => {
     const ref = await market.leaseIn("Completed", { ratePerHour: 100n * DOLLAR });
     await expect(prove(market, ref))
       .to.emit(market.tasks, "EquivocationProven")
-      .withArgs(ref.leaseId, operator.address, stranger.address, 20n * DOLLAR);
+      .withArgs(ref.leaseId, operator.address, 1, stranger.address, 20n * DOLLAR);
     expect(await market.escrow.freeOf(stranger.address)).to.equal(4n * DOLLAR);
     expect((await market.escrow.totals()).forfeited).to.equal(16n * DOLLAR);
     expect((await market.nodes.stakeOf(operator.address)).slice(0, 2)).to.deep.equal([980n * DOLLAR, 0n]);
@@ -113,13 +113,13 @@ describe("Equivocation", () => {
     const shelter = await market.leaseIn("Assigned", { ratePerHour: 5000n * DOLLAR }); // lock 1000
     await expect(prove(market, ref))
       .to.emit(market.tasks, "EquivocationProven")
-      .withArgs(ref.leaseId, operator.address, stranger.address, 0);
+      .withArgs(ref.leaseId, operator.address, 1, stranger.address, 0);
     const { endedAt } = await market.tasks.getLease(ref.leaseId);
     await nextBlockAt(endedAt + 2n * 604_800n); // what is proven has no deadline
     await market.tasks.connect(consumer).cancelTask(shelter.taskId);
     await expect(prove(market, ref))
       .to.emit(market.tasks, "EquivocationProven")
-      .withArgs(ref.leaseId, operator.address, stranger.address, 10n * DOLLAR);
+      .withArgs(ref.leaseId, operator.address, 1, stranger.address, 10n * DOLLAR);
     expect((await market.nodes.stakeOf(operator.address)).staked).to.equal(990n * DOLLAR);
     expect(await market.escrow.freeOf(stranger.address)).to.equal(2n * DOLLAR);
     await expect(prove(market, ref)).to.be.revertedWithCustomError(market.tasks, "AlreadyProven");

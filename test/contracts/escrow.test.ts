@@ -1,5 +1,5 @@
 import { expect } from "chai";
-import type { BaseContract, HDNodeWallet } from "ethers";
+import type { BaseContract } from "ethers";
 import { readParameters } from "../../ignition/parameters.ts";
 import {
   busyLocalMarket,
@@ -10,37 +10,15 @@ import {
   HOUR,
   loadFixture,
   localMarket,
-  type Market,
   networkHelpers,
   nextBlockAt,
   now,
   people,
 } from "./market.ts";
+import { permit } from "./permit.ts";
 
 const { consumer, owner, stranger, feeRecipient, operator } = people;
 const DEAD = "0x000000000000000000000000000000000000dEaD";
-
-async function permit(market: Market, who: HDNodeWallet, value: bigint, deadline: bigint) {
-  const domain = {
-    name: "Demo Dollar",
-    version: "1",
-    chainId: (await ethers.provider.getNetwork()).chainId,
-    verifyingContract: await market.token.getAddress(),
-  };
-  const types = {
-    Permit: ["owner address", "spender address", "value uint256", "nonce uint256", "deadline uint256"].map(
-      (field) => {
-        const [name, type] = field.split(" ") as [string, string];
-        return { name, type };
-      },
-    ),
-  };
-  const nonce = await market.token.nonces(who.address);
-  const spender = await market.escrow.getAddress();
-  return ethers.Signature.from(
-    await who.signTypedData(domain, types, { owner: who.address, spender, value, nonce, deadline }),
-  );
-}
 
 /** A contract of the market as seen by another of its contracts. */
 async function as(contract: BaseContract) {
@@ -143,14 +121,25 @@ describe("Withdrawals", () => {
   });
 });
 
+/** A run that cost more than any reservation. */
+const payment = (reserved: bigint) => ({
+  taskId: digest("task"),
+  leaseId: digest("lease"),
+  attempt: 1,
+  owner: owner.address,
+  ranSeconds: 2n ** 63n,
+  downSeconds: 0n,
+  ratePerHour: 2n ** 127n,
+  reserved,
+  isFinal: true,
+  feeBps: 0,
+});
+
 describe("The escrow's inner calls", () => {
   it("answer TaskRegistry and NodeRegistry only", async () => {
     const market = await loadFixture(localMarket);
     const escrow = market.escrow.connect(stranger);
-    const forTasks = [
-      escrow.reserve(consumer.address, digest("task"), digest("lease"), 1),
-      escrow.settleLease(digest("lease"), owner.address, 1, 1, 1),
-    ];
+    const forTasks = [escrow.reserve(consumer.address, digest("task"), 1), escrow.pay(payment(1n))];
     for (const call of forTasks) {
       await expect(call)
         .to.be.revertedWithCustomError(market.escrow, "OnlyTaskRegistry")
@@ -159,6 +148,8 @@ describe("The escrow's inner calls", () => {
     const forNodes = [
       escrow.moveToStake(owner.address, operator.address, 1),
       escrow.returnStake(owner.address, operator.address, 1),
+      escrow.compensate(operator.address, digest("lease"), 1, owner.address),
+      escrow.migrateStake(operator.address, stranger.address),
       escrow.forfeitStake(operator.address, 1, 1, stranger.address),
     ];
     for (const call of forNodes) {
@@ -180,6 +171,7 @@ describe("The escrow's inner calls", () => {
       nodes.takeLease(operator.address, digest("lease"), request),
       nodes.releaseCapacity(operator.address, digest("lease"), capacity),
       nodes.unlockStake(operator.address, digest("lease"), 0),
+      nodes.compensate(operator.address, digest("lease"), 1, owner.address),
       nodes.slash(operator.address, digest("lease"), 1, false, stranger.address),
     ];
     for (const call of inNodes) {
@@ -206,18 +198,23 @@ describe("The escrow's inner calls", () => {
       .withArgs(stranger.address, 0);
   });
 
-  it("reserve once and settle once, whatever a registry asks", async () => {
+  it("pay no more than a task has reserved, whatever a registry asks", async () => {
     const market = await loadFixture(busyLocalMarket);
     const escrow = market.escrow.connect(await as(market.tasks));
-    await escrow.reserve(consumer.address, digest("task"), digest("lease"), DOLLAR);
-    await expect(escrow.reserve(consumer.address, digest("task"), digest("lease"), DOLLAR))
-      .to.be.revertedWithCustomError(market.escrow, "AlreadyReserved")
-      .withArgs(digest("lease"));
-    await escrow.settleLease(digest("lease"), owner.address, 2n ** 63n, 2n ** 127n, 0);
+    await escrow.reserve(consumer.address, digest("task"), DOLLAR);
+    await expect(escrow.pay(payment(DOLLAR + 1n)))
+      .to.be.revertedWithCustomError(market.escrow, "ReservationTooSmall")
+      .withArgs(digest("task"), DOLLAR + 1n, DOLLAR);
+    await escrow.pay(payment(DOLLAR));
     expect(await market.escrow.earningsOf(owner.address)).to.equal(DOLLAR);
-    await expect(escrow.settleLease(digest("lease"), owner.address, 1, 1, 0))
-      .to.be.revertedWithCustomError(market.escrow, "NothingReserved")
-      .withArgs(digest("lease"));
+    expect(await market.escrow.reservedOf(consumer.address)).to.equal(0n);
+    await expect(escrow.pay(payment(1n)))
+      .to.be.revertedWithCustomError(market.escrow, "ReservationTooSmall")
+      .withArgs(digest("task"), 1, 0);
+    await expect(escrow.reserve(consumer.address, digest("vast"), 2n ** 96n)).to.be.revertedWithCustomError(
+      market.escrow,
+      "InsufficientFree",
+    );
   });
 
   it("return and forfeit no more stake than there is, and reward at most a fifth", async () => {

@@ -5,7 +5,7 @@ describe("A task from order to pay", () => {
   it("reserves the maximum, pays what ran less the fee, and gives the rest back", async () => {
     const market = await loadFixture(busyLocalMarket);
     const ref = await market.leaseIn("Running", { maxDuration: 3600, ratePerHour: 10n * DOLLAR });
-    expect((await market.escrow.reservedFor(ref.leaseId)).amount).to.equal(10n * DOLLAR);
+    expect((await market.escrow.reservedFor(ref.taskId)).amount).to.equal(10n * DOLLAR);
     const { startedAt } = await market.tasks.getLease(ref.leaseId);
 
     await nextBlockAt(startedAt + 1800n);

@@ -13,6 +13,20 @@ import type {
   PaymentEscrow,
   TaskRegistry,
 } from "../../types/ethers-contracts/index.ts";
+import {
+  type AttestationInput,
+  attestationTypes,
+  type KeyWrapInput,
+  type OrderInput,
+  orderType,
+  type ProfileInput,
+  profileType,
+  type QuoteInput,
+  quoteTypes,
+  registerTypes,
+} from "./typed-data.ts";
+
+export * from "./typed-data.ts";
 
 export const { ethers, ignition, networkHelpers, provider } = await hre.network.create();
 
@@ -40,123 +54,6 @@ export const people = {
 };
 
 export const digest = (text: string) => ethers.id(text);
-
-export interface OrderInput {
-  specDigest: string;
-  leases: number;
-  threshold: number;
-  maxAttempts: number;
-  isPrivate: boolean;
-  gpus: number;
-  gpuModel: string;
-  vCpus: number;
-  memoryMiB: bigint;
-  storageMiB: bigint;
-  isolation: number;
-  maxDuration: number;
-  fundedSeconds: number;
-  ratePerHour: bigint;
-  startWindow: number;
-  failoverAfter: number;
-  openUntil: bigint;
-  verification: number;
-}
-
-export interface QuoteInput {
-  node: string;
-  consumer: string;
-  orderHash: string;
-  memberIndex: number;
-  ratePerHour: bigint;
-  startWindow: number;
-  expiry: bigint;
-  nonce: bigint;
-  verification: number;
-}
-
-export interface ProfileInput {
-  encryptionKey: string;
-  gpus: number;
-  gpuModel: string;
-  gpuMemoryMiB: number;
-  vCpus: number;
-  memoryMiB: bigint;
-  storageMiB: bigint;
-  isolation: number;
-  region: string;
-  posted: { perGpuHour: bigint; perVCpuHour: bigint };
-  multiaddrs: string[];
-}
-
-export interface AttestationInput {
-  taskId: string;
-  leaseId: string;
-  attempt: number;
-  specDigest: string;
-  outputDigest: string;
-  logDigest: string;
-  ciphertextRoot: string;
-  ciphertextSize: bigint;
-  imageDigest: string;
-  outcome: number;
-  exitCode: number;
-  started: bigint;
-  ended: bigint;
-  cpuSeconds: bigint;
-  gpuSeconds: bigint;
-  retainUntil: bigint;
-}
-
-export const attestationTypes = {
-  OutputAttestation: [
-    ["bytes32", "taskId"],
-    ["bytes32", "leaseId"],
-    ["uint32", "attempt"],
-    ["bytes32", "specDigest"],
-    ["bytes32", "outputDigest"],
-    ["bytes32", "logDigest"],
-    ["bytes32", "ciphertextRoot"],
-    ["uint64", "ciphertextSize"],
-    ["bytes32", "imageDigest"],
-    ["uint8", "outcome"],
-    ["int32", "exitCode"],
-    ["uint64", "started"],
-    ["uint64", "ended"],
-    ["uint64", "cpuSeconds"],
-    ["uint64", "gpuSeconds"],
-    ["uint64", "retainUntil"],
-  ].map(([type, name]) => ({ type: type as string, name: name as string })),
-};
-
-export const quoteTypes = {
-  Quote: [
-    { type: "address", name: "node" },
-    { type: "address", name: "consumer" },
-    { type: "bytes32", name: "orderHash" },
-    { type: "uint32", name: "memberIndex" },
-    { type: "uint128", name: "ratePerHour" },
-    { type: "uint32", name: "startWindow" },
-    { type: "uint64", name: "expiry" },
-    { type: "uint256", name: "nonce" },
-    { type: "uint8", name: "verification" },
-  ],
-};
-
-export const registerTypes = {
-  Register: [
-    { type: "address", name: "owner" },
-    { type: "address", name: "operator" },
-    { type: "bytes32", name: "encryptionKey" },
-    { type: "bytes32", name: "profileDigest" },
-    { type: "uint256", name: "deadline" },
-  ],
-};
-
-const profileType =
-  "tuple(bytes32 encryptionKey,uint32 gpus,string gpuModel,uint32 gpuMemoryMiB,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,string region,tuple(uint128 perGpuHour,uint128 perVCpuHour) posted,string[] multiaddrs)";
-
-const orderType =
-  "tuple(bytes32 specDigest,uint8 leases,uint8 threshold,uint8 maxAttempts,bool isPrivate,uint32 gpus,string gpuModel,uint32 vCpus,uint64 memoryMiB,uint64 storageMiB,uint8 isolation,uint32 maxDuration,uint32 fundedSeconds,uint128 ratePerHour,uint32 startWindow,uint32 failoverAfter,uint64 openUntil,uint8 verification)";
 
 export function profile(changes: Partial<ProfileInput> = {}): ProfileInput {
   return {
@@ -187,12 +84,20 @@ export const statuses = [
   "Cancelled",
   "Failed",
   "Expired",
+  "Committed",
+  "Revealed",
+  "Disputed",
 ] as const;
 export type Status = (typeof statuses)[number];
 
 export interface LeaseRef {
   readonly taskId: string;
   readonly leaseId: string;
+}
+
+/** A task with all its leases; `leaseId` is the first. */
+export interface TaskRef extends LeaseRef {
+  readonly leaseIds: readonly string[];
 }
 
 export const now = async () => BigInt(await networkHelpers.time.latest());
@@ -342,28 +247,41 @@ export class Market {
     return { quote, signature: await signer.signTypedData(domain, quoteTypes, quote) };
   }
 
+  /** An offer for each lease of an order, by the first operator where there are fewer than leases. */
+  async offers(
+    order: OrderInput,
+    operators: readonly HDNodeWallet[] = [people.operator],
+    consumer = people.consumer,
+    changes: Partial<QuoteInput> = {},
+  ): Promise<{ quotes: QuoteInput[]; signatures: string[] }> {
+    const all = [];
+    for (let i = 0; i < order.leases; i++) {
+      const by = operators[i] ?? (operators[0] as HDNodeWallet);
+      all.push(await this.quote(order, i, { consumer: consumer.address, ...changes }, by));
+    }
+    return { quotes: all.map(({ quote }) => quote), signatures: all.map(({ signature }) => signature) };
+  }
+
   /** An order awarded on the quoted path: one node for each lease, the first operator where there are fewer. */
   async award(
     changes: Partial<OrderInput> = {},
     operators: readonly HDNodeWallet[] = [people.operator],
     consumer = people.consumer,
-  ): Promise<LeaseRef & { leaseIds: string[] }> {
+    wraps: readonly KeyWrapInput[] = [],
+  ): Promise<TaskRef> {
     const order = await this.order({ leases: operators.length, ...changes });
-    const quotes = [];
-    for (let i = 0; i < order.leases; i++) {
-      const by = operators[i] ?? (operators[0] as HDNodeWallet);
-      quotes.push(await this.quote(order, i, { consumer: consumer.address }, by));
-    }
+    const { quotes, signatures } = await this.offers(order, operators, consumer);
     const taskId = await this.nextTaskId(order, consumer.address);
-    await this.tasks.connect(consumer).createAndAward(
-      order,
-      quotes.map(({ quote }) => quote),
-      quotes.map(({ signature }) => signature),
-      [],
-    );
+    await this.tasks.connect(consumer).createAndAward(order, quotes, signatures, [...wraps]);
     const leaseIds = [];
     for (let i = 0; i < order.leases; i++) leaseIds.push(await this.tasks.leaseIdOf(taskId, i));
     return { taskId, leaseId: leaseIds[0] as string, leaseIds };
+  }
+
+  /** The task's key, wrapped for this node's encryption key. */
+  async wrap(node: string, changes: Partial<KeyWrapInput> = {}): Promise<KeyWrapInput> {
+    const keyVersion = await this.nodes.encryptionKeyVersionOf(node);
+    return { node, keyVersion, wrap: digest(`the key for ${node}`), ...changes };
   }
 
   async nextTaskId(order: OrderInput, consumer: string): Promise<string> {
@@ -400,10 +318,20 @@ export class Market {
     return operator.signTypedData(domain, attestationTypes, attestation);
   }
 
+  /** EIP-712 struct hash of an attestation. */
+  async structHashOf(attestation: AttestationInput): Promise<string> {
+    return ethers.TypedDataEncoder.from(attestationTypes).hash(attestation);
+  }
+
   /** Sends the operator's claim; anyone may carry it. */
-  async complete(ref: LeaseRef, changes: Partial<AttestationInput> = {}, carrier = people.stranger) {
+  async complete(
+    ref: LeaseRef,
+    changes: Partial<AttestationInput> = {},
+    carrier = people.stranger,
+    operator = people.operator,
+  ) {
     const attestation = await this.attestation(ref, changes);
-    return this.tasks.connect(carrier).completeLease(attestation, await this.sign(attestation));
+    return this.tasks.connect(carrier).completeLease(attestation, await this.sign(attestation, operator));
   }
 
   /** A task whose lease has come to this state in the shortest way. The node and the consumer must exist. */
@@ -444,6 +372,11 @@ export class Market {
     const { status } = await this.tasks.getLease(ref.leaseId);
     return statuses[Number(status)] as Status;
   }
+}
+
+/** A library's errors, which are not in the interface of the contract that it is linked to. */
+export async function errorsOf(library: "Awards" | "Leases" | "Evidence", market: Market) {
+  return ethers.getContractAt(library, await market.tasks.getAddress());
 }
 
 export async function domainOf(name: string, verifyingContract: string) {

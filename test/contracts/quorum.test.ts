@@ -1,0 +1,276 @@
+import { expect } from "chai";
+import type { HDNodeWallet } from "ethers";
+import {
+  type AttestationInput,
+  account,
+  busyLocalMarket,
+  DOLLAR,
+  digest,
+  ethers,
+  type LeaseRef,
+  loadFixture,
+  type Market,
+  nextBlockAt,
+  now,
+  people,
+} from "./market.ts";
+
+const { consumer, owner, stranger } = people;
+const replicas: readonly HDNodeWallet[] = [people.operator, account(10), account(11)];
+const QUORUM = 1;
+
+async function threeNodes(): Promise<Market> {
+  const market = await busyLocalMarket();
+  for (const [index, operator] of replicas.entries()) {
+    if (index > 0) await market.activeNode({}, operator, account(12 + index));
+  }
+  return market;
+}
+
+interface Vote {
+  readonly ref: LeaseRef;
+  readonly attestation: AttestationInput;
+  readonly signature: string;
+  readonly salt: string;
+}
+
+/** A task of three replicas, all of which run. */
+async function running(market: Market, threshold = 2): Promise<LeaseRef[]> {
+  const order = { leases: 3, threshold, verification: QUORUM };
+  const task = await market.award(order, replicas);
+  for (const [index, leaseId] of task.leaseIds.entries()) {
+    await market.tasks.connect(replicas[index]).startLease(leaseId, 1);
+  }
+  return task.leaseIds.map((leaseId) => ({ taskId: task.taskId, leaseId }));
+}
+
+async function commitmentOf(market: Market, vote: Omit<Vote, "signature">, node: string): Promise<string> {
+  const { attestation, salt } = vote;
+  const { chainId } = await ethers.provider.getNetwork();
+  const claim = (await market.structHashOf(attestation)) as string;
+  return ethers.keccak256(
+    ethers.AbiCoder.defaultAbiCoder().encode(
+      ["uint256", "address", "bytes32", "uint32", "address", "bytes32", "bytes32", "bytes32"],
+      [
+        chainId,
+        await market.tasks.getAddress(),
+        attestation.leaseId,
+        attestation.attempt,
+        node,
+        attestation.outputDigest,
+        claim,
+        salt,
+      ],
+    ),
+  );
+}
+
+/** The replica ends its run after `seconds` with this output and commits to it. */
+async function commit(market: Market, ref: LeaseRef, index: number, output: string): Promise<Vote> {
+  const operator = replicas[index] as HDNodeWallet;
+  const attestation = await market.attestation(ref, { outputDigest: digest(output) });
+  const salt = digest(`salt ${index}`);
+  const signature = await market.sign(attestation, operator);
+  const vote = { ref, attestation, signature, salt };
+  const commitment = await commitmentOf(market, vote, operator.address);
+  await market.tasks.connect(operator).commitResult(ref.leaseId, 1, commitment);
+  return vote;
+}
+
+const reveal = (market: Market, { attestation, signature, salt }: Vote) =>
+  market.tasks.connect(stranger).revealResult(attestation, signature, salt);
+
+const earned = (market: Market, index: number) =>
+  market.escrow.earningsOf(index === 0 ? owner.address : account(12 + index).address);
+
+describe("A quorum of replicas (rule 21)", () => {
+  it("needs more than half of its replicas, and no failover", async () => {
+    const market = await loadFixture(threeNodes);
+    for (const threshold of [0, 1, 4]) {
+      await expect(market.award({ leases: 3, threshold, verification: QUORUM }, replicas))
+        .to.be.revertedWithCustomError(market.tasks, "ThresholdOutOfRange")
+        .withArgs(threshold, 3);
+    }
+    await expect(market.award({ leases: 3, threshold: 2, maxAttempts: 2, verification: QUORUM }, replicas))
+      .to.be.revertedWithCustomError(market.tasks, "AttemptsOutOfRange")
+      .withArgs(2, 1);
+    await expect(market.award({ leases: 3, threshold: 2 }, replicas))
+      .to.be.revertedWithCustomError(market.tasks, "ThresholdWithoutQuorum")
+      .withArgs(2);
+    await expect(market.createTask({ threshold: 1, verification: QUORUM })).to.be.revertedWithCustomError(
+      market.tasks,
+      "UnsupportedVerification",
+    );
+  });
+
+  it("is opted in to by the node's own quote (rule 8)", async () => {
+    const market = await loadFixture(threeNodes);
+    const order = await market.order({ leases: 1, threshold: 1, verification: QUORUM });
+    const { quote, signature } = await market.quote(order, 0, { verification: 0 });
+    await expect(market.tasks.connect(consumer).createAndAward(order, [quote], [signature], []))
+      .to.be.revertedWithCustomError(market.tasks, "WrongVerification")
+      .withArgs(0, 0, QUORUM);
+  });
+
+  it("pays those that agree after the window, and nothing to the minority, whose lock stays whole", async () => {
+    const market = await loadFixture(threeNodes);
+    const refs = await running(market);
+    const start = await now();
+    await nextBlockAt(start + 100n);
+    const votes = [];
+    for (const [index, output] of ["same", "same", "other"].entries()) {
+      votes.push(await commit(market, refs[index] as LeaseRef, index, output));
+    }
+    for (const vote of votes) await reveal(market, vote);
+    const { taskId } = refs[0] as LeaseRef;
+    await market.tasks.connect(stranger).tallyResults(taskId);
+    expect(await Promise.all(refs.map((ref) => market.statusOf(ref)))).to.deep.equal([
+      "Completed",
+      "Completed",
+      "Failed",
+    ]);
+    const [, locked] = await market.nodes.stakeOf(replicas[2]?.address ?? "");
+    const [staked] = await market.nodes.stakeOf(replicas[2]?.address ?? "");
+    expect(locked).to.equal(0n);
+    expect(staked).to.equal(1000n * DOLLAR);
+    for (const ref of refs.slice(0, 2)) await market.tasks.connect(consumer).approve(ref.leaseId);
+    expect(await earned(market, 0)).to.be.greaterThan(0n);
+    expect(await earned(market, 1)).to.be.greaterThan(0n);
+    expect(await earned(market, 2)).to.equal(0n);
+    expect((await market.escrow.reservedFor(taskId)).amount).to.equal(0n);
+  });
+
+  it("pays each that revealed a part where no k are alike, and gives the rest back", async () => {
+    const market = await loadFixture(threeNodes);
+    const refs = await running(market);
+    const votes = [];
+    for (const [index, output] of ["one", "two", "three"].entries()) {
+      votes.push(await commit(market, refs[index] as LeaseRef, index, output));
+    }
+    for (const vote of votes) await reveal(market, vote);
+    await market.tasks.tallyResults(refs[0]?.taskId ?? "");
+    for (const [index, ref] of refs.entries()) {
+      const lease = await market.tasks.getLease(ref.leaseId);
+      const gross = (5n * DOLLAR * lease.billedSeconds) / 3600n; // half of ten dollars an hour
+      expect(await earned(market, index)).to.equal(gross - gross / 100n);
+      expect(await market.statusOf(ref)).to.equal("Settled");
+    }
+    expect(await market.escrow.reservedOf(consumer.address)).to.equal(0n);
+  });
+
+  it("slashes who committed and does not reveal, and nobody else (rule 3)", async () => {
+    const market = await loadFixture(threeNodes);
+    const refs = await running(market);
+    const votes = [];
+    for (const index of refs.keys()) votes.push(await commit(market, refs[index] as LeaseRef, index, "same"));
+    for (const vote of votes.slice(0, 2)) await reveal(market, vote);
+    const { taskId } = refs[0] as LeaseRef;
+    const { revealUntil } = await market.tasks.getBallot(taskId);
+    await nextBlockAt(revealUntil);
+    await expect(market.tasks.tallyResults(taskId)).to.be.revertedWithCustomError(
+      market.tasks,
+      "DeadlineNotPassed",
+    );
+    const { lock } = await market.tasks.getLease(refs[2]?.leaseId ?? "");
+    const free = await market.escrow.freeOf(stranger.address);
+    await nextBlockAt(revealUntil + 1n);
+    await market.tasks.connect(stranger).tallyResults(taskId);
+    const staked = async (index: number) => (await market.nodes.stakeOf(replicas[index]?.address ?? ""))[0];
+    expect(await staked(2)).to.equal(1000n * DOLLAR - lock);
+    expect(await staked(0)).to.equal(1000n * DOLLAR);
+    expect(await staked(1)).to.equal(1000n * DOLLAR);
+    expect((await market.escrow.freeOf(stranger.address)) - free).to.equal(lock / 5n);
+    await expect(market.tasks.tallyResults(taskId)).to.be.revertedWithCustomError(market.tasks, "TaskIsOver");
+  });
+
+  it("reveals nothing before every replica has committed or is lost, which counts against n", async () => {
+    const market = await loadFixture(threeNodes);
+    const refs = await running(market);
+    const votes = [
+      await commit(market, refs[0] as LeaseRef, 0, "same"),
+      await commit(market, refs[1] as LeaseRef, 1, "same"),
+    ];
+    const { taskId } = refs[0] as LeaseRef;
+    await expect(reveal(market, votes[0] as Vote))
+      .to.be.revertedWithCustomError(market.tasks, "StillCommitting")
+      .withArgs(taskId, 1);
+    await expect(market.tasks.tallyResults(taskId)).to.be.revertedWithCustomError(
+      market.tasks,
+      "StillCommitting",
+    );
+    await market.tasks.connect(replicas[2]).failLease(refs[2]?.leaseId ?? "", 1, digest("broken"));
+    for (const vote of votes) await reveal(market, vote);
+    await market.tasks.tallyResults(taskId);
+    expect(await market.statusOf(refs[0] as LeaseRef)).to.equal("Completed");
+    expect(await market.statusOf(refs[2] as LeaseRef)).to.equal("Failed");
+  });
+
+  it("takes only what was committed to: no copied, changed or foreign result", async () => {
+    const market = await loadFixture(threeNodes);
+    const refs = await running(market);
+    const votes = [];
+    for (const index of refs.keys()) votes.push(await commit(market, refs[index] as LeaseRef, index, "same"));
+    const [vote] = votes as [Vote];
+    const changed = { ...vote.attestation, outputDigest: digest("better") };
+    const resigned = await market.sign(changed, replicas[0]);
+    await expect(market.tasks.revealResult(changed, resigned, vote.salt)).to.be.revertedWithCustomError(
+      market.tasks,
+      "WrongCommitment",
+    );
+    await expect(
+      market.tasks.revealResult(vote.attestation, vote.signature, digest("other salt")),
+    ).to.be.revertedWithCustomError(market.tasks, "WrongCommitment");
+    const foreign = await market.sign(vote.attestation, replicas[1]);
+    await expect(
+      market.tasks.revealResult(vote.attestation, foreign, vote.salt),
+    ).to.be.revertedWithCustomError(market.tasks, "WrongSigner");
+    await expect(
+      market.tasks.connect(stranger).commitResult(vote.ref.leaseId, 1, digest("commitment")),
+    ).to.be.revertedWithCustomError(market.tasks, "NotOperator");
+    await reveal(market, vote);
+    await expect(reveal(market, vote)).to.be.revertedWithCustomError(market.tasks, "WrongStatus");
+  });
+
+  it("cannot be completed past the vote, nor cancelled once a replica has committed", async () => {
+    const market = await loadFixture(threeNodes);
+    const refs = await running(market);
+    const [first] = refs as [LeaseRef];
+    await expect(market.complete(first)).to.be.revertedWithCustomError(market.tasks, "CommitFirst");
+    await commit(market, first, 0, "same");
+    await expect(market.tasks.connect(consumer).cancelTask(first.taskId))
+      .to.be.revertedWithCustomError(market.tasks, "TaskIsOver")
+      .withArgs(first.taskId);
+  });
+
+  it("is cancelled as a whole before: each is paid to the cancel on its own attestation (rule 18)", async () => {
+    const market = await loadFixture(threeNodes);
+    const refs = await running(market);
+    const start = await now();
+    await nextBlockAt(start + 360n);
+    await market.tasks.connect(consumer).cancelTask(refs[0]?.taskId ?? "");
+    for (const [index, ref] of refs.entries()) {
+      const attestation = await market.attestation(ref);
+      await market.tasks.completeLease(attestation, await market.sign(attestation, replicas[index]));
+      await market.tasks.connect(consumer).approve(ref.leaseId);
+      expect(await earned(market, index)).to.be.greaterThan((10n * DOLLAR * 350n * 99n) / 360_000n);
+    }
+    expect(await market.escrow.reservedOf(consumer.address)).to.equal(0n);
+  });
+
+  it("holds the promise of the result from the commitment, however long others take", async () => {
+    const market = await loadFixture(threeNodes);
+    const refs = await running(market);
+    const [first] = refs as [LeaseRef];
+    const { challengeWindow, minRetention } = market.terms;
+    const retainUntil = (await now()) + 2n + BigInt(challengeWindow + minRetention);
+    const attestation = await market.attestation(first, { outputDigest: digest("same"), retainUntil });
+    const salt = digest("salt 0");
+    const signature = await market.sign(attestation, replicas[0]);
+    const vote = { ref: first, attestation, signature, salt };
+    const commitment = await commitmentOf(market, vote, replicas[0]?.address ?? "");
+    await market.tasks.connect(replicas[0]).commitResult(first.leaseId, 1, commitment);
+    await nextBlockAt((await now()) + 3000n);
+    for (const index of [1, 2]) await commit(market, refs[index] as LeaseRef, index, "same");
+    await reveal(market, vote);
+  });
+});
