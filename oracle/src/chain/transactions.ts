@@ -4,30 +4,19 @@ import type { PrivateKeyAccount } from "viem/accounts";
 import type { JournalledTransaction, TransactionJournal } from "../journal/transactions.ts";
 import { Backoff } from "./backoff.ts";
 import { broadcast } from "./broadcast.ts";
-import {
-  budgetOf,
-  type Call,
-  type CallPurpose,
-  encodeCall,
-  purposeOf,
-  RESERVED_GAS_PER_LEASE,
-  takesLease,
-} from "./calls.ts";
+import { budgetOf, type Call, type CallPurpose, encodeCall, purposeOf } from "./calls.ts";
 import type { Clock } from "./clock.ts";
-import { bumpedFees, type Fees, feesFor, suggestedTip } from "./fees.ts";
+import { bumpedFees } from "./fees.ts";
+import { type GasBudgetDeps, GasBudgets, type GasSettings } from "./gas-budgets.ts";
 import type { ChainReader } from "./reader.ts";
 import { revertedError, revertOf } from "./revert.ts";
 
-export interface TransactionSettings {
-  /** Wei per gas. */
-  readonly maxFeePerGas: bigint;
-  /** Wei a day for what can wait. */
-  readonly dailyCap: bigint;
+export interface TransactionSettings extends GasSettings {
   /** Not mined after so long: replaced at a higher fee. Milliseconds. */
   readonly replaceAfterMs: number;
 }
 
-export interface TransactionQueueOptions {
+export interface TransactionQueueOptions extends GasBudgetDeps {
   readonly account: PrivateKeyAccount;
   readonly chainId: number;
   readonly taskRegistry: Address;
@@ -35,8 +24,6 @@ export interface TransactionQueueOptions {
   readonly journal: TransactionJournal;
   readonly clock: Clock;
   readonly settings: TransactionSettings;
-  /** Leases whose end must still be paid for. */
-  readonly liveLeases: () => number;
   readonly onEvent?: (event: string, fields: Record<string, unknown>) => void;
   /** After each journalled step; tests stop the process here. */
   readonly onStep?: (step: string) => void;
@@ -48,7 +35,6 @@ export interface Mined {
   readonly block: number;
 }
 
-const DAY_MS = 86_400_000;
 /** Polls with a spent nonce and no receipt until it counts as somebody else's. */
 const REPLACED_AFTER_POLLS = 20;
 
@@ -69,11 +55,13 @@ export class TransactionQueue {
   private readonly strangers = new Map<number, number>();
   /** When a transaction was last handed to the RPCs by this process, Unix milliseconds. */
   private readonly sentHere = new Map<number, number>();
+  private readonly budgets: GasBudgets;
   private tail: Promise<unknown> = Promise.resolve();
   private frozen: DekuperError | undefined;
 
   constructor(options: TransactionQueueOptions) {
     this.options = options;
+    this.budgets = new GasBudgets(options);
   }
 
   /** Signs and sends nothing any more. */
@@ -151,8 +139,8 @@ export class TransactionQueue {
         retryable: true,
       });
     const gas = await this.simulate(call, purpose);
-    const fees = await this.currentFees();
-    await this.checkBudget(call, gas * fees.maxFee, fees.maxFee);
+    const fees = await this.budgets.fees();
+    await this.budgets.check(call, gas * fees.maxFee, fees.maxFee);
     const chainNonce = await reader.read((client) =>
       client.getTransactionCount({ address: this.options.account.address }),
     );
@@ -192,39 +180,6 @@ export class TransactionQueue {
       this.options.onEvent?.("call-refused", { call: call.name, purpose, reason: revert.name });
       throw revertedError(call.name, revert);
     }
-  }
-
-  private async currentFees(): Promise<Fees> {
-    const { reader, settings } = this.options;
-    const tip = await reader.read(suggestedTip);
-    return feesFor(reader.lastReadable?.head.baseFee ?? 0n, tip, settings.maxFeePerGas);
-  }
-
-  /** Rule 31: what can wait never touches the reserve of the live leases, and has a cap a day. */
-  private async checkBudget(call: Call, cost: bigint, maxFee: bigint): Promise<void> {
-    const { reader, account, journal, settings, clock } = this.options;
-    const balance = await reader.read((client) => client.getBalance({ address: account.address }));
-    const isCapped = budgetOf(call) === "capped";
-    const reserve = isCapped ? this.reserve(call, maxFee) : 0n;
-    if (balance < cost + reserve)
-      throw new DekuperError("INSUFFICIENT_GAS", `${account.address} has too little coin for ${call.name}.`, {
-        details: { address: account.address, balance, cost, reserve },
-      });
-    if (!isCapped) return;
-    const spent = journal.spentSince("capped", clock.now() - DAY_MS);
-    if (spent + cost > settings.dailyCap)
-      throw new DekuperError("GAS_CAP_REACHED", `${call.name} would exceed the day's gas budget.`, {
-        details: { spent, cost, dailyCap: settings.dailyCap },
-      });
-  }
-
-  /** What must be left: the ends of the live leases and of those being accepted, and what is sent but not yet paid. */
-  private reserve(call: Call, maxFee: bigint): bigint {
-    const pending = this.options.journal.pending();
-    const taken = pending.filter(({ purpose }) => takesLease(purpose)).length;
-    const leases = this.options.liveLeases() + taken + (takesLease(call.name) ? 1 : 0);
-    const unpaid = pending.reduce((sum, { gas, sends }) => sum + gas * (sends.at(-1)?.maxFee ?? 0n), 0n);
-    return BigInt(leases) * RESERVED_GAS_PER_LEASE * maxFee + unpaid;
   }
 
   private async sign(from: {
@@ -310,7 +265,7 @@ export class TransactionQueue {
     const before = transaction.sends.at(-1);
     if (before === undefined) return;
     const { settings, journal } = this.options;
-    const current = await this.currentFees().catch(() => undefined);
+    const current = await this.budgets.fees().catch(() => undefined);
     const fees = current === undefined ? undefined : bumpedFees(before, current, settings.maxFeePerGas);
     this.options.onEvent?.("transaction-stuck", { purpose: transaction.purpose, nonce: transaction.nonce });
     if (fees === undefined) {

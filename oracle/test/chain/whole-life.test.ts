@@ -92,7 +92,7 @@ function anOracle(t: TestContext, provider: TestProvider) {
     settings: { maxFeePerGas: 10n ** 11n, dailyCap: 10n ** 18n, replaceAfterMs: 30_000 },
     liveLeases: () => 1,
   });
-  const assignments = new Assignments({ node, store, journal, reader, log, adopt: false });
+  const assignments = new Assignments({ node, store, journal, reader, log, adopt: true });
   const facts = new LeaseFactReader(reader, deployment, node);
   const nodes = new NodeMap(reader, deployment);
   const clock = { ms: 0, now: () => clock.ms };
@@ -178,6 +178,7 @@ describe("a gang", () => {
     await oracle.look();
     const { leases, taskId } = await award([first, second], { fundedSeconds: 300 });
     const [own, other] = leases as [Hex, Hex];
+    await oracle.look();
     await first.start(own);
     assert.equal((await oracle.factsOf(own)).facts.completeBy, Number.POSITIVE_INFINITY);
     await wait(30);
@@ -199,6 +200,7 @@ describe("a gang", () => {
     ] as const) {
       const { leases, taskId } = await award([first, second], { maxAttempts: 1 });
       const [own, other] = leases as [Hex, Hex];
+      await oracle.look();
       await first.start(own);
       await second.start(other);
       if (end === "cancel") await consumer.market.cancel(taskId);
@@ -215,6 +217,7 @@ describe("a lease that its node has lost", () => {
     await Promise.all([loser.look(), winner.look()]);
     const { leases } = await award([first]);
     const [leaseId] = leases as [Hex];
+    await loser.look();
     await first.start(leaseId);
     await first.fail(leaseId, 1, "PodGone");
     const lost = (await loser.factsOf(leaseId)).facts;
