@@ -66,6 +66,18 @@ describe("how a run ends", { concurrency: 5 }, () => {
     await dismiss(order);
   });
 
+  it("lets a run go on for longer where more was paid for, by the wrapper's clock and by the cluster's", async () => {
+    const driver = await openDriver();
+    const script = "sleep 25; echo done >/output/done";
+    const order = anOrder({ command: sh(script), maxDuration: 15, deadlineSeconds: 20 });
+    await begin(driver, order);
+    await driver.extendRun(order, { runSeconds: 300, deadlineSeconds: 400 }, soon());
+    const ended = await until(driver, order, "it has ended", (seen) => seen?.stage === "exited");
+    assert.deepEqual([ended.exitCode, ended.timeLimit], [0, false]);
+    assert.match((await collect(driver.readOutput(order, soon()))).toString("latin1"), /done/);
+    await dismiss(order);
+  });
+
   it("tells a command that does not exist, in the log too", async () => {
     const { driver, order, ended } = await run({ command: ["/no/such/command"] });
     assert.equal(ended.exitCode, 127);

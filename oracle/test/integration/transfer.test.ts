@@ -4,6 +4,7 @@ import { describe, it } from "node:test";
 import { encodeManifest } from "@dekuper/protocol";
 import type { Hex } from "viem";
 import type { AttemptRef, ClusterDriver } from "../../src/cluster/driver.ts";
+import { checkpointFiles, packCheckpoint, plainCipher } from "../../src/result/checkpoint.ts";
 import { readEntries } from "../../src/result/output-entries.ts";
 import { ApiProxy } from "./api-proxy.ts";
 import { kubectl } from "./embedded-cluster.ts";
@@ -199,5 +200,41 @@ line'; echo byte >"$(printf 'latin\\377')"; echo suid >suid; chmod 4755 suid
     const manifest = await driver.checkpointManifest(order, soon());
     assert.equal(Buffer.from(manifest).toString(), Buffer.from(encodeManifest(entries)).toString());
     await dismiss(order);
+  });
+
+  it("carry a checkpoint from one attempt's pod into the next one's, while the first still runs", async () => {
+    const driver = await openDriver();
+    const writes = `mkdir -p "$CHECKPOINT_DIR/step/1" && printf weights >"$CHECKPOINT_DIR/step/1/model" &&
+      printf 7 >"$CHECKPOINT_DIR/epoch" && ln -s /etc/passwd "$CHECKPOINT_DIR/link" && touch /tmp/done; sleep 600`;
+    const first = anOrder({ command: sh(writes) });
+    const { namespace, podName = "" } = await begin(driver, first);
+    const wait = "while [ ! -e /tmp/done ]; do sleep 0.1; done";
+    await kubectl(["exec", "-n", namespace, podName, "-c", "main", "--", "sh", "-c", wait]);
+    const parts: Uint8Array[] = [];
+    const packed = await packCheckpoint(
+      driver.readCheckpoint(first, soon()),
+      { write: async (bytes) => void parts.push(Uint8Array.from(bytes)) },
+      { cipher: plainCipher, maxBytes: 1_000_000, signal: soon() },
+    );
+    const manifest = await driver.checkpointManifest(first, soon());
+    assert.equal(packed.manifestDigest, digestOf(manifest), "links are in neither");
+    await dismiss(first);
+
+    const blob = Buffer.concat(parts);
+    const { files } = await checkpointFiles(async function* () {
+      yield blob;
+    }, plainCipher);
+    const reads = `cp -r "$CHECKPOINT_DIR/." /output/; echo "$ATTEMPT" >/output/attempt; touch "$CHECKPOINT_DIR/mine"`;
+    const next = { ...anOrder({ command: sh(reads) }), attempt: 2, resumes: true };
+    await begin(driver, next, "awaiting-inputs");
+    await driver.sendInputs(next, next.spec, reader(new Map()), soon(), files);
+    await until(driver, next, "it has ended", (seen) => seen?.stage === "exited");
+    const { files: found } = await readFiles(driver, next);
+    assert.deepEqual(Object.fromEntries([...found].map(([path, bytes]) => [path, bytes.toString()])), {
+      "step/1/model": "weights",
+      epoch: "7",
+      attempt: "2\n",
+    });
+    await dismiss(next);
   });
 });
