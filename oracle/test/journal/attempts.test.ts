@@ -105,6 +105,46 @@ describe("a lease attempt's journal", () => {
     );
   });
 
+  it("forgets one that the chain does not know any more, unless something was made for it", (t) => {
+    const { journal } = openJournal(t);
+    for (const [attempt, step] of [[1], [2, "accepted"], [3, "ensured"], [4, "pod_seen"]] as const) {
+      journal.open(anAttempt({ attempt }));
+      if (step !== undefined) journal.mark(LEASE, attempt, step);
+    }
+    const forgotten = [1, 2, 3, 4].filter((attempt) => journal.forgetUnmade(LEASE, attempt));
+    assert.deepEqual(forgotten, [1, 2]);
+  });
+
+  it("decides once what an attempt goes on from, and keeps the newest of what changes while it runs", (t) => {
+    const { journal, afterCrash } = openJournal(t);
+    const checkpoint = (fill: number) => ({
+      digest: bytes32(fill),
+      size: fill,
+      manifestDigest: bytes32(fill + 100),
+    });
+    journal.open(anAttempt({ attempt: 2 }));
+    journal.open(anAttempt({ attempt: 3 }));
+    assert.equal(journal.find(LEASE, 2)?.resume, undefined);
+    journal.recordResume(LEASE, 2, checkpoint(1));
+    journal.recordResume(LEASE, 2, null);
+    assert.deepEqual(
+      journal.find(LEASE, 2)?.checkpoint,
+      checkpoint(1),
+      "it is claimed until there is another",
+    );
+    journal.recordCheckpoint(LEASE, 2, checkpoint(2));
+    journal.recordCheckpoint(LEASE, 2, checkpoint(3));
+    journal.recordPodSeconds(LEASE, 2, 600);
+    journal.recordPodSeconds(LEASE, 2, 900);
+    journal.recordResume(LEASE, 3, null);
+    journal.recordResume(LEASE, 3, checkpoint(1));
+    const restarted = afterCrash();
+    const { resume, checkpoint: newest, podSeconds } = restarted.find(LEASE, 2) ?? {};
+    assert.deepEqual([resume, newest, podSeconds], [checkpoint(1), checkpoint(3), 900]);
+    assert.equal(restarted.find(LEASE, 3)?.resume, null);
+    assert.equal(restarted.find(LEASE, 3)?.checkpoint, undefined);
+  });
+
   it("lists what may still need something: until it has ended and is torn down", (t) => {
     const { journal } = openJournal(t);
     assert.ok(journal.isEmpty());
