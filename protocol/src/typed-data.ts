@@ -106,6 +106,9 @@ export const leaseStatuses = [
   "Cancelled",
   "Failed",
   "Expired",
+  "Committed",
+  "Revealed",
+  "Disputed",
 ] as const;
 export type LeaseStatus = (typeof leaseStatuses)[number];
 

@@ -462,6 +462,28 @@ export const forwarderAbi = [
         name: "leaseId",
         type: "bytes32",
       },
+    ],
+    name: "CommitFirst",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "CommitmentMissing",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
       {
         internalType: "uint256",
         name: "enforceableAfter",
@@ -959,6 +981,22 @@ export const forwarderAbi = [
       },
     ],
     name: "NoKeyNeeded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+    ],
+    name: "NoQuorumOfAttesters",
     type: "error",
   },
   {
@@ -1749,6 +1787,22 @@ export const forwarderAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint8",
+        name: "pending",
+        type: "uint8",
+      },
+    ],
+    name: "StillCommitting",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint64",
         name: "wanted",
         type: "uint64",
@@ -1798,6 +1852,22 @@ export const forwarderAbi = [
       },
     ],
     name: "TextTooLong",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "threshold",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+    ],
+    name: "ThresholdOutOfRange",
     type: "error",
   },
   {
@@ -1932,6 +2002,27 @@ export const forwarderAbi = [
       },
     ],
     name: "WrongAttempt",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "given",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "committed",
+        type: "bytes32",
+      },
+    ],
+    name: "WrongCommitment",
     type: "error",
   },
   {
@@ -2091,6 +2182,22 @@ export const forwarderAbi = [
       },
     ],
     name: "WrongQuoteSigner",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "consumer",
+        type: "address",
+      },
+    ],
+    name: "WrongReceipt",
     type: "error",
   },
   {

@@ -320,22 +320,22 @@ export const livenessAbi = [
     outputs: [
       {
         internalType: "uint64",
-        name: "",
+        name: "epoch",
         type: "uint64",
       },
       {
         internalType: "uint32",
-        name: "",
+        name: "committeeVersion",
         type: "uint32",
       },
       {
         internalType: "uint64",
-        name: "",
+        name: "epochEndsAt",
         type: "uint64",
       },
       {
         internalType: "address[]",
-        name: "",
+        name: "seats_",
         type: "address[]",
       },
     ],
@@ -446,19 +446,6 @@ export const livenessAbi = [
       },
     ],
     stateMutability: "view",
-    type: "function",
-  },
-  {
-    inputs: [
-      {
-        internalType: "address",
-        name: "node",
-        type: "address",
-      },
-    ],
-    name: "leave",
-    outputs: [],
-    stateMutability: "nonpayable",
     type: "function",
   },
   {
@@ -923,6 +910,19 @@ export const livenessAbi = [
       },
     ],
     stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "withdrawBid",
+    outputs: [],
+    stateMutability: "nonpayable",
     type: "function",
   },
   {
@@ -1466,6 +1466,28 @@ export const livenessAbi = [
         name: "leaseId",
         type: "bytes32",
       },
+    ],
+    name: "CommitFirst",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "CommitmentMissing",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
       {
         internalType: "uint256",
         name: "enforceableAfter",
@@ -1862,6 +1884,22 @@ export const livenessAbi = [
       },
     ],
     name: "NoKeyNeeded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+    ],
+    name: "NoQuorumOfAttesters",
     type: "error",
   },
   {
@@ -2652,6 +2690,22 @@ export const livenessAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint8",
+        name: "pending",
+        type: "uint8",
+      },
+    ],
+    name: "StillCommitting",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint64",
         name: "wanted",
         type: "uint64",
@@ -2701,6 +2755,22 @@ export const livenessAbi = [
       },
     ],
     name: "TextTooLong",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "threshold",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+    ],
+    name: "ThresholdOutOfRange",
     type: "error",
   },
   {
@@ -2835,6 +2905,27 @@ export const livenessAbi = [
       },
     ],
     name: "WrongAttempt",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "given",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "committed",
+        type: "bytes32",
+      },
+    ],
+    name: "WrongCommitment",
     type: "error",
   },
   {
@@ -2994,6 +3085,22 @@ export const livenessAbi = [
       },
     ],
     name: "WrongQuoteSigner",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "consumer",
+        type: "address",
+      },
+    ],
+    name: "WrongReceipt",
     type: "error",
   },
   {

@@ -2188,6 +2188,28 @@ export const nodeRegistryAbi = [
         name: "leaseId",
         type: "bytes32",
       },
+    ],
+    name: "CommitFirst",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "CommitmentMissing",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
       {
         internalType: "uint256",
         name: "enforceableAfter",
@@ -2584,6 +2606,22 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "NoKeyNeeded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+    ],
+    name: "NoQuorumOfAttesters",
     type: "error",
   },
   {
@@ -3374,6 +3412,22 @@ export const nodeRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint8",
+        name: "pending",
+        type: "uint8",
+      },
+    ],
+    name: "StillCommitting",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint64",
         name: "wanted",
         type: "uint64",
@@ -3423,6 +3477,22 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "TextTooLong",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "threshold",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+    ],
+    name: "ThresholdOutOfRange",
     type: "error",
   },
   {
@@ -3557,6 +3627,27 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "WrongAttempt",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "given",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "committed",
+        type: "bytes32",
+      },
+    ],
+    name: "WrongCommitment",
     type: "error",
   },
   {
@@ -3716,6 +3807,22 @@ export const nodeRegistryAbi = [
       },
     ],
     name: "WrongQuoteSigner",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "consumer",
+        type: "address",
+      },
+    ],
+    name: "WrongReceipt",
     type: "error",
   },
   {

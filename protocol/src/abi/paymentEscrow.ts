@@ -32,6 +32,29 @@ export const paymentEscrowAbi = [
     type: "constructor",
   },
   {
+    inputs: [
+      {
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "awardBond",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
     inputs: [],
     name: "burnForfeited",
     outputs: [
@@ -387,6 +410,29 @@ export const paymentEscrowAbi = [
     inputs: [
       {
         internalType: "address",
+        name: "account",
+        type: "address",
+      },
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "postBond",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
         name: "consumer",
         type: "address",
       },
@@ -453,6 +499,29 @@ export const paymentEscrowAbi = [
     inputs: [
       {
         internalType: "address",
+        name: "account",
+        type: "address",
+      },
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "returnBond",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "address",
         name: "owner",
         type: "address",
       },
@@ -512,6 +581,19 @@ export const paymentEscrowAbi = [
         internalType: "address",
         name: "",
         type: "address",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [],
+    name: "totalBonds",
+    outputs: [
+      {
+        internalType: "uint256",
+        name: "",
+        type: "uint256",
       },
     ],
     stateMutability: "view",
@@ -634,6 +716,81 @@ export const paymentEscrowAbi = [
     ],
     stateMutability: "nonpayable",
     type: "function",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "owner",
+        type: "address",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "BondAwarded",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "account",
+        type: "address",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "BondPosted",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "address",
+        name: "account",
+        type: "address",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "amount",
+        type: "uint256",
+      },
+    ],
+    name: "BondReturned",
+    type: "event",
   },
   {
     anonymous: false,
@@ -1205,6 +1362,28 @@ export const paymentEscrowAbi = [
         name: "leaseId",
         type: "bytes32",
       },
+    ],
+    name: "CommitFirst",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "CommitmentMissing",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
       {
         internalType: "uint256",
         name: "enforceableAfter",
@@ -1601,6 +1780,22 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "NoKeyNeeded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+    ],
+    name: "NoQuorumOfAttesters",
     type: "error",
   },
   {
@@ -2391,6 +2586,22 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint8",
+        name: "pending",
+        type: "uint8",
+      },
+    ],
+    name: "StillCommitting",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint64",
         name: "wanted",
         type: "uint64",
@@ -2440,6 +2651,22 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "TextTooLong",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "threshold",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+    ],
+    name: "ThresholdOutOfRange",
     type: "error",
   },
   {
@@ -2574,6 +2801,27 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "WrongAttempt",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "given",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "committed",
+        type: "bytes32",
+      },
+    ],
+    name: "WrongCommitment",
     type: "error",
   },
   {
@@ -2733,6 +2981,22 @@ export const paymentEscrowAbi = [
       },
     ],
     name: "WrongQuoteSigner",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "consumer",
+        type: "address",
+      },
+    ],
+    name: "WrongReceipt",
     type: "error",
   },
   {

@@ -121,6 +121,26 @@ export const taskRegistryAbi = [
                 name: "standbyBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "revealWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "noQuorumBps",
+                type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "answerWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint128",
+                name: "claimBond",
+                type: "uint128",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -244,6 +264,26 @@ export const taskRegistryAbi = [
                 internalType: "uint16",
                 name: "standbyBps",
                 type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "revealWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "noQuorumBps",
+                type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "answerWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint128",
+                name: "claimBond",
+                type: "uint128",
               },
             ],
             internalType: "struct Terms",
@@ -369,6 +409,26 @@ export const taskRegistryAbi = [
                 name: "standbyBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "revealWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "noQuorumBps",
+                type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "answerWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint128",
+                name: "claimBond",
+                type: "uint128",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -470,6 +530,47 @@ export const taskRegistryAbi = [
       },
     ],
     stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "bool",
+        name: "fetched",
+        type: "bool",
+      },
+      {
+        internalType: "bytes[]",
+        name: "signatures",
+        type: "bytes[]",
+      },
+    ],
+    name: "answerWithAttesters",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes",
+        name: "signature",
+        type: "bytes",
+      },
+    ],
+    name: "answerWithReceipt",
+    outputs: [],
+    stateMutability: "nonpayable",
     type: "function",
   },
   {
@@ -662,6 +763,42 @@ export const taskRegistryAbi = [
       },
     ],
     name: "checkpoint",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "claimUndelivered",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
+        internalType: "bytes32",
+        name: "commitment",
+        type: "bytes32",
+      },
+    ],
+    name: "commitResult",
     outputs: [],
     stateMutability: "nonpayable",
     type: "function",
@@ -1212,6 +1349,93 @@ export const taskRegistryAbi = [
         type: "bytes32",
       },
     ],
+    name: "getBallot",
+    outputs: [
+      {
+        components: [
+          {
+            internalType: "uint8",
+            name: "pending",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "committed",
+            type: "uint8",
+          },
+          {
+            internalType: "uint8",
+            name: "revealed",
+            type: "uint8",
+          },
+          {
+            internalType: "bool",
+            name: "isTallied",
+            type: "bool",
+          },
+          {
+            internalType: "uint64",
+            name: "revealUntil",
+            type: "uint64",
+          },
+          {
+            internalType: "bytes32",
+            name: "winner",
+            type: "bytes32",
+          },
+        ],
+        internalType: "struct Ballot",
+        name: "",
+        type: "tuple",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "getClaim",
+    outputs: [
+      {
+        components: [
+          {
+            internalType: "uint64",
+            name: "claimedAt",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "answerUntil",
+            type: "uint64",
+          },
+          {
+            internalType: "uint128",
+            name: "bond",
+            type: "uint128",
+          },
+        ],
+        internalType: "struct DeliveryClaim",
+        name: "",
+        type: "tuple",
+      },
+    ],
+    stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
     name: "getGang",
     outputs: [
       {
@@ -1747,6 +1971,19 @@ export const taskRegistryAbi = [
     inputs: [
       {
         internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "lapseClaim",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
         name: "taskId",
         type: "bytes32",
       },
@@ -1910,6 +2147,26 @@ export const taskRegistryAbi = [
                 name: "standbyBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "revealWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "noQuorumBps",
+                type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "answerWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint128",
+                name: "claimBond",
+                type: "uint128",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -2033,6 +2290,26 @@ export const taskRegistryAbi = [
                 internalType: "uint16",
                 name: "standbyBps",
                 type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "revealWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "noQuorumBps",
+                type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "answerWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint128",
+                name: "claimBond",
+                type: "uint128",
               },
             ],
             internalType: "struct Terms",
@@ -2165,6 +2442,26 @@ export const taskRegistryAbi = [
                 internalType: "uint16",
                 name: "standbyBps",
                 type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "revealWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "noQuorumBps",
+                type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "answerWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint128",
+                name: "claimBond",
+                type: "uint128",
               },
             ],
             internalType: "struct Terms",
@@ -2494,6 +2791,111 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        components: [
+          {
+            internalType: "bytes32",
+            name: "taskId",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "leaseId",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint32",
+            name: "attempt",
+            type: "uint32",
+          },
+          {
+            internalType: "bytes32",
+            name: "specDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "outputDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "logDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "ciphertextRoot",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint64",
+            name: "ciphertextSize",
+            type: "uint64",
+          },
+          {
+            internalType: "bytes32",
+            name: "imageDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint8",
+            name: "outcome",
+            type: "uint8",
+          },
+          {
+            internalType: "int32",
+            name: "exitCode",
+            type: "int32",
+          },
+          {
+            internalType: "uint64",
+            name: "started",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "ended",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "cpuSeconds",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "gpuSeconds",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "retainUntil",
+            type: "uint64",
+          },
+        ],
+        internalType: "struct OutputAttestation",
+        name: "attestation",
+        type: "tuple",
+      },
+      {
+        internalType: "bytes",
+        name: "signature",
+        type: "bytes",
+      },
+      {
+        internalType: "bytes32",
+        name: "salt",
+        type: "bytes32",
+      },
+    ],
+    name: "revealResult",
+    outputs: [],
+    stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
         internalType: "address",
         name: "newAuthority",
         type: "address",
@@ -2600,6 +3002,26 @@ export const taskRegistryAbi = [
                 name: "standbyBps",
                 type: "uint16",
               },
+              {
+                internalType: "uint32",
+                name: "revealWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "noQuorumBps",
+                type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "answerWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint128",
+                name: "claimBond",
+                type: "uint128",
+              },
             ],
             internalType: "struct Terms",
             name: "terms",
@@ -2702,6 +3124,19 @@ export const taskRegistryAbi = [
       },
     ],
     stateMutability: "view",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+    ],
+    name: "tallyResults",
+    outputs: [],
+    stateMutability: "nonpayable",
     type: "function",
   },
   {
@@ -2829,6 +3264,26 @@ export const taskRegistryAbi = [
             name: "standbyBps",
             type: "uint16",
           },
+          {
+            internalType: "uint32",
+            name: "revealWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint16",
+            name: "noQuorumBps",
+            type: "uint16",
+          },
+          {
+            internalType: "uint32",
+            name: "answerWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint128",
+            name: "claimBond",
+            type: "uint128",
+          },
         ],
         internalType: "struct Terms",
         name: "",
@@ -2940,6 +3395,26 @@ export const taskRegistryAbi = [
             name: "standbyBps",
             type: "uint16",
           },
+          {
+            internalType: "uint32",
+            name: "revealWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint16",
+            name: "noQuorumBps",
+            type: "uint16",
+          },
+          {
+            internalType: "uint32",
+            name: "answerWindow",
+            type: "uint32",
+          },
+          {
+            internalType: "uint128",
+            name: "claimBond",
+            type: "uint128",
+          },
         ],
         internalType: "struct Terms",
         name: "",
@@ -2991,6 +3466,30 @@ export const taskRegistryAbi = [
     name: "unpause",
     outputs: [],
     stateMutability: "nonpayable",
+    type: "function",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "bool",
+        name: "fetched",
+        type: "bool",
+      },
+    ],
+    name: "verdictHash",
+    outputs: [
+      {
+        internalType: "bytes32",
+        name: "",
+        type: "bytes32",
+      },
+    ],
+    stateMutability: "view",
     type: "function",
   },
   {
@@ -3084,6 +3583,50 @@ export const taskRegistryAbi = [
       },
     ],
     name: "CheckpointClaimed",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+    ],
+    name: "ClaimLapsed",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "bool",
+        name: "delivered",
+        type: "bool",
+      },
+    ],
+    name: "DeliveryJudged",
     type: "event",
   },
   {
@@ -3628,6 +4171,37 @@ export const taskRegistryAbi = [
     anonymous: false,
     inputs: [
       {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "slashed",
+        type: "uint256",
+      },
+    ],
+    name: "NotRevealed",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
         components: [
           {
             components: [
@@ -3720,6 +4294,26 @@ export const taskRegistryAbi = [
                 internalType: "uint16",
                 name: "standbyBps",
                 type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "revealWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint16",
+                name: "noQuorumBps",
+                type: "uint16",
+              },
+              {
+                internalType: "uint32",
+                name: "answerWindow",
+                type: "uint32",
+              },
+              {
+                internalType: "uint128",
+                name: "claimBond",
+                type: "uint128",
               },
             ],
             internalType: "struct Terms",
@@ -3830,6 +4424,267 @@ export const taskRegistryAbi = [
       },
     ],
     name: "QuotesCancelled",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "billedSeconds",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "downSeconds",
+        type: "uint64",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "challengeEndsAt",
+        type: "uint64",
+      },
+    ],
+    name: "ReplicaAgreed",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "bytes32",
+        name: "commitment",
+        type: "bytes32",
+      },
+    ],
+    name: "ResultCommitted",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        components: [
+          {
+            internalType: "bytes32",
+            name: "taskId",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "leaseId",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint32",
+            name: "attempt",
+            type: "uint32",
+          },
+          {
+            internalType: "bytes32",
+            name: "specDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "outputDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "logDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "bytes32",
+            name: "ciphertextRoot",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint64",
+            name: "ciphertextSize",
+            type: "uint64",
+          },
+          {
+            internalType: "bytes32",
+            name: "imageDigest",
+            type: "bytes32",
+          },
+          {
+            internalType: "uint8",
+            name: "outcome",
+            type: "uint8",
+          },
+          {
+            internalType: "int32",
+            name: "exitCode",
+            type: "int32",
+          },
+          {
+            internalType: "uint64",
+            name: "started",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "ended",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "cpuSeconds",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "gpuSeconds",
+            type: "uint64",
+          },
+          {
+            internalType: "uint64",
+            name: "retainUntil",
+            type: "uint64",
+          },
+        ],
+        indexed: false,
+        internalType: "struct OutputAttestation",
+        name: "attestation",
+        type: "tuple",
+      },
+      {
+        indexed: false,
+        internalType: "bytes",
+        name: "signature",
+        type: "bytes",
+      },
+      {
+        indexed: false,
+        internalType: "uint8",
+        name: "alike",
+        type: "uint8",
+      },
+    ],
+    name: "ResultRevealed",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "bytes32",
+        name: "winner",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint8",
+        name: "committed",
+        type: "uint8",
+      },
+      {
+        indexed: false,
+        internalType: "uint8",
+        name: "revealed",
+        type: "uint8",
+      },
+    ],
+    name: "ResultsTallied",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint8",
+        name: "committed",
+        type: "uint8",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "revealUntil",
+        type: "uint64",
+      },
+    ],
+    name: "RevealOpened",
     type: "event",
   },
   {
@@ -4009,6 +4864,55 @@ export const taskRegistryAbi = [
       },
     ],
     name: "TaskToppedUp",
+    type: "event",
+  },
+  {
+    anonymous: false,
+    inputs: [
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        indexed: true,
+        internalType: "address",
+        name: "node",
+        type: "address",
+      },
+      {
+        indexed: false,
+        internalType: "uint32",
+        name: "attempt",
+        type: "uint32",
+      },
+      {
+        indexed: false,
+        internalType: "bytes32",
+        name: "attestationDigest",
+        type: "bytes32",
+      },
+      {
+        indexed: false,
+        internalType: "uint256",
+        name: "bond",
+        type: "uint256",
+      },
+      {
+        indexed: false,
+        internalType: "uint64",
+        name: "answerUntil",
+        type: "uint64",
+      },
+    ],
+    name: "UndeliveredClaimed",
     type: "event",
   },
   {
@@ -4236,6 +5140,28 @@ export const taskRegistryAbi = [
       },
     ],
     name: "CheckpointTooSoon",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "CommitFirst",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+    ],
+    name: "CommitmentMissing",
     type: "error",
   },
   {
@@ -4641,6 +5567,22 @@ export const taskRegistryAbi = [
       },
     ],
     name: "NoKeyNeeded",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint256",
+        name: "signatures",
+        type: "uint256",
+      },
+    ],
+    name: "NoQuorumOfAttesters",
     type: "error",
   },
   {
@@ -5431,6 +6373,22 @@ export const taskRegistryAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint8",
+        name: "pending",
+        type: "uint8",
+      },
+    ],
+    name: "StillCommitting",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint64",
         name: "wanted",
         type: "uint64",
@@ -5480,6 +6438,22 @@ export const taskRegistryAbi = [
       },
     ],
     name: "TextTooLong",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "uint8",
+        name: "threshold",
+        type: "uint8",
+      },
+      {
+        internalType: "uint8",
+        name: "leases",
+        type: "uint8",
+      },
+    ],
+    name: "ThresholdOutOfRange",
     type: "error",
   },
   {
@@ -5614,6 +6588,27 @@ export const taskRegistryAbi = [
       },
     ],
     name: "WrongAttempt",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "given",
+        type: "bytes32",
+      },
+      {
+        internalType: "bytes32",
+        name: "committed",
+        type: "bytes32",
+      },
+    ],
+    name: "WrongCommitment",
     type: "error",
   },
   {
@@ -5773,6 +6768,22 @@ export const taskRegistryAbi = [
       },
     ],
     name: "WrongQuoteSigner",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "leaseId",
+        type: "bytes32",
+      },
+      {
+        internalType: "address",
+        name: "consumer",
+        type: "address",
+      },
+    ],
+    name: "WrongReceipt",
     type: "error",
   },
   {
