@@ -177,8 +177,14 @@ export class AttemptJournal {
 
   /** Decides what the attempt goes on from; the first decision stands, and is what it claims until it has a newer one. */
   recordResume(leaseId: Hex, attempt: number, checkpoint: StoredCheckpoint | null): void {
-    this.set(leaseId, attempt, "resume_json", toJson(checkpoint));
-    if (checkpoint !== null) this.set(leaseId, attempt, "checkpoint_json", toJson(checkpoint));
+    this.db.run(
+      `UPDATE attempts SET resume_json = ?, checkpoint_json = coalesce(checkpoint_json, ?)
+       WHERE lease_id = ? AND attempt = ? AND resume_json IS NULL`,
+      toJson(checkpoint),
+      checkpoint === null ? null : toJson(checkpoint),
+      leaseId,
+      attempt,
+    );
   }
 
   recordEnded(leaseId: Hex, attempt: number, status: LeaseStatus): void {
