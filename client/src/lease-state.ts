@@ -4,7 +4,7 @@ import type { GangFacts, LeaseFacts, TaskFacts } from "./chain/tasks.ts";
 /**
  * Where a lease stands for its consumer: the contract's status, told apart where one status means several things.
  * `Reopened`: lost by a node and open to others. `AwaitingKey`: assigned, without the task's key. `Waiting`: started, while
- * others of its gang have not. `Interrupted`: its gang lost a member and waits for another node.
+ * others of its gang have not. `Committed`, `Revealed`: a replica of a quorum. `Disputed`: its delivery is. `Interrupted`: its gang lost a member and waits for another node.
  */
 export const leaseStates = [
   "Open",
@@ -20,6 +20,9 @@ export const leaseStates = [
   "Cancelled",
   "Failed",
   "Expired",
+  "Committed",
+  "Revealed",
+  "Disputed",
 ] as const;
 export type LeaseState = (typeof leaseStates)[number];
 
@@ -61,6 +64,9 @@ const TELLING: readonly LeaseState[] = [
   "Waiting",
   "Interrupted",
   "Running",
+  "Committed",
+  "Revealed",
+  "Disputed",
 ];
 /** A task whose leases are all over is what the best of them is: it ran if one of them did. */
 const OVER: readonly LeaseState[] = ["Completed", "Settled", "Failed", "Expired", "Cancelled"];

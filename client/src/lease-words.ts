@@ -57,4 +57,16 @@ export const stateWords: Readonly<Record<LeaseState, StateWords>> = {
     title: "Expired",
     text: "A deadline passed. What was not used is back in your account.",
   },
+  Committed: {
+    title: "Result sealed",
+    text: "This replica has ended and has bound itself to its result. It is opened when every replica has.",
+  },
+  Revealed: {
+    title: "Result opened",
+    text: "This replica's result is open. When all are, those that agree are paid.",
+  },
+  Disputed: {
+    title: "Delivery disputed",
+    text: "You said that the result cannot be fetched. The node answers with your receipt, or attesters try to fetch it.",
+  },
 };

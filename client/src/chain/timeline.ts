@@ -111,6 +111,9 @@ const LEADS_TO: Readonly<Record<LeaseStatus, string>> = {
   Cancelled: "LeaseEnded",
   Failed: "LeaseEnded",
   Expired: "LeaseEnded",
+  Committed: "ResultCommitted",
+  Revealed: "ResultRevealed",
+  Disputed: "UndeliveredClaimed",
 };
 
 /** An RPC may answer from nodes of different heights, or amid a block: how often and how far apart it is asked again. */

@@ -30,6 +30,9 @@ const TONES: Readonly<Record<LeaseState, Tone>> = {
   Cancelled: "neutral",
   Failed: "bad",
   Expired: "bad",
+  Committed: "info",
+  Revealed: "info",
+  Disputed: "warning",
 };
 
 /** A state in plain words, with its tone. */
