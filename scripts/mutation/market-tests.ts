@@ -1,0 +1,179 @@
+/** The contracts' tests, run again and again in one process on whatever code the contracts have at the time. */
+import { globSync } from "node:fs";
+import { join } from "node:path";
+import {
+  EdrContext,
+  L1_CHAIN_TYPE,
+  l1GenesisState,
+  l1HardforkFromString,
+  l1SolidityTestRunnerFactory,
+  OSAKA,
+} from "@nomicfoundation/edr";
+import hre from "hardhat";
+import Mocha from "mocha";
+import { type CompiledContract, root, solcVersion } from "./compiler.ts";
+
+export type Contracts = ReadonlyMap<string, CompiledContract>;
+export const fullName = ({ source, name }: CompiledContract) => `${source}:${name}`;
+
+/** An artifact as Hardhat reads it from its folder. */
+function artifactOf(contract: CompiledContract) {
+  const { source, name, abi, creation, runtime } = contract;
+  return {
+    _format: "hh3-artifact-1",
+    contractName: name,
+    sourceName: source,
+    inputSourceName: source,
+    abi,
+    bytecode: `0x${creation.object}`,
+    deployedBytecode: `0x${runtime.object}`,
+    linkReferences: creation.linkReferences,
+    deployedLinkReferences: runtime.linkReferences,
+  };
+}
+
+/** Serves Hardhat's artifacts from memory: nothing in `artifacts/` is read or written. */
+function serveArtifacts(contractsNow: () => Contracts): void {
+  const find = (name: string): CompiledContract => {
+    const found = [...contractsNow().values()].filter(
+      (contract) => fullName(contract) === name || contract.name === name,
+    );
+    const [only] = found;
+    if (only === undefined || found.length > 1)
+      throw new Error(`${found.length} contracts are named ${name}`);
+    return only;
+  };
+  const served = {
+    readArtifact: async (name: string) => artifactOf(find(name)),
+    artifactExists: async (name: string) => [...contractsNow().values()].some((c) => c.name === name),
+    getAllFullyQualifiedNames: async () => new Set(contractsNow().keys()),
+    getAllBuildInfoIds: async () => new Set<string>(),
+    getBuildInfoId: async () => undefined,
+  };
+  Object.assign(hre.artifacts, served);
+}
+
+/** Mocha reads the switch of the suite that a test stands in. */
+function bail(suite: Mocha.Suite, isOn: boolean): void {
+  suite.bail(isOn);
+  for (const child of suite.suites) bail(child, isOn);
+}
+
+interface Failure {
+  readonly test: string;
+  readonly reason: string;
+}
+
+/** The suites of `test/contracts`. */
+export class MochaTests {
+  readonly #mocha: Mocha;
+  readonly #kills = new Map<string, number>();
+  readonly #reset: () => Promise<void>;
+
+  private constructor(mocha: Mocha, reset: () => Promise<void>) {
+    this.#mocha = mocha;
+    this.#reset = reset;
+  }
+
+  static async load(contractsNow: () => Contracts): Promise<MochaTests> {
+    for (const network of Object.values(hre.config.networks)) {
+      // Code of the quick compilation is long.
+      if (network.type === "edr-simulated") network.allowUnlimitedContractSize = true;
+    }
+    serveArtifacts(contractsNow);
+    const mocha = new Mocha({ timeout: 30_000, reporter: Mocha.reporters.Base });
+    mocha.cleanReferencesAfterRun(false);
+    for (const file of globSync("test/contracts/*.test.ts", { cwd: root }).sort())
+      mocha.addFile(join(root, file));
+    await mocha.loadFilesAsync();
+    const { networkHelpers } = await import("../../test/contracts/market.ts");
+    let start = await networkHelpers.takeSnapshot();
+    return new MochaTests(mocha, async () => {
+      await networkHelpers.clearSnapshots();
+      await start.restore();
+      start = await networkHelpers.takeSnapshot();
+    });
+  }
+
+  /** The tests that fail: the first one, or all. The suites that failed most often come first. */
+  async failures(
+    wanted: "first" | "all",
+    isLeftOut: (title: string) => boolean,
+  ): Promise<readonly Failure[]> {
+    await this.#reset();
+    const suites = this.#mocha.suite.suites;
+    const killsOf = (suite: Mocha.Suite) => this.#kills.get(suite.title) ?? 0;
+    suites.sort((a, b) => killsOf(b) - killsOf(a));
+    this.#mocha.suite.eachTest((test) => {
+      if (isLeftOut(test.fullTitle())) test.pending = true;
+    });
+    bail(this.#mocha.suite, wanted === "first");
+    const failures: Failure[] = [];
+    await new Promise<void>((resolve) => {
+      const runner = this.#mocha.run(() => resolve());
+      runner.on("fail", (test, error: Error) => {
+        const [suite = ""] = test.titlePath();
+        this.#kills.set(suite, (this.#kills.get(suite) ?? 0) + 1);
+        failures.push({ test: test.fullTitle(), reason: error.message });
+      });
+    });
+    return failures;
+  }
+}
+
+/** Fewer than in `hardhat.config.ts`, for time: what is noticed in these runs is noticed in those. */
+const FUZZ_RUNS = 256;
+const INVARIANT_RUNS = 4;
+
+/** The fuzz and invariant tests, with the seed and depth of `hardhat.config.ts`. */
+export class SolidityTests {
+  readonly #context = new EdrContext();
+  #isReady = false;
+
+  async failures(contracts: Contracts, suites: readonly CompiledContract[]): Promise<readonly Failure[]> {
+    if (!this.#isReady) {
+      await this.#context.registerSolidityTestRunnerFactory(L1_CHAIN_TYPE, l1SolidityTestRunnerFactory());
+      this.#isReady = true;
+    }
+    const idOf = ({ name, source }: CompiledContract) => ({ name, source, solcVersion });
+    const artifacts = [...contracts.values()].map((contract) => ({
+      id: idOf(contract),
+      contract: { ...artifactOf(contract), abi: JSON.stringify(contract.abi) },
+    }));
+    const { fuzz, invariant } = hre.config.test.solidity.profiles.default ?? {};
+    const failures: Failure[] = [];
+    await new Promise<void>((resolve, reject) => {
+      let left = suites.length;
+      this.#context
+        .runSolidityTests(
+          L1_CHAIN_TYPE,
+          artifacts,
+          suites.map(idOf),
+          {
+            projectRoot: root,
+            hardfork: OSAKA,
+            localPredeploys: l1GenesisState(l1HardforkFromString(OSAKA)),
+            disableBlockGasLimit: true,
+            disableTransactionGasCap: true,
+            fuzz: { ...fuzz, runs: FUZZ_RUNS },
+            invariant: { ...invariant, runs: INVARIANT_RUNS },
+          },
+          {},
+          ({ id, testResults }) => {
+            for (const { name, status, reason } of testResults) {
+              if (status !== "Success")
+                failures.push({ test: `${id.name}.${name}`, reason: reason ?? status });
+            }
+            if (--left === 0) resolve();
+          },
+        )
+        .catch(reject);
+    });
+    return failures;
+  }
+}
+
+export const isSuite = ({ source, abi, creation }: CompiledContract) =>
+  source.endsWith(".t.sol") &&
+  creation.object !== "" &&
+  abi.some(({ type, name = "" }) => type === "function" && /^(test|invariant)/.test(name));
