@@ -76,11 +76,10 @@ export const deepStackSettings: Settings = {
   },
 };
 
-/** As deployed, without metadata: two sources that give the same code here are the same contract. */
-export const deployedSettings: Settings = {
+/** With the optimiser: two sources that give the same code here are the same contract. */
+export const optimisedSettings: Settings = {
   evmVersion,
   metadata: noMetadata,
-  viaIR: true,
   optimizer: { enabled: true, runs: 200 },
 };
 

@@ -113,7 +113,10 @@ export class MochaTests {
       const runner = this.#mocha.run(() => resolve());
       runner.on("fail", (test, error: Error) => {
         const [suite = ""] = test.titlePath();
-        this.#kills.set(suite, (this.#kills.get(suite) ?? 0) + 1);
+        for (const place of places) {
+          const kills = `${place} ${suite}`;
+          this.#kills.set(kills, (this.#kills.get(kills) ?? 0) + 1);
+        }
         failures.push({ test: test.fullTitle(), reason: error.message });
       });
     });

@@ -5,13 +5,13 @@ import {
   closureOf,
   compile,
   deepStackSettings,
-  deployedSettings,
+  optimisedSettings,
   quickSettings,
   type Settings,
   type Sources,
 } from "./compiler.ts";
 import { type Contracts, fullName, isSuite, MochaTests, SolidityTests } from "./market-tests.ts";
-import type { Mutant } from "./operators.ts";
+import { type Mutant, SILENCE } from "./operators.ts";
 import { testsOfTheBuild } from "./targets.ts";
 
 export type Verdict =
@@ -19,7 +19,7 @@ export type Verdict =
   | { readonly kind: "killed"; readonly by: string }
   /** Every test passed. */
   | { readonly kind: "survived" }
-  /** Not a contract, or no other contract than the original once it is compiled as deployed. */
+  /** Not a contract, or the same code as the original once the optimiser has seen both. */
   | { readonly kind: "invalid" | "same code" };
 
 const isLeftOut = (title: string) => testsOfTheBuild.some((pattern) => pattern.test(title));
@@ -32,7 +32,7 @@ const deploys = (sources: Sources, file: string) =>
 export class Trial {
   readonly #sources: Sources;
   readonly #settings = new Map<string, Settings>();
-  readonly #deployed = new Map<string, string>();
+  readonly #optimised = new Map<string, string>();
   readonly #solidity = new SolidityTests();
   #mocha: MochaTests | undefined;
   #original: Contracts = new Map();
@@ -73,7 +73,7 @@ export class Trial {
       if (error instanceof CompilationFailed) return { kind: "invalid" };
       throw error;
     }
-    const tests = touched.filter(isTestSource);
+    const tests = mutant.operator === SILENCE ? [] : touched.filter(isTestSource);
     const quick = tests.filter((file) => !deploys(sources, file));
     const slow = tests.filter((file) => deploys(sources, file));
     const isUnchanged = contracts.every(
@@ -82,12 +82,14 @@ export class Trial {
     if (isUnchanged && !quick.length) return { kind: "same code" };
     const failure =
       (await this.#solidityFailure(sources, quick)) ??
-      (await this.#mocha?.failures("first", isLeftOut))?.[0] ??
+      (
+        await this.#mocha?.failures("first", isLeftOut, [`${mutant.file}:${mutant.scope}`, mutant.file])
+      )?.[0] ??
       (await this.#solidityFailure(sources, slow));
     if (failure !== undefined) return { kind: "killed", by: failure.test };
-    return contracts.every((file) => this.#isSameDeployed(sources, file))
-      ? { kind: "same code" }
-      : { kind: "survived" };
+    const isSame =
+      mutant.operator !== SILENCE && contracts.every((file) => this.#isSameOptimised(sources, file));
+    return { kind: isSame ? "same code" : "survived" };
   }
 
   async #solidityFailure(sources: Sources, files: readonly string[]) {
@@ -124,11 +126,12 @@ export class Trial {
     return JSON.stringify([...contracts.values()].filter(ofFile).map(({ creation }) => creation));
   }
 
-  #isSameDeployed(sources: Sources, file: string): boolean {
+  #isSameOptimised(sources: Sources, file: string): boolean {
+    const settings = { ...optimisedSettings, viaIR: this.#settings.get(file) !== quickSettings };
     const codeOf = (of: Sources) =>
-      JSON.stringify(compile(of, [file], deployedSettings).map(({ creation }) => creation));
-    const original = this.#deployed.get(file) ?? codeOf(this.#sources);
-    this.#deployed.set(file, original);
+      JSON.stringify(compile(of, [file], settings).map(({ creation }) => creation));
+    const original = this.#optimised.get(file) ?? codeOf(this.#sources);
+    this.#optimised.set(file, original);
     return codeOf(sources) === original;
   }
 }
