@@ -95,15 +95,21 @@ export class MochaTests {
     });
   }
 
-  /** The tests that fail: the first one, or all. The suites that failed most often come first. */
+  /**
+   * The tests that fail: the first one, or all. The suites come first that noticed most faults there: `places` are the
+   * fault's function and file, the nearest first.
+   */
   async failures(
     wanted: "first" | "all",
     isLeftOut: (title: string) => boolean,
+    places: readonly string[] = [],
   ): Promise<readonly Failure[]> {
     await this.#reset();
     const suites = this.#mocha.suite.suites;
-    const killsOf = (suite: Mocha.Suite) => this.#kills.get(suite.title) ?? 0;
-    suites.sort((a, b) => killsOf(b) - killsOf(a));
+    const killsAt = (place: string, suite: Mocha.Suite) => this.#kills.get(`${place} ${suite.title}`) ?? 0;
+    for (const place of [...places].reverse()) {
+      suites.sort((a, b) => killsAt(place, b) - killsAt(place, a));
+    }
     this.#mocha.suite.eachTest((test) => {
       if (isLeftOut(test.fullTitle())) test.pending = true;
     });
