@@ -81,7 +81,7 @@ export class MochaTests {
       if (network.type === "edr-simulated") network.allowUnlimitedContractSize = true;
     }
     serveArtifacts(contractsNow);
-    const mocha = new Mocha({ timeout: 30_000, reporter: Mocha.reporters.Base });
+    const mocha = new Mocha({ timeout: 300_000, reporter: Mocha.reporters.Base });
     mocha.cleanReferencesAfterRun(false);
     for (const file of globSync("test/contracts/*.test.ts", { cwd: root }).sort())
       mocha.addFile(join(root, file));
