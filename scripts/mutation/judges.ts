@@ -26,7 +26,7 @@ async function start(): Promise<ChildProcess> {
   return child;
 }
 
-/** The process's next message; nothing where it ends or does not answer in time. */
+/** The process's next message; nothing where it does not answer in time. */
 function next(child: ChildProcess, withinMs: number): Promise<Answer | undefined> {
   return new Promise((resolve) => {
     const done = (answer?: Answer) => {
@@ -34,8 +34,8 @@ function next(child: ChildProcess, withinMs: number): Promise<Answer | undefined
       child.off("message", done).off("exit", onExit);
       resolve(answer);
     };
-    const onExit = () => done();
-    const timer = setTimeout(done, withinMs);
+    const onExit = () => done({ kind: "broken", reason: "The process that ran the tests has ended" });
+    const timer = setTimeout(() => done(), withinMs);
     child.on("message", done).on("exit", onExit);
   });
 }
