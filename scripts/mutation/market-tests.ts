@@ -32,25 +32,24 @@ function artifactOf(contract: CompiledContract) {
   };
 }
 
-/** Serves Hardhat's artifacts from memory: nothing in `artifacts/` is read or written. */
+/** Serves the contracts from memory as Hardhat's artifacts. Only a package's own contracts come from `artifacts/`. */
 function serveArtifacts(contractsNow: () => Contracts): void {
-  const find = (name: string): CompiledContract => {
-    const found = [...contractsNow().values()].filter(
-      (contract) => fullName(contract) === name || contract.name === name,
-    );
-    const [only] = found;
-    if (only === undefined || found.length > 1)
-      throw new Error(`${found.length} contracts are named ${name}`);
-    return only;
-  };
-  const served = {
-    readArtifact: async (name: string) => artifactOf(find(name)),
-    artifactExists: async (name: string) => [...contractsNow().values()].some((c) => c.name === name),
+  const named = (name: string) =>
+    [...contractsNow().values()].filter((contract) => fullName(contract) === name || contract.name === name);
+  const { artifacts } = hre;
+  const readFromDisk = artifacts.readArtifact.bind(artifacts);
+  const existsOnDisk = artifacts.artifactExists.bind(artifacts);
+  Object.assign(artifacts, {
+    readArtifact: async (name: string) => {
+      const [found, second] = named(name);
+      if (second !== undefined) throw new Error(`more than one contract is named ${name}`);
+      return found === undefined ? readFromDisk(name) : artifactOf(found);
+    },
+    artifactExists: async (name: string) => named(name).length > 0 || existsOnDisk(name),
     getAllFullyQualifiedNames: async () => new Set(contractsNow().keys()),
     getAllBuildInfoIds: async () => new Set<string>(),
     getBuildInfoId: async () => undefined,
-  };
-  Object.assign(hre.artifacts, served);
+  });
 }
 
 /** Mocha reads the switch of the suite that a test stands in. */
