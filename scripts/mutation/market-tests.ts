@@ -129,11 +129,7 @@ export class MochaTests {
   }
 }
 
-/** Fewer than in `hardhat.config.ts`, for time: what is noticed in these runs is noticed in those. */
-const FUZZ_RUNS = 256;
-const INVARIANT_RUNS = 4;
-
-/** The fuzz and invariant tests, with the seed and depth of `hardhat.config.ts`. */
+/** The fuzz and invariant tests, with the settings of `hardhat.config.ts`. */
 export class SolidityTests {
   readonly #context = new EdrContext();
   #isReady = false;
@@ -163,8 +159,8 @@ export class SolidityTests {
             localPredeploys: l1GenesisState(l1HardforkFromString(OSAKA)),
             disableBlockGasLimit: true,
             disableTransactionGasCap: true,
-            fuzz: { ...fuzz, runs: FUZZ_RUNS },
-            invariant: { ...invariant, runs: INVARIANT_RUNS },
+            ...(fuzz ? { fuzz } : {}),
+            ...(invariant ? { invariant } : {}),
           },
           {},
           ({ id, testResults }) => {
