@@ -1,7 +1,7 @@
 /**
  * Mutation testing of the money code: puts one small fault after another into the contracts and asks whether a test
  * notices it. `node scripts/mutation.ts` writes `docs/mutation.json`; `--check` says whether that page is of the contracts
- * as they are; `--file NAME` judges the mutants of some files only and writes nothing; `--list` names all mutants.
+ * as they are; `--match TEXT` judges only mutants whose name has this text, and writes nothing; `--list` names all mutants.
  *
  * Each mutant's contracts alone are compiled, without the optimiser, and run in memory through the cheapest tests first:
  * the library's own fuzz tests, those of `test/contracts`, the invariants of `contracts/test`. A run that was stopped goes on.
@@ -18,7 +18,7 @@ const { values: options } = parseArgs({
   options: {
     check: { type: "boolean", default: false },
     list: { type: "boolean", default: false },
-    file: { type: "string", default: "" },
+    match: { type: "string", default: "" },
     jobs: { type: "string", default: "2" },
   },
 });
@@ -52,7 +52,7 @@ function check(): void {
 }
 
 async function run(): Promise<void> {
-  const mutants = allMutants().filter(({ file }) => file.includes(options.file));
+  const mutants = allMutants().filter(({ key }) => key.includes(options.match));
   const journal = new Journal(sources);
   const open = mutants.filter((mutant) => journal.verdictOf(mutant) === undefined);
   console.log(`${mutants.length} mutants, ${open.length} to judge`);
@@ -70,7 +70,7 @@ async function run(): Promise<void> {
   console.log(
     `${count("killed")} killed, ${count("survived")} survived, ${count("same code")} the same code, ${count("invalid")} invalid`,
   );
-  if (options.file !== "") return;
+  if (options.match !== "") return;
   writeReport(sources, mutated, verdicts);
   check();
 }

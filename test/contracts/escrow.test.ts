@@ -303,6 +303,8 @@ describe("Hostile tokens", () => {
     await token.act(at, encode.encodeFunctionData("deposit", [500]));
     const callbacks = [
       encode.encodeFunctionData("deposit", [1]),
+      encode.encodeFunctionData("depositFor", [self, 1]),
+      encode.encodeFunctionData("depositWithPermit", [1, 0, 0, ethers.ZeroHash, ethers.ZeroHash]),
       encode.encodeFunctionData("withdraw", [self, 500]),
       encode.encodeFunctionData("withdrawEarnings", [self, 0]),
       encode.encodeFunctionData("withdrawFees"),
