@@ -112,7 +112,10 @@ describe("Withdrawals", () => {
     await expect(market.escrow.connect(owner).withdrawEarnings(stranger.address, 100n * DOLLAR))
       .to.be.revertedWithCustomError(market.escrow, "InsufficientEarnings")
       .withArgs(owner.address, 100n * DOLLAR, 99n * DOLLAR);
-    await market.escrow.connect(owner).withdrawEarnings(stranger.address, 99n * DOLLAR);
+    await expect(market.escrow.connect(owner).withdrawEarnings(stranger.address, 99n * DOLLAR))
+      .to.emit(market.escrow, "EarningsWithdrawn")
+      .withArgs(owner.address, stranger.address, 99n * DOLLAR);
+    expect(await market.escrow.earningsOf(owner.address)).to.equal(0n);
     expect(await market.token.balanceOf(stranger.address)).to.equal(99n * DOLLAR);
     await expect(market.escrow.connect(stranger).withdrawFees())
       .to.emit(market.escrow, "FeesWithdrawn")
@@ -297,6 +300,8 @@ describe("Hostile tokens", () => {
     await token.act(at, encode.encodeFunctionData("deposit", [500]));
     const callbacks = [
       encode.encodeFunctionData("deposit", [1]),
+      encode.encodeFunctionData("depositFor", [self, 1]),
+      encode.encodeFunctionData("depositWithPermit", [1, 0, 0, ethers.ZeroHash, ethers.ZeroHash]),
       encode.encodeFunctionData("withdraw", [self, 500]),
       encode.encodeFunctionData("withdrawEarnings", [self, 0]),
       encode.encodeFunctionData("withdrawFees"),

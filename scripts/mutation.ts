@@ -1,0 +1,80 @@
+/**
+ * Mutation testing of the money code: puts one small fault after another into the contracts and asks whether a test
+ * notices it. `node scripts/mutation.ts` writes `docs/mutation.json`; `--check` says whether that page is of the contracts
+ * as they are; `--match TEXT` judges only mutants whose name has this text, and writes nothing; `--list` names all mutants.
+ *
+ * Each mutant's contracts alone are compiled, without the optimiser, and run in memory through the cheapest tests first:
+ * the library's own fuzz tests, those of `test/contracts`, the invariants of `contracts/test`. A run that was stopped goes on.
+ */
+import { parseArgs } from "node:util";
+import { parse, readSources } from "./mutation/compiler.ts";
+import { Journal } from "./mutation/journal.ts";
+import { judgeAll } from "./mutation/judges.ts";
+import { type Mutant, mutantsOf, scopesOf } from "./mutation/operators.ts";
+import { problemsOf, writeReport } from "./mutation/report.ts";
+import { targets } from "./mutation/targets.ts";
+
+const { values: options } = parseArgs({
+  options: {
+    check: { type: "boolean", default: false },
+    list: { type: "boolean", default: false },
+    match: { type: "string", default: "" },
+    jobs: { type: "string", default: "2" },
+  },
+});
+
+const sources = readSources();
+const mutated = targets();
+
+function allMutants(): readonly Mutant[] {
+  const trees = parse(
+    sources,
+    mutated.map(({ file }) => file),
+  );
+  return mutated.flatMap(({ file, leftOut }) => {
+    const scopes = scopesOf(trees.get(file));
+    const unknown = [...leftOut].filter((name) => !scopes.has(name));
+    if (unknown.length > 0)
+      throw new Error(`scripts/mutation/targets.ts: ${file} has no ${unknown.join(", ")}`);
+    return mutantsOf(file, sources.get(file) ?? "", trees.get(file), leftOut);
+  });
+}
+
+function check(): void {
+  const problems = problemsOf(sources, mutated);
+  for (const problem of problems) console.error(problem);
+  if (problems.length > 0) {
+    console.error("If the contracts or their tests have changed: npm run mutation");
+    process.exitCode = 1;
+  } else {
+    console.log("docs/mutation.json is of the contracts as they are, and every survivor has its reason");
+  }
+}
+
+async function run(): Promise<void> {
+  const mutants = allMutants().filter(({ key }) => key.includes(options.match));
+  const journal = new Journal(sources);
+  const open = mutants.filter((mutant) => journal.verdictOf(mutant) === undefined);
+  console.log(`${mutants.length} mutants, ${open.length} to judge`);
+  let judged = 0;
+  await judgeAll(open, Number(options.jobs), (mutant, verdict) => {
+    journal.write(mutant, verdict);
+    if (verdict.kind === "survived") console.log(`survived: line ${mutant.line}, ${mutant.key}`);
+    if (++judged % 25 === 0) console.log(`${judged} of ${open.length}`);
+  });
+  const verdicts = mutants.flatMap((mutant) => {
+    const verdict = journal.verdictOf(mutant);
+    return verdict === undefined ? [] : [{ mutant, verdict }];
+  });
+  const count = (kind: string) => verdicts.filter(({ verdict }) => verdict.kind === kind).length;
+  console.log(
+    `${count("killed")} killed, ${count("survived")} survived, ${count("same code")} the same code, ${count("invalid")} invalid`,
+  );
+  if (options.match !== "") return;
+  writeReport(sources, mutated, verdicts);
+  check();
+}
+
+if (options.check) check();
+else if (options.list) for (const { line, key } of allMutants()) console.log(`${line}\t${key}`);
+else await run();
