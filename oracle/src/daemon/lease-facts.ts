@@ -16,7 +16,14 @@ import type { ClusterFacts, JournalFacts, LeaseFacts, MaterialFacts, StopReason 
 import type { Material } from "./material.ts";
 
 /** Nothing of the pod is needed any more in these. */
-const OVER: ReadonlySet<LeaseStatus> = new Set(["Completed", "Settled", "Cancelled", "Failed", "Expired"]);
+const OVER: ReadonlySet<LeaseStatus> = new Set([
+  "Completed",
+  "Disputed",
+  "Settled",
+  "Cancelled",
+  "Failed",
+  "Expired",
+]);
 
 /** Tasks whose terms are remembered. */
 const MAX_TERMS = 1_024;

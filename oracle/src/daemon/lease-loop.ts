@@ -4,7 +4,7 @@ import type { AttemptObservation } from "../cluster/driver.ts";
 import type { AttemptJournal, AttemptRecord } from "../journal/attempts.ts";
 import type { FactStore } from "../journal/facts.ts";
 import type { NodeFacts } from "../plan/facts.ts";
-import { planLease } from "../plan/lease.ts";
+import { DELIVERED, planLease } from "../plan/lease.ts";
 import type { LeaseAction, Plan } from "../plan/plan.ts";
 import type { ClusterLook } from "./cluster-view.ts";
 import type { LeaseActions, LeaseContext } from "./lease-actions.ts";
@@ -109,7 +109,7 @@ export class LeaseLoop {
     const { journal, logs, actions } = this.deps;
     const { leaseId, attempt } = record;
     if (lease.isMine) journal.mark(leaseId, attempt, "accepted");
-    const isOver = lease.isFinallyOver && !(lease.isMine && lease.status === "Completed");
+    const isOver = lease.isFinallyOver && !(lease.isMine && DELIVERED.has(lease.status));
     if (isOver && lease.evidence === "readable" && record.ended === undefined)
       journal.recordEnded(leaseId, attempt, lease.status);
     if (observation?.podUid !== undefined) journal.mark(leaseId, attempt, "pod_seen");

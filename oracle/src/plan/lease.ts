@@ -43,6 +43,8 @@ export function planLease(facts: Facts, now: Seconds): Plan {
       return planRunning(facts, now);
     case "Completed":
       return planCompleted(facts, now);
+    case "Disputed":
+      return planDelivered(facts) ?? wait("disputed");
     default:
       return wait("not-mine");
   }
@@ -177,14 +179,23 @@ function planMain({ lease, journal, node }: Facts, now: Seconds): Plan {
   return wait("running", claimAt > now ? Math.min(claimAt, overAt) : overAt);
 }
 
-/** The result is on chain and on disk; the pod is needed no more, and goes once that is final. */
-function planCompleted({ lease, cluster, journal, node }: Facts, now: Seconds): Plan {
+/** The result is on chain and on disk; whether it is paid is still open. */
+export const DELIVERED: ReadonlySet<LeaseFacts["status"]> = new Set(["Completed", "Disputed"]);
+
+/** The pod of a result that is on chain is needed no more, and goes once that is final. */
+function planDelivered({ lease, cluster, journal, node }: Facts): Plan | undefined {
+  if (!cluster.isReachable) return undefined;
+  if (!journal.released && cluster.pod?.stage === "exited") return act({ kind: "release" });
+  if (lease.isFinallyOver && !journal.tornDown && !node.keepFinishedPods) return act({ kind: "tearDown" });
+  return undefined;
+}
+
+function planCompleted(facts: Facts, now: Seconds): Plan {
+  const { lease, node } = facts;
   const settleAt = lease.challengeEndsAt + lease.outageGrace + 1;
   if (now >= settleAt && node.maySign) return act({ kind: "settle" });
-  if (cluster.isReachable) {
-    if (!journal.released && cluster.pod?.stage === "exited") return act({ kind: "release" });
-    if (lease.isFinallyOver && !journal.tornDown && !node.keepFinishedPods) return act({ kind: "tearDown" });
-  }
+  const delivered = planDelivered(facts);
+  if (delivered !== undefined) return delivered;
   return now >= settleAt ? wait("signing-stopped") : wait("challenge-window", settleAt);
 }
 

@@ -53,6 +53,7 @@ export type WaitReason =
   | "running"
   | "enforceable"
   | "challenge-window"
+  | "disputed"
   | "finality"
   | "not-mine"
   | "terminating";

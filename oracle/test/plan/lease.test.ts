@@ -238,6 +238,18 @@ describe("a completed lease", () => {
   });
 });
 
+it("keeps no pod for a disputed result, and leaves the verdict to the chain", () => {
+  const disputed = aLease({ status: "Disputed" });
+  const journal = aJournal({ podSeen: true, sealed: true, attested: true, signed: true });
+  acts({ lease: disputed, cluster: aPod("exited"), journal }, { kind: "release" });
+  const released = { ...journal, released: true };
+  acts(
+    { lease: { ...disputed, isFinallyOver: true }, cluster: aPod("gone"), journal: released },
+    { kind: "tearDown" },
+  );
+  waits({ lease: disputed, cluster: aPod("gone"), journal: released }, "disputed", undefined, T0 + 9_000);
+});
+
 describe("an ended lease", () => {
   const ended = aLease({ status: "Settled", isFinallyOver: true });
 
