@@ -18,6 +18,8 @@ const POLL_MS = 1_000;
 const MAX_BACKOFF_MS = 10_000;
 /** A follower gives up after this long without reaching the node, milliseconds. */
 const GIVE_UP_MS = 10 * 60_000;
+/** A node that was awarded a lease may not have seen the award yet: for so long it is asked again, milliseconds. */
+const AWARD_LAG_MS = 20_000;
 /** A token is replaced this long before it expires, seconds. */
 const TOKEN_MARGIN = 60;
 
@@ -40,6 +42,7 @@ export async function* followTaskLogs(from: {
   let offset = from.offset ?? 0;
   let token: ReadToken | undefined;
   let reading: number | undefined;
+  let deniedSince: number | undefined;
   let failing: { since: number; times: number } | undefined;
   for (;;) {
     signal?.throwIfAborted();
@@ -77,6 +80,12 @@ export async function* followTaskLogs(from: {
     } catch (error) {
       if (signal?.aborted || !isDekuperError(error)) throw error;
       if (follow && (await isLost(market, leaseId, attempt))) continue;
+      if (isUnaware(error, state, deniedSince)) {
+        deniedSince ??= Date.now();
+        onNotice?.({ kind: "waiting", state });
+        await pause(POLL_MS, signal);
+        continue;
+      }
       if (!error.retryable) throw error;
       const notYet = error.code === "BLOB_NOT_FOUND";
       if (!follow || (notYet && isOver(state))) throw error;
@@ -86,6 +95,12 @@ export async function* followTaskLogs(from: {
       await pause(notYet ? POLL_MS : Math.min(POLL_MS * 2 ** failing.times, MAX_BACKOFF_MS), signal);
     }
   }
+}
+
+/** Whether the node may refuse only because it does not know yet that the lease is its own. */
+function isUnaware(error: DekuperError, state: LeaseState, since: number | undefined): boolean {
+  if (error.code !== "READ_DENIED" || (state !== "Assigned" && state !== "AwaitingKey")) return false;
+  return since === undefined || Date.now() - since < AWARD_LAG_MS;
 }
 
 /** Whether the attempt is over because its node lost the lease, which goes on elsewhere or will. */

@@ -11,7 +11,7 @@ import {
   type SubmitStep,
   signerOf,
 } from "@dekuper/client";
-import { parseTaskFile, taskRegistryAbi } from "@dekuper/protocol";
+import { DekuperError, parseTaskFile, taskRegistryAbi } from "@dekuper/protocol";
 import { bytesToString, type Hex, stringToBytes } from "viem";
 import { startTestChain, type TestChain } from "./chain.ts";
 import { FakePeer } from "./fake-peer.ts";
@@ -237,6 +237,24 @@ describe("a lease that its node loses", () => {
       (await market.tasksOfNode(cheap.node)).map((found) => found.lease.leaseId).includes(leaseId),
       true,
     );
+  });
+});
+
+describe("the log of a lease that was just awarded", () => {
+  it("is asked for again where the node has not seen the award yet", async () => {
+    const { market } = consumer;
+    assert.ok(market.wallet !== undefined);
+    const { leaseId } = await award();
+    peer.log = new DekuperError("READ_DENIED", "This node does not hold the lease.");
+    const signal = AbortSignal.timeout(20_000);
+    const signer = signerOf(market.wallet);
+    const log = followTaskLogs({ market, peer, signer, id: leaseId, follow: true, signal });
+    const first = log.next();
+    await cheap.start(leaseId);
+    peer.log = stringToBytes("here");
+    const { value } = await first;
+    assert.equal(value === undefined ? "" : bytesToString(value), "here");
+    await log.return();
   });
 });
 

@@ -80,6 +80,7 @@ export async function runTask(options: RunTaskOptions): Promise<FinishedTask> {
     throw new DekuperError("INTERNAL", `No cluster of ours belongs to ${accepted.node}.`);
 
   const logs = printLogs(options, submitted.taskId);
+  logs.catch(() => undefined); // what it rejects with is thrown where it is awaited, not before
   const pod = await watchAttempt({
     kubeconfig,
     leaseId: submitted.leaseId,
