@@ -26,6 +26,8 @@ export class MaterialStore {
   private readonly maxInputBytes: number;
   private readonly images: Pick<ImageChecker, "check">;
   private readonly known = new Map<Hex, Material>();
+  /** The leases of one task that come to this node together need the same data. */
+  private readonly fetching = new Map<string, Promise<void>>();
 
   constructor(
     blobs: BlobStore,
@@ -119,10 +121,12 @@ export class MaterialStore {
 
   private async ensure(name: BlobName, maxBytes: number, signal: AbortSignal): Promise<void> {
     if ((await this.blobs.has(name)) !== undefined) return;
-    await this.peer.fetchBlob(
-      name,
-      maxBytes,
-      AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]),
-    );
+    const key = `${name.kind}:${name.digest}`;
+    const limited = AbortSignal.any([signal, AbortSignal.timeout(FETCH_TIMEOUT_MS)]);
+    const fetched =
+      this.fetching.get(key) ??
+      this.peer.fetchBlob(name, maxBytes, limited).finally(() => this.fetching.delete(key));
+    this.fetching.set(key, fetched);
+    await fetched;
   }
 }

@@ -71,6 +71,16 @@ describe("an order's material", () => {
     assert.deepEqual(material.of(leaseId), { kind: "unknown" });
   });
 
+  it("is fetched once for leases of one task that come together", async () => {
+    const spec = aSpec();
+    offer(spec);
+    const material = aMaterial();
+    const other = `0x${"23".repeat(32)}` as const;
+    await Promise.all([leaseId, other].map((lease) => material.fetch(lease, orderOf(spec), now, signal)));
+    assert.deepEqual([material.of(leaseId).kind, material.of(other).kind], ["ready", "ready"]);
+    assert.equal(asked.length, 1);
+  });
+
   it("is not asked of others where it is here already", async () => {
     const spec = aSpec();
     await put(specName(spec), specBytes(spec));
