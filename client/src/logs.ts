@@ -80,7 +80,7 @@ export async function* followTaskLogs(from: {
     } catch (error) {
       if (signal?.aborted || !isDekuperError(error)) throw error;
       if (follow && (await isLost(market, leaseId, attempt))) continue;
-      if (isUnaware(error, state, deniedSince)) {
+      if (follow && isUnaware(error, state, deniedSince)) {
         deniedSince ??= Date.now();
         onNotice?.({ kind: "waiting", state });
         await pause(POLL_MS, signal);
