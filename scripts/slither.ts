@@ -69,6 +69,9 @@ function input(): string {
     entries.map(([name, source]) => [name.startsWith("@") ? `node_modules/${name}` : name, source]),
   );
   standard.settings.remappings = ["@=node_modules/@"];
+  // As they are deployed: without the intermediate representation some of them have too many variables for the stack.
+  standard.settings.viaIR = true;
+  standard.settings.optimizer = { enabled: true, runs: 1 };
   standard.settings.outputSelection = {
     "*": { "*": ["abi", "evm.bytecode", "evm.deployedBytecode", "userdoc", "devdoc"], "": ["ast"] },
   };
