@@ -238,7 +238,7 @@ export class Market {
       memberIndex,
       ratePerHour: order.ratePerHour,
       startWindow: order.startWindow,
-      expiry: (await now()) + 120n,
+      expiry: (await now()) + 240n,
       nonce: this.quoteNonce++,
       verification: order.verification,
       ...changes,
@@ -451,4 +451,9 @@ export async function busyProductionMarket(): Promise<Market> {
   return settledIn(await deployMarket(parameters));
 }
 
-export const { loadFixture } = networkHelpers;
+/** Loads a fixture, and lets the chain's clock catch up with the machine's: a fixture's last block may be minutes old. */
+export async function loadFixture<T>(fixture: () => Promise<T>): Promise<T> {
+  const loaded = await networkHelpers.loadFixture(fixture);
+  await networkHelpers.mine();
+  return loaded;
+}

@@ -236,6 +236,9 @@ describe("A quorum of replicas (rule 21)", () => {
     const refs = await running(market);
     const [first] = refs as [LeaseRef];
     await expect(market.complete(first)).to.be.revertedWithCustomError(market.tasks, "CommitFirst");
+    await expect(
+      market.tasks.connect(replicas[0]).commitResult(first.leaseId, 1, ethers.ZeroHash),
+    ).to.be.revertedWithCustomError(market.tasks, "CommitmentMissing");
     await commit(market, first, 0, "same");
     await expect(market.tasks.connect(consumer).cancelTask(first.taskId))
       .to.be.revertedWithCustomError(market.tasks, "TaskIsOver")
