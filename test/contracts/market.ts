@@ -53,6 +53,9 @@ export const people = {
   otherOperator: account(8),
 };
 
+/** Whether the contracts are instrumented for coverage: that costs gas of its own. */
+export const isInstrumented = process.argv.includes("--coverage");
+
 export const digest = (text: string) => ethers.id(text);
 
 export function profile(changes: Partial<ProfileInput> = {}): ProfileInput {
