@@ -35,6 +35,7 @@ contract ActorsTest is Cheats {
         "award",
         "award of a gang",
         "forwardOrder",
+        "forwardInVain",
         "acceptTask",
         "grantKeys",
         "grantKeys to a standby",
@@ -94,12 +95,13 @@ contract ActorsTest is Cheats {
         "slash of a held lock",
         "slash after the end",
         "slash of a lost attempt",
-        "slash that leaves a rest"
+        "slash that leaves a rest",
+        "a forwarded proof"
     ];
 
     /// @notice Accounts, stake, the map, orders and governance.
     function test_AccountsAndOrdersReachEveryPath() public {
-        bytes4[38] memory selectors = [
+        bytes4[39] memory selectors = [
             _handler.deposit.selector,
             _handler.withdraw.selector,
             _handler.withdrawEarnings.selector,
@@ -119,6 +121,7 @@ contract ActorsTest is Cheats {
             _handler.lockAll.selector,
             _handler.award.selector,
             _handler.forwardOrder.selector,
+            _handler.forwardInVain.selector,
             _handler.acceptTask.selector,
             _handler.acceptTask.selector,
             _handler.grantKeys.selector,
