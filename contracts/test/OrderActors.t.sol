@@ -142,7 +142,7 @@ abstract contract OrderActors is LivenessActors {
         address consumer = _consumers[who % 3];
         for (uint256 i = 0; i < members; ++i) {
             // Steps of three lead to the same owner's nodes.
-            address node = _active(seed + i * (seed >> 24 & 3 == 0 ? OWNERS : 1));
+            address node = _active(seed % NODES + i * (seed >> 24 & 3 == 0 ? OWNERS : 1));
             quotes[i] = _quote(order, consumer, node, i, seed);
             signatures[i] = _sign(node, tasks.quoteHash(quotes[i]));
             if (order.isPrivate) wraps[i] = _wrap(node);
