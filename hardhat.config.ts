@@ -24,7 +24,7 @@ const build = isCoverage ? { artifacts: "coverage/build/artifacts", cache: "cove
 /** `scripts/invariants.ts` draws its own seed and goes on for longer; alone it is the same each time, and over soon. */
 const draws = {
   seed: process.env.DEKUPER_FUZZ_SEED ?? "0xdecade",
-  runs: Number(process.env.DEKUPER_INVARIANT_RUNS ?? 4),
+  runs: Number(process.env.DEKUPER_INVARIANT_RUNS ?? 8),
   depth: Number(process.env.DEKUPER_INVARIANT_DEPTH ?? 150),
 };
 

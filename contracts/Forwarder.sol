@@ -8,6 +8,9 @@ import {Errors} from "@openzeppelin/contracts/utils/Errors.sol";
 /// @notice OpenZeppelin's ERC-2771 forwarder under our name, trusted by TaskRegistry and PaymentEscrow for ever. It has no
 /// owner and no state but nonces; a batch without a refund receiver happens whole or not at all, so that a consumer can
 /// deposit, pay the carrier out of it and order in one transaction.
+///
+/// Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
+/// - BatchesHappenWhole: a batch without a refund receiver changes nothing if one of its calls fails.
 contract Forwarder is ERC2771Forwarder {
     constructor() ERC2771Forwarder("Dekuper Forwarder") {}
 

@@ -4,7 +4,6 @@ pragma solidity 0.8.37;
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 import {LapsingPause} from "./governance/LapsingPause.sol";
 import {ParameterBounds} from "./governance/ParameterBounds.sol";
 import {INodeRegistry} from "./interfaces/INodeRegistry.sol";
@@ -19,8 +18,10 @@ import {
     Rates,
     TaskParameters
 } from "./interfaces/Types.sol";
+import {Offers} from "./libraries/Offers.sol";
 import {Peers} from "./libraries/Peers.sol";
 import {Profiles} from "./libraries/Profiles.sol";
+import {Stake, StakeBook, Stakes} from "./libraries/Stakes.sol";
 
 /// @title The network map
 /// @notice Invariants, each a test of the same name in `contracts/test/Money.t.sol`:
@@ -32,20 +33,8 @@ import {Profiles} from "./libraries/Profiles.sol";
 /// - CompensationNeverAboveLock: what others' waiting costs an attempt, and all its slashes, are at most its lock.
 /// - AtMostAFifthRewards: the reporter gets at most a fifth of a slash, and nobody ever gets the rest.
 contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
-    using SafeCast for uint256;
-
-    struct Migration {
-        address to;
-        uint64 migratedAt; // timestamp of the last one, from or to this node
-    }
-
-    struct Stake {
-        uint128 staked; // base units, without what is unbonding
-        uint128 locked; // of the staked, by leases that are not settled and by a seat in the committee
-        uint128 unbonding;
-        uint64 releasableAt; // timestamp after which the unbonding part may go
-        uint128 seatLocked; // of the locked, by the seat: no slash reaches it
-    }
+    using Offers for Node;
+    using Stakes for StakeBook;
 
     bytes32 private constant REGISTER_TYPEHASH = keccak256(
         "Register(address owner,address operator,bytes32 encryptionKey,bytes32 profileDigest,uint256 deadline)"
@@ -69,8 +58,7 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
 
     address[] private _index;
     mapping(address node => Node) private _nodes;
-    mapping(address node => Stake) private _stakes;
-    mapping(address node => Migration) private _migrations;
+    StakeBook private _book;
 
     modifier onlyTaskRegistry() {
         if (msg.sender != taskRegistry) revert OnlyTaskRegistry(msg.sender);
@@ -191,10 +179,8 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     /// @inheritdoc INodeRegistry
     function stake(address node, uint256 amount) external onlyOwner(node) {
         if (amount == 0) revert ZeroAmount();
-        Stake storage held = _stakes[node];
-        // Without its stake a node has no ticket: else one stake would draw for any number of nodes (rule 9).
-        if (held.staked < stakeRequired(node)) _nodes[node].activeSince = uint64(block.timestamp);
-        held.staked += amount.toUint128();
+        _noteStake(node);
+        _book.add(node, amount);
         emit StakeAdded(node, msg.sender, amount);
         IPaymentEscrow(paymentEscrow).moveToStake(msg.sender, node, amount);
     }
@@ -202,23 +188,12 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     /// @inheritdoc INodeRegistry
     function unstake(address node, uint256 amount) external onlyOwner(node) {
         if (amount == 0) revert ZeroAmount();
-        Stake storage held = _stakes[node];
-        uint256 free = held.staked - held.locked;
-        if (amount > free) revert StakeNotFree(node, amount, free);
-        held.staked -= uint128(amount);
-        held.unbonding += uint128(amount);
-        held.releasableAt = uint64(block.timestamp) + evidencePeriod;
-        emit UnbondingStarted(node, amount, held.releasableAt);
+        emit UnbondingStarted(node, amount, _book.unbond(node, amount, evidencePeriod));
     }
 
     /// @inheritdoc INodeRegistry
     function releaseUnbonded(address node) external {
-        Stake storage held = _stakes[node];
-        uint256 amount = held.unbonding;
-        if (amount == 0 || block.timestamp <= held.releasableAt) {
-            revert NothingUnbonded(node, amount, held.releasableAt);
-        }
-        held.unbonding = 0;
+        uint256 amount = _book.release(node);
         emit UnbondingReleased(node, amount);
         IPaymentEscrow(paymentEscrow).returnStake(_nodes[node].owner, node, amount);
     }
@@ -226,21 +201,8 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     /// @inheritdoc INodeRegistry
     function migrate(address from, address to) external onlyOwner(from) onlyOwner(to) {
         if (from == to) revert SameNode(from);
-        Stake storage old = _stakes[from];
-        if (old.locked != 0) revert StakeNotFree(from, old.staked, old.staked - old.locked);
-        Migration storage last = _migrations[from];
-        if (last.migratedAt != 0 && block.timestamp <= last.migratedAt + evidencePeriod) {
-            revert MigratedLately(from, last.migratedAt + evidencePeriod);
-        }
-        (uint128 staked, uint128 unbonding) = (old.staked, old.unbonding);
-        Stake storage held = _stakes[to];
-        if (held.staked < stakeRequired(to)) _nodes[to].activeSince = uint64(block.timestamp);
-        held.staked += staked;
-        held.unbonding += unbonding;
-        if (old.releasableAt > held.releasableAt) held.releasableAt = old.releasableAt;
-        delete _stakes[from];
-        _migrations[from] = Migration(to, uint64(block.timestamp));
-        _migrations[to].migratedAt = uint64(block.timestamp);
+        _noteStake(to);
+        (uint128 staked, uint128 unbonding) = _book.migrate(from, to, evidencePeriod);
         emit StakeMigrated(from, to, staked, unbonding);
         IPaymentEscrow(paymentEscrow).migrateStake(from, to);
     }
@@ -249,9 +211,9 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
     function takeLease(address node, bytes32 leaseId, LeaseRequest calldata request) external onlyTaskRegistry {
         Node storage entry = _nodes[node];
         if (entry.status != NodeStatus.Active) revert WrongNodeStatus(node, entry.status);
-        _checkOffer(entry, request);
-        _takeCapacity(node, entry, request.capacity);
-        _lockStake(node, request.lock);
+        entry.check(request);
+        entry.take(node, request.capacity);
+        _book.lock(node, request.lock, stakeRequired(node));
         emit CapacityTaken(node, leaseId, request.capacity);
         emit StakeLocked(node, leaseId, request.lock);
     }
@@ -262,16 +224,13 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         bytes32 leaseId,
         Capacity calldata capacity
     ) external onlyTaskRegistry {
-        Capacity storage used = _nodes[node].used;
-        used.gpus -= capacity.gpus;
-        used.vCpus -= capacity.vCpus;
-        used.memoryMiB -= capacity.memoryMiB;
+        _nodes[node].giveBack(capacity);
         emit CapacityReleased(node, leaseId, capacity);
     }
 
     /// @inheritdoc INodeRegistry
     function unlockStake(address node, bytes32 leaseId, uint256 lock) external onlyTaskRegistry {
-        _stakes[node].locked -= lock.toUint128();
+        _book.unlock(node, lock);
         emit StakeUnlocked(node, leaseId, lock);
     }
 
@@ -284,19 +243,16 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         address reporter
     ) external onlyTaskRegistry returns (uint256 slashed) {
         if (locked) {
-            Stake storage held = _stakes[node];
-            slashed = Math.min(amount, held.locked - held.seatLocked);
-            held.locked -= uint128(slashed);
-            held.staked -= uint128(slashed);
+            slashed = _book.takeLocked(node, amount);
             _forfeit(node, leaseId, slashed, reporter);
             return slashed;
         }
         // The lease's lock is gone: what is unbonding, then what no other lease has locked; then what was moved away.
-        slashed = _takeUnlocked(node, amount);
+        slashed = _book.takeUnlocked(node, amount);
         if (slashed != 0) _forfeit(node, leaseId, slashed, reporter);
-        address successor = _migrations[node].to;
+        address successor = _book.migrations[node].to;
         if (successor == address(0) || slashed == amount) return slashed;
-        uint256 more = _takeUnlocked(successor, amount - slashed);
+        uint256 more = _book.takeUnlocked(successor, amount - slashed);
         if (more != 0) _forfeit(successor, leaseId, more, reporter);
         slashed += more;
     }
@@ -308,27 +264,18 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         uint256 amount,
         address owner
     ) external onlyTaskRegistry {
-        Stake storage held = _stakes[node];
-        held.locked -= amount.toUint128();
-        held.staked -= uint128(amount);
-        IPaymentEscrow(paymentEscrow).compensate(node, leaseId, amount, owner);
+        IPaymentEscrow(paymentEscrow).compensate(node, leaseId, _book.takeLocked(node, amount), owner);
     }
 
     /// @inheritdoc INodeRegistry
     function lockSeat(address node, uint256 amount) external onlyLiveness {
-        Stake storage held = _stakes[node];
-        uint256 free = held.staked - held.locked;
-        if (amount > free) revert StakeNotFree(node, amount, free);
-        held.locked += uint128(amount);
-        held.seatLocked += uint128(amount);
+        _book.lockSeat(node, amount);
         emit SeatStakeLocked(node, amount);
     }
 
     /// @inheritdoc INodeRegistry
     function unlockSeat(address node, uint256 amount) external onlyLiveness {
-        Stake storage held = _stakes[node];
-        held.seatLocked -= amount.toUint128();
-        held.locked -= uint128(amount);
+        _book.unlockSeat(node, amount);
         emit SeatStakeUnlocked(node, amount);
     }
 
@@ -389,18 +336,18 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         view
         returns (uint256 staked, uint256 locked, uint256 unbonding, uint64 releasableAt)
     {
-        Stake storage held = _stakes[node];
+        Stake storage held = _book.stakes[node];
         return (held.staked, held.locked, held.unbonding, held.releasableAt);
     }
 
     /// @inheritdoc INodeRegistry
     function seatLockedOf(address node) external view returns (uint256) {
-        return _stakes[node].seatLocked;
+        return _book.stakes[node].seatLocked;
     }
 
     /// @inheritdoc INodeRegistry
     function available(address node) external view returns (Capacity memory) {
-        return _available(_nodes[node]);
+        return _nodes[node].available();
     }
 
     /// @inheritdoc INodeRegistry
@@ -423,13 +370,9 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         return Math.max(_parameters.minStake, uint256(_parameters.stakePerGpu) * _nodes[node].profile.gpus);
     }
 
-    function _takeUnlocked(address node, uint256 amount) private returns (uint256 taken) {
-        Stake storage held = _stakes[node];
-        uint256 fromUnbonding = Math.min(amount, held.unbonding);
-        uint256 fromFree = Math.min(amount - fromUnbonding, held.staked - held.locked);
-        held.unbonding -= uint128(fromUnbonding);
-        held.staked -= uint128(fromFree);
-        return fromUnbonding + fromFree;
+    /// @dev Without its stake a node has no ticket: else one stake would draw for any number of nodes (rule 9).
+    function _noteStake(address node) private {
+        if (_book.stakes[node].staked < stakeRequired(node)) _nodes[node].activeSince = uint64(block.timestamp);
     }
 
     function _forfeit(address node, bytes32 leaseId, uint256 amount, address reporter) private {
@@ -445,53 +388,9 @@ contract NodeRegistry is INodeRegistry, LapsingPause, EIP712 {
         emit NodeStatusChanged(node, to);
     }
 
-    function _takeCapacity(address node, Node storage entry, Capacity calldata wanted) private {
-        Capacity memory left = _available(entry);
-        if (wanted.gpus > left.gpus || wanted.vCpus > left.vCpus || wanted.memoryMiB > left.memoryMiB) {
-            revert CapacityExceeded(node, wanted, left);
-        }
-        entry.used.gpus += wanted.gpus;
-        entry.used.vCpus += wanted.vCpus;
-        entry.used.memoryMiB += wanted.memoryMiB;
-    }
-
-    function _lockStake(address node, uint128 lock) private {
-        Stake storage held = _stakes[node];
-        uint256 required = stakeRequired(node);
-        if (held.staked < required) revert StakeTooLow(node, held.staked, required);
-        uint256 free = held.staked - held.locked;
-        if (lock > free) revert StakeNotFree(node, lock, free);
-        held.locked += lock;
-    }
-
     function _setParameters(NodeParameters memory parameters_) private {
         ParameterBounds.check(abi.encode(parameters_), abi.encode(_min), abi.encode(_max));
         _parameters = parameters_;
         emit ParametersChanged(parameters_);
-    }
-
-    function _available(Node storage entry) private view returns (Capacity memory) {
-        Profile storage declared = entry.profile;
-        Capacity storage used = entry.used;
-        return Capacity(
-            declared.gpus - used.gpus, declared.vCpus - used.vCpus, declared.memoryMiB - used.memoryMiB
-        );
-    }
-
-    function _checkOffer(Node storage entry, LeaseRequest calldata request) private view {
-        Profile storage declared = entry.profile;
-        if (request.storageMiB > declared.storageMiB) {
-            revert StorageTooSmall(request.storageMiB, declared.storageMiB);
-        }
-        if (request.isolation > declared.isolation) {
-            revert IsolationTooWeak(request.isolation, declared.isolation);
-        }
-        if (request.gpuModelHash != 0) {
-            bytes32 model = keccak256(bytes(declared.gpuModel));
-            if (request.gpuModelHash != model) revert WrongGpuModel(request.gpuModelHash, model);
-        }
-        uint256 floor = uint256(entry.floor.perGpuHour) * request.capacity.gpus
-            + uint256(entry.floor.perVCpuHour) * request.capacity.vCpus;
-        if (request.ratePerHour < floor) revert RateBelowFloor(request.ratePerHour, floor);
     }
 }

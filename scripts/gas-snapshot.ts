@@ -5,6 +5,7 @@
  * The tolerance is for calldata: timestamps and signatures have more or fewer zero bytes from run to run.
  */
 import { readFile, writeFile } from "node:fs/promises";
+import hre from "hardhat";
 import {
   addNode,
   attester,
@@ -26,6 +27,7 @@ import {
   now,
   people,
 } from "../test/contracts/market.ts";
+import { measureQuotedPath } from "./gas/quoted-path.ts";
 
 const TOLERANCE = 0.005;
 const path = new URL("../contracts/gas-snapshot.json", import.meta.url);
@@ -40,7 +42,8 @@ async function step(name: string, transaction: Promise<{ wait(): Promise<{ gasUs
 }
 
 await localMarket();
-const names = ["Governance", "TaskRegistry", "NodeRegistry", "PaymentEscrow", "Liveness"];
+const names = ["Governance", "Forwarder", "TaskRegistry", "NodeRegistry", "PaymentEscrow", "Liveness"];
+const libraries = ["Awards", "Leases", "Evidence", "Quorums", "Deliveries"];
 const head = await ethers.provider.getBlockNumber();
 const creations = new Map<string, number>();
 for (let number = 0; number <= head; number++) {
@@ -50,8 +53,9 @@ for (let number = 0; number <= head; number++) {
     if (receipt?.contractAddress) creations.set(transaction.data, Number(receipt.gasUsed));
   }
 }
-for (const name of names) {
-  const { bytecode } = await ethers.getContractFactory(name);
+for (const name of [...names, ...libraries]) {
+  // Up to the first library that is linked in.
+  const [bytecode = ""] = (await hre.artifacts.readArtifact(name)).bytecode.split("__");
   const found = [...creations].find(([data]) => data.startsWith(bytecode));
   if (found) measured[`deploy ${name}`] = found[1];
 }
@@ -108,6 +112,8 @@ await step("withdraw", escrow.connect(consumer).withdraw(stranger.address, DOLLA
 await step("withdrawEarnings", escrow.connect(owner).withdrawEarnings(stranger.address, 1n));
 await step("withdrawFees", escrow.connect(stranger).withdrawFees());
 await step("revokeOperator", nodes.connect(owner).revokeOperator(operator.address));
+
+await measureQuotedPath(step);
 
 // A committee of 16; a quorum of it are 11. A seat's first sign in an epoch costs a write more, as does a node's first report.
 const watched = await patientMarket();

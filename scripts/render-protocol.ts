@@ -1,6 +1,7 @@
 /** Renders the tables of `docs/protocol.md` out of the data that tests and deployments use. */
 import { readFile } from "node:fs/promises";
 import { type MarketParameters, readParameters } from "../ignition/parameters.ts";
+import { renderGangRows } from "../test/contracts/gang-table.ts";
 import { renderMatrix, renderRows } from "../test/contracts/state-table.ts";
 import type { GeneratedFile } from "./generators/generated-file.ts";
 
@@ -39,6 +40,46 @@ const reasons: Record<string, [unit: string, why: string]> = {
   ],
   widenTime: ["s", "spreads the takers over time; an order is open to all within the hour"],
   firstShareBps: ["1/10000 of tickets", "admitted at once; never none, or small markets would stand still"],
+  grantWindow: [
+    "s",
+    "what a consumer has to hand over a key; bounded so that a node that waits for one is free within the hour",
+  ],
+  replaceWindow: [
+    "s",
+    "how long a lost lease waits for a taker and survivors earn for waiting; bounded so that a gang stands still for an hour at most",
+  ],
+  gangFaultWindow: [
+    "s",
+    "exits this close to a gang's stop are recorded as its peers' fault; moves no money",
+  ],
+  minRun: [
+    "s",
+    "less is not worth another start: the rest goes back; bounded so that a long rest is always given on",
+  ],
+  standbyBps: [
+    "1/10000 of the rate",
+    "what waiting for another member earns, out of that member's lock; never above the full rate",
+  ],
+  revealWindow: [
+    "s",
+    "what the replicas of a quorum have to reveal; bounded so that pay waits an hour at most",
+  ],
+  noQuorumBps: [
+    "1/10000 of the pay",
+    "what honest work earns where no k replicas are alike; never above its pay",
+  ],
+  answerWindow: [
+    "s",
+    "what a node has to answer a delivery claim; bounded so that a claim holds pay up for days at most",
+  ],
+  claimBond: [
+    "base units",
+    "a claim costs its consumer something when it was untrue; bounded so that it can be raised",
+  ],
+  maxQuoteLife: [
+    "s",
+    "a quote is a promise of capacity; bounded so that nobody holds one for longer than minutes",
+  ],
   maxStartWindow: ["s", "an accepted lease starts or frees its consumer within half an hour"],
   maxDuration: ["s", "bounds what one order reserves"],
   maxOpenTime: ["s", "bounds how long an order nobody takes holds its reservation"],
@@ -95,6 +136,7 @@ function renderParameters(production: MarketParameters, local: MarketParameters)
 export async function renderProtocol(text: string): Promise<string> {
   const tables: Record<string, string> = {
     rows: renderRows(),
+    gangs: renderGangRows(),
     matrix: renderMatrix(),
     parameters: renderParameters(await readParameters("production"), await readParameters("local")),
   };

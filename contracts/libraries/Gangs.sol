@@ -153,8 +153,8 @@ library Gangs {
         for (uint256 i = 0; i < owed.length; ++i) {
             uint256 due = Math.mulDiv(owed[i], pot, total);
             while (due != 0) {
-                while (payer < parts.length && parts[payer] == 0) ++payer;
-                if (payer == parts.length) return;
+                // What is due is never more than what is left: each share of the pot is rounded down.
+                while (parts[payer] == 0) ++payer;
                 uint256 amount = Math.min(due, parts[payer]);
                 parts[payer] -= amount;
                 due -= amount;

@@ -148,7 +148,8 @@ library Leases {
         uint64 stopTime = uint64(block.timestamp);
         if (wiring.nodes.statusOf(node) != NodeStatus.Retired) {
             uint64 since = wiring.liveness.offlineSince(node);
-            uint256 allowedAfter = uint256(since) + market.tasks[lease.taskId].failoverAfter;
+            // Who quoted may have come back since it was last seen: it has as long as any to show itself.
+            uint256 allowedAfter = Math.max(since, lease.acceptedAt) + market.tasks[lease.taskId].failoverAfter;
             if (since == 0 || block.timestamp <= allowedAfter) {
                 revert ITaskRegistry.NodeNotLost(leaseId, node, since, allowedAfter);
             }

@@ -8,13 +8,16 @@ import {Cheats} from "./Cheats.sol";
 import {MarketHandler} from "./MarketHandler.t.sol";
 
 /// @title The actors of the money tests, held to act
+/// @notice The handler is no proof if its calls all revert: random walks must reach every call in every state that allows it.
 contract ActorsTest is Cheats {
     uint256 private constant WALKS = 16;
-    uint256 private constant STEPS = 300;
+    uint256 private constant STEPS = 200;
     MarketHandler private _handler;
-    uint256 private _accepted;
     mapping(string path => uint256) private _reached;
-    string[] private _paths = [
+    uint256 private _walked;
+    uint256 private _accepted;
+
+    string[] private _pathsAccountsAndOrders = [
         "deposit",
         "withdraw",
         "withdrawEarnings",
@@ -32,49 +35,11 @@ contract ActorsTest is Cheats {
         "award",
         "award of a gang",
         "forwardOrder",
+        "forwardInVain",
         "acceptTask",
-        "takeOver",
-        "third attempt",
         "grantKeys",
         "grantKeys to a standby",
         "topUp",
-        "startLease",
-        "gang started",
-        "gang waits for a replacement",
-        "gang started again",
-        "waiting paid",
-        "standby paid",
-        "checkpoint",
-        "downtime taken off",
-        "peer loss",
-        "completeLease while Running",
-        "completeLease while Stopping",
-        "failLease while Assigned",
-        "failLease while Running",
-        "failLease while Stopping",
-        "failover of a revoked node",
-        "failover of an offline node",
-        "attempt lost",
-        "cancelTask while Open",
-        "cancelTask while Assigned",
-        "cancelTask while Running",
-        "cancel of a gang while Open",
-        "cancel of a gang while Assigned",
-        "cancel of a gang while Running",
-        "cancelAtTheEnd",
-        "approve",
-        "settle",
-        "expire while Open",
-        "expire while Assigned",
-        "expire while Running",
-        "expire while Stopping",
-        "pay of a lost lease",
-        "again",
-        "slash of a held lock",
-        "slash after the end",
-        "slash of a waiting lock",
-        "slash of a lost attempt",
-        "slash that leaves a rest",
         "reported as offline",
         "reported as back",
         "stillAlive",
@@ -85,33 +50,58 @@ contract ActorsTest is Cheats {
         "unpause"
     ];
 
-    /// @notice The handler is no proof if its calls all revert: long walks must reach every call in every state that allows it.
-    function test_TheActorsReachEveryPath() public {
-        uint256 seed = 1;
-        for (uint256 walk = 0; walk < WALKS; ++walk) {
-            _handler = new MarketHandler();
-            for (uint256 step = 0; step < STEPS; ++step) {
-                seed = uint256(keccak256(abi.encode(seed)));
-                // Many are refused, as in any market.
-                // solhint-disable-next-line avoid-low-level-calls
-                (bool success,) = address(_handler).call(_call(seed));
-                if (success) ++_accepted;
-            }
-            for (uint256 i = 0; i < _paths.length; ++i) {
-                _reached[_paths[i]] += _handler.done(_paths[i]);
-            }
-        }
-        string memory missing;
-        for (uint256 i = 0; i < _paths.length; ++i) {
-            if (_reached[_paths[i]] == 0) missing = string.concat(missing, _paths[i], "; ");
-        }
-        assertTrue(bytes(missing).length == 0, missing);
-        assertLe(WALKS * STEPS / 2, _accepted, "half of the calls against the accepted");
-    }
+    string[] private _pathsSingleLeases = [
+        "startLease",
+        "checkpoint",
+        "downtime taken off",
+        "completeLease while Running",
+        "completeLease while Stopping",
+        "failLease while Assigned",
+        "failLease while Running",
+        "failLease while Stopping",
+        "failover of a revoked node",
+        "failover of an offline node",
+        "attempt lost",
+        "takeOver",
+        "third attempt",
+        "cancelTask while Open",
+        "cancelTask while Assigned",
+        "cancelTask while Running",
+        "cancelAtTheEnd",
+        "approve",
+        "settle",
+        "expire while Open",
+        "expire while Assigned",
+        "expire while Running",
+        "expire while Stopping",
+        "pay of a lost lease",
+        "again"
+    ];
 
-    /// @dev One call of the walk. What carries a task forward is drawn more often than the rest.
-    function _call(uint256 seed) private view returns (bytes memory) {
-        bytes4[52] memory selectors = [
+    string[] private _pathsGangs = [
+        "gang started",
+        "gang waits for a replacement",
+        "gang started again",
+        "waiting paid",
+        "standby paid",
+        "peer loss",
+        "cancel of a gang while Open",
+        "cancel of a gang while Assigned",
+        "cancel of a gang while Running",
+        "slash of a waiting lock"
+    ];
+
+    string[] private _pathsSlashes = [
+        "slash of a held lock",
+        "slash after the end",
+        "slash of a lost attempt",
+        "slash that leaves a rest",
+        "a forwarded proof"
+    ];
+
+    /// @notice Accounts, stake, the map, orders and governance.
+    function test_AccountsAndOrdersReachEveryPath() public {
+        bytes4[39] memory selectors = [
             _handler.deposit.selector,
             _handler.withdraw.selector,
             _handler.withdrawEarnings.selector,
@@ -121,52 +111,173 @@ contract ActorsTest is Cheats {
             _handler.unstake.selector,
             _handler.releaseUnbonded.selector,
             _handler.migrate.selector,
+            _handler.migrate.selector,
             _handler.drainOrResume.selector,
             _handler.revoke.selector,
+            _handler.revoke.selector,
             _handler.shrink.selector,
+            _handler.createTask.selector,
             _handler.createTask.selector,
             _handler.lockAll.selector,
             _handler.award.selector,
             _handler.forwardOrder.selector,
+            _handler.forwardInVain.selector,
             _handler.acceptTask.selector,
-            _handler.takeOver.selector,
+            _handler.acceptTask.selector,
+            _handler.grantKeys.selector,
             _handler.grantKeys.selector,
             _handler.topUp.selector,
-            _handler.startLease.selector,
-            _handler.checkpoint.selector,
-            _handler.completeLease.selector,
-            _handler.startGang.selector,
-            _handler.failLease.selector,
-            _handler.failover.selector,
-            _handler.cancelTask.selector,
-            _handler.cancelAtTheEnd.selector,
-            _handler.approveOrSettle.selector,
-            _handler.expire.selector,
-            _handler.again.selector,
-            _handler.proveEquivocation.selector,
+            _handler.report.selector,
             _handler.report.selector,
             _handler.stillAlive.selector,
             _handler.bid.selector,
             _handler.rotate.selector,
             _handler.govern.selector,
             _handler.pauseOrUnpause.selector,
+            _handler.pauseOrUnpause.selector,
+            _handler.proveEquivocation.selector,
+            _handler.advance.selector,
+            _handler.advance.selector,
             _handler.advance.selector,
             _handler.waitLong.selector,
-            _handler.award.selector,
-            _handler.startGang.selector,
-            _handler.startGang.selector,
+            _handler.waitLong.selector
+        ];
+        _walk(_list(abi.encode(selectors)), _pathsAccountsAndOrders);
+    }
+
+    /// @notice Leases that run alone.
+    function test_SingleLeasesReachEveryPath() public {
+        bytes4[35] memory selectors = [
+            _handler.createTask.selector,
+            _handler.createTask.selector,
+            _handler.acceptTask.selector,
             _handler.takeOver.selector,
+            _handler.takeOver.selector,
+            _handler.takeOver.selector,
+            _handler.grantKeys.selector,
+            _handler.topUp.selector,
+            _handler.startLease.selector,
+            _handler.startLease.selector,
             _handler.checkpoint.selector,
             _handler.checkpoint.selector,
             _handler.completeLease.selector,
+            _handler.failLease.selector,
+            _handler.failLease.selector,
+            _handler.failover.selector,
+            _handler.failover.selector,
+            _handler.cancelTask.selector,
+            _handler.cancelTask.selector,
+            _handler.cancelAtTheEnd.selector,
+            _handler.cancelAtTheEnd.selector,
+            _handler.approveOrSettle.selector,
+            _handler.expire.selector,
+            _handler.expire.selector,
+            _handler.again.selector,
+            _handler.report.selector,
+            _handler.report.selector,
+            _handler.report.selector,
+            _handler.stillAlive.selector,
+            _handler.rotate.selector,
+            _handler.revoke.selector,
+            _handler.advance.selector,
+            _handler.advance.selector,
+            _handler.waitLong.selector,
+            _handler.waitLong.selector
+        ];
+        _walk(_list(abi.encode(selectors)), _pathsSingleLeases);
+    }
+
+    /// @notice Gangs, their replacement round and what waiting costs.
+    function test_GangsReachEveryPath() public {
+        bytes4[24] memory selectors = [
+            _handler.award.selector,
+            _handler.award.selector,
+            _handler.startGang.selector,
+            _handler.startGang.selector,
+            _handler.startGang.selector,
+            _handler.startGang.selector,
+            _handler.startLease.selector,
+            _handler.checkpoint.selector,
+            _handler.checkpoint.selector,
+            _handler.takeOver.selector,
+            _handler.takeOver.selector,
+            _handler.completeLease.selector,
+            _handler.failLease.selector,
+            _handler.failLease.selector,
             _handler.failover.selector,
             _handler.report.selector,
+            _handler.cancelTask.selector,
+            _handler.cancelTask.selector,
             _handler.expire.selector,
+            _handler.expire.selector,
+            _handler.topUp.selector,
+            _handler.proveEquivocation.selector,
             _handler.advance.selector,
             _handler.waitLong.selector
         ];
+        _walk(_list(abi.encode(selectors)), _pathsGangs);
+    }
+
+    /// @notice Evidence against attempts of every kind.
+    function test_SlashesReachEveryPath() public {
+        bytes4[21] memory selectors = [
+            _handler.createTask.selector,
+            _handler.award.selector,
+            _handler.lockAll.selector,
+            _handler.lockAll.selector,
+            _handler.acceptTask.selector,
+            _handler.startLease.selector,
+            _handler.startGang.selector,
+            _handler.checkpoint.selector,
+            _handler.takeOver.selector,
+            _handler.failLease.selector,
+            _handler.failLease.selector,
+            _handler.failover.selector,
+            _handler.cancelTask.selector,
+            _handler.expire.selector,
+            _handler.approveOrSettle.selector,
+            _handler.unstake.selector,
+            _handler.releaseUnbonded.selector,
+            _handler.proveEquivocation.selector,
+            _handler.proveEquivocation.selector,
+            _handler.advance.selector,
+            _handler.advance.selector
+        ];
+        _walk(_list(abi.encode(selectors)), _pathsSlashes);
+    }
+
+    /// @dev Walks until all is reached. Many calls are refused, as in any market.
+    function _walk(bytes4[] memory selectors, string[] storage paths) private {
+        uint256 seed = 1;
+        string memory missing = "all";
+        for (uint256 walk = 0; walk < WALKS && bytes(missing).length != 0; ++walk) {
+            _handler = new MarketHandler();
+            for (uint256 step = 0; step < STEPS; ++step) {
+                seed = uint256(keccak256(abi.encode(seed)));
+                // solhint-disable-next-line avoid-low-level-calls
+                (bool success,) = address(_handler).call(_call(selectors, seed));
+                ++_walked;
+                if (success) ++_accepted;
+            }
+            missing = "";
+            for (uint256 i = 0; i < paths.length; ++i) {
+                _reached[paths[i]] += _handler.done(paths[i]);
+                if (_reached[paths[i]] == 0) missing = string.concat(missing, paths[i], "; ");
+            }
+        }
+        assertTrue(bytes(missing).length == 0, missing);
+        assertLe(_walked / 2, _accepted, "half of the calls against the accepted");
+    }
+
+    /// @dev Each argument is other bits of the seed; a call reads as many as it takes.
+    function _call(bytes4[] memory selectors, uint256 seed) private pure returns (bytes memory) {
         return abi.encodePacked(
-            selectors[seed % 52], seed >> 8, seed >> 16, seed >> 24, seed >> 32, seed >> 40, seed >> 48
+            selectors[seed % selectors.length], seed >> 8, seed >> 16, seed >> 24, seed >> 32, seed >> 40, seed >> 48
         );
+    }
+
+    /// @dev An array of a length of its own as one of any: its encoding lacks only the length.
+    function _list(bytes memory encoded) private pure returns (bytes4[] memory) {
+        return abi.decode(abi.encodePacked(uint256(32), encoded.length / 32, encoded), (bytes4[]));
     }
 }

@@ -47,7 +47,7 @@ abstract contract LeaseActors is OrderActors {
         if (taskList.length == 0) return;
         bytes32 taskId = taskList[which % taskList.length];
         for (uint32 i = 0; i < tasks.getTask(taskId).leaseCount; ++i) {
-            _carry(tasks.leaseIdOf(taskId, i), by + i);
+            _carry(tasks.leaseIdOf(taskId, i), by % NODES + i);
             _read(vm.getRecordedLogs());
         }
     }

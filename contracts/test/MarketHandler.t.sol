@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Lease, LeaseStatus, OutputAttestation, PastAttempt, TaskParameters} from "../interfaces/Types.sol";
+import {ITaskRegistry} from "../interfaces/ITaskRegistry.sol";
 import {LeaseActors} from "./LeaseActors.t.sol";
 
 /// @title All actors of a market, driven by the fuzzer
@@ -38,18 +39,15 @@ contract MarketHandler is LeaseActors {
         uint32 attempt = uint32(1 + whose % lease.attempt);
         PastAttempt memory past = tasks.getPastAttempt(leaseId, attempt);
         (,,,, uint256 before,) = escrow.totals();
-        uint256 free = escrow.freeOf(address(this));
+        address reporter = whose >> 8 & 3 == 0 ? _consumers[which % 3] : address(this);
+        uint256 free = escrow.freeOf(reporter);
         address node = nodeOf(leaseId, attempt);
-        OutputAttestation memory first = _attestation(leaseId, attempt, "one");
-        OutputAttestation memory second = _attestation(leaseId, attempt, "two");
-        tasks.proveEquivocation(
-            first, _sign(node, tasks.attestationHash(first)), second, _sign(node, tasks.attestationHash(second))
-        );
+        _prove(leaseId, attempt, node, reporter);
         (,,,, uint256 left,) = escrow.totals();
         uint256 taken = before - left;
         slashedFor[leaseId][node] += taken;
         slashed += taken;
-        rewarded += escrow.freeOf(address(this)) - free;
+        rewarded += escrow.freeOf(reporter) - free;
         if (past.node != address(0)) ++done[past.isLocked ? "slash of a waiting lock" : "slash of a lost attempt"];
         else ++done[lease.status < LeaseStatus.Settled ? "slash of a held lock" : "slash after the end"];
         if (taken < (past.node != address(0) ? past.lock : lease.lock)) ++done["slash that leaves a rest"];
@@ -103,6 +101,23 @@ contract MarketHandler is LeaseActors {
                 && nodes.getNode(node).used.memoryMiB == 0 && nodes.getNode(node).used.gpus == 0;
         }
         return free;
+    }
+
+    /// @dev Sent by the reporter, or for a consumer by whoever carries its calls.
+    function _prove(bytes32 leaseId, uint32 attempt, address node, address reporter) private {
+        OutputAttestation memory first = _attestation(leaseId, attempt, "one");
+        OutputAttestation memory second = _attestation(leaseId, attempt, "two");
+        bytes memory firstSignature = _sign(node, tasks.attestationHash(first));
+        bytes memory secondSignature = _sign(node, tasks.attestationHash(second));
+        if (reporter == address(this)) {
+            tasks.proveEquivocation(first, firstSignature, second, secondSignature);
+            return;
+        }
+        bytes[] memory calls = new bytes[](1);
+        calls[0] =
+            abi.encodeCall(ITaskRegistry.proveEquivocation, (first, firstSignature, second, secondSignature));
+        forwarder.executeBatch(_requests(reporter, calls), payable(address(0)));
+        ++done["a forwarded proof"];
     }
 
     function _leave(bytes32 leaseId) private {

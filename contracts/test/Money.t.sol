@@ -37,14 +37,36 @@ contract MoneyTest is Cheats {
         targets[0] = address(_handler);
     }
 
-    /// @dev After each run of the fuzzer: its calls have brought leases to their end.
-    function afterInvariant() public view {
+    /// @dev After each run of the fuzzer, for whichever invariant: its calls have brought leases to their end, and all hold.
+    function afterInvariant() public {
         uint256 over;
         for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
             (, Lease memory lease,) = _lease(i);
             if (lease.status >= LeaseStatus.Settled) ++over;
         }
         assertTrue(over != 0, "no lease came to its end in this run");
+        invariant_BalanceCoversEveryClaim();
+        invariant_EveryTokenIsSomebodys();
+        invariant_TotalsAreTheirParts();
+        invariant_NoLeasePaidAboveReserve();
+        invariant_ReservationIsTheLiveLeases();
+        invariant_EndedTasksHoldNothing();
+        invariant_NoRoleMovesTokens();
+        invariant_BatchesHappenWhole();
+        invariant_LockedNeverAboveStaked();
+        invariant_StakeIsStakedPlusUnbonding();
+        invariant_CapacityInUseIsTheLiveLeases();
+        invariant_SlashNeverAboveLock();
+        invariant_CompensationNeverAboveLock();
+        invariant_AtMostAFifthRewards();
+        invariant_BilledNeverAboveRun();
+        invariant_GangsBillTheirClock();
+        invariant_StatusOnlyMovesForward();
+        invariant_CheckpointsPayLostLeases();
+        invariant_LostAttemptsAreNeverPaid();
+        invariant_ExcludedOwnersNeverReturn();
+        invariant_AttemptsNeverAboveMaximum();
+        invariant_EveryLeaseHasAWayOut();
     }
 
     // ---- PaymentEscrow
@@ -113,6 +135,12 @@ contract MoneyTest is Cheats {
         assertEq(_token.balanceOf(address(_escrow)), expected, "what its owners put in and took out");
         assertEq(_token.balanceOf(address(_forwarder)), 0, "tokens of the forwarder");
         assertEq(_escrow.freeOf(address(_forwarder)), 0, "balance of the forwarder");
+    }
+
+    // ---- Forwarder
+
+    function invariant_BatchesHappenWhole() public view {
+        _notBroken("BatchesHappenWhole");
     }
 
     // ---- NodeRegistry

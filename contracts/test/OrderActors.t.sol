@@ -60,9 +60,22 @@ abstract contract OrderActors is LivenessActors {
         calls[0] = abi.encodeCall(IPaymentEscrow.deposit, (5000));
         calls[1] = abi.encodeCall(IPaymentEscrow.transferFree, (address(this), CARRIED));
         calls[2] = abi.encodeCall(ITaskRegistry.createTask, (order));
-        _forward(consumer, calls);
+        forwarder.executeBatch(_requests(consumer, calls), payable(address(0)));
         _remember(tasks.taskIdOf(consumer, nonce, keccak256(abi.encode(order))));
         ++done["forwardOrder"];
+    }
+
+    /// @dev The same with an order that nobody could pay: whoever carries it must not be paid for it.
+    function forwardInVain(uint256 who, uint256 wait) external then(wait) {
+        address consumer = _consumers[who % 3];
+        bytes[] memory calls = new bytes[](2);
+        calls[0] = abi.encodeCall(IPaymentEscrow.transferFree, (address(this), CARRIED));
+        calls[1] = abi.encodeCall(ITaskRegistry.createTask, (_order(1e30, 300, 1, 0)));
+        try forwarder.executeBatch(_requests(consumer, calls), payable(address(0))) {
+            _hold(false, "BatchesHappenWhole", "half of a batch happened");
+        } catch {
+            ++done["forwardInVain"];
+        }
     }
 
     function acceptTask(uint256 which, uint256 by, uint256 wait) external then(wait) {
@@ -129,7 +142,7 @@ abstract contract OrderActors is LivenessActors {
         address consumer = _consumers[who % 3];
         for (uint256 i = 0; i < members; ++i) {
             // Steps of three lead to the same owner's nodes.
-            address node = _active(seed + i * (seed >> 24 & 3 == 0 ? OWNERS : 1));
+            address node = _active(seed % NODES + i * (seed >> 24 & 3 == 0 ? OWNERS : 1));
             quotes[i] = _quote(order, consumer, node, i, seed);
             signatures[i] = _sign(node, tasks.quoteHash(quotes[i]));
             if (order.isPrivate) wraps[i] = _wrap(node);
@@ -184,8 +197,12 @@ abstract contract OrderActors is LivenessActors {
         return 0;
     }
 
-    function _forward(address from, bytes[] memory calls) private {
-        ERC2771Forwarder.ForwardRequestData[] memory requests = new ERC2771Forwarder.ForwardRequestData[](calls.length);
+    /// @dev The consumer's signed calls: the last to TaskRegistry, those before it to the escrow.
+    function _requests(
+        address from,
+        bytes[] memory calls
+    ) internal view returns (ERC2771Forwarder.ForwardRequestData[] memory requests) {
+        requests = new ERC2771Forwarder.ForwardRequestData[](calls.length);
         for (uint256 i = 0; i < calls.length; ++i) {
             address to = i == calls.length - 1 ? address(tasks) : address(escrow);
             requests[i] = ERC2771Forwarder.ForwardRequestData(from, to, 0, 2_000_000, type(uint48).max, calls[i], "");
@@ -203,7 +220,6 @@ abstract contract OrderActors is LivenessActors {
             );
             requests[i].signature = _sign(from, MessageHashUtils.toTypedDataHash(_forwardDomain(), structHash));
         }
-        forwarder.executeBatch(requests, payable(address(0)));
     }
 
     function _forwardDomain() private view returns (bytes32) {

@@ -5,6 +5,7 @@ import {
   busyLocalMarket,
   DOLLAR,
   domainOf,
+  ethers,
   type LeaseRef,
   loadFixture,
   type Market,
@@ -76,6 +77,8 @@ async function verdicts(
   const { claimedAt } = await market.tasks.getClaim(ref.leaseId);
   const domain = await domainOf("Dekuper TaskRegistry", await market.tasks.getAddress());
   const message = { leaseId: ref.leaseId, attempt, attestationDigest, claimedAt, fetched };
+  const hash = ethers.TypedDataEncoder.hash(domain, verdictTypes, message);
+  expect(await market.tasks.verdictHash(ref.leaseId, fetched)).to.equal(hash);
   const ascending = [...by].sort((a, b) => (a.address.toLowerCase() < b.address.toLowerCase() ? -1 : 1));
   return Promise.all(ascending.map((attester) => attester.signTypedData(domain, verdictTypes, message)));
 }
@@ -91,6 +94,10 @@ describe("A delivery claim (rules 20 and 23)", () => {
       market.tasks,
       "NotConsumer",
     );
+    const running = await market.leaseIn("Running");
+    await expect(
+      market.tasks.connect(consumer).claimUndelivered(running.leaseId),
+    ).to.be.revertedWithCustomError(market.tasks, "WrongStatus");
     const free = await market.escrow.freeOf(consumer.address);
     await market.tasks.connect(consumer).claimUndelivered(ref.leaseId);
     expect(free - (await market.escrow.freeOf(consumer.address))).to.equal(BOND);

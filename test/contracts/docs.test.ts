@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { expect } from "chai";
 import { readProtocol, renderProtocol } from "../../scripts/render-protocol.ts";
-import { busyLocalMarket, DOLLAR, loadFixture, nextBlockAt, people } from "./market.ts";
+import { busyLocalMarket, DOLLAR, digest, loadFixture, nextBlockAt, people } from "./market.ts";
+import { first, fourth, marketWithProviders, member, runningGang, second, third } from "./providers.ts";
 
 describe("docs/protocol.md", () => {
   it("shows the tables that the tests and the deployments use", async () => {
@@ -16,7 +17,7 @@ describe("docs/protocol.md", () => {
     const page = await readProtocol();
     const index = page.match(/<!-- rules -->\n([\s\S]*?)<!-- end -->/)?.[1] ?? "";
     const rules = index.split("\n").filter((line) => /^\| \d+ \|/.test(line));
-    expect(rules.length).to.equal(23);
+    expect(rules.length).to.equal(29);
     for (const rule of rules) {
       const tests = rule.split("|").at(-2) ?? "";
       const named = [...tests.matchAll(/`([\w./-]+)`: ((?:"[^"]+"(?:, )?)+)/g)];
@@ -42,5 +43,46 @@ describe("docs/protocol.md", () => {
     expect(await market.escrow.freeOf(consumer.address)).to.equal(93_486_112n);
     expect(await market.escrow.earningsOf(owner.address)).to.equal(6_448_750n);
     expect((await market.escrow.totals()).fees).to.equal(65_138n);
+  });
+
+  it("pays the worked example of a gang", async () => {
+    const market = await loadFixture(marketWithProviders);
+    const { consumer } = people;
+    const cents = (amount: number) => (BigInt(amount) * DOLLAR) / 100n;
+    await market.escrow.connect(consumer).withdraw(consumer.address, 9_800n * DOLLAR);
+    const accounts = async () => {
+      const owners = [first, second, third, fourth].map(({ owner }) => owner.address);
+      const { staked } = await market.nodes.stakeOf(third.operator.address);
+      return [
+        await market.escrow.freeOf(consumer.address),
+        await market.escrow.reservedOf(consumer.address),
+        ...(await Promise.all(owners.map((owner) => market.escrow.earningsOf(owner)))),
+        staked,
+      ];
+    };
+    const order = { ratePerHour: 36n * DOLLAR, maxAttempts: 2 };
+    const { task, clockStart } = await runningGang(market, [first, second, third], order);
+    expect(await accounts()).to.deep.equal([9200, 10_800, 0, 0, 0, 0, 100_000].map(cents));
+    const lost = task.leaseIds[2] as string;
+    const asThird = market.tasks.connect(third.operator);
+    await nextBlockAt(clockStart + 200n);
+    await asThird.checkpoint(lost, 1, 1, digest("checkpoint"));
+    await nextBlockAt(clockStart + 300n);
+    await asThird.failLease(lost, 1, digest("given up"));
+    expect(await accounts()).to.deep.equal([9200, 10_600, 0, 0, 198, 0, 100_000].map(cents));
+    await market.tasks.connect(fourth.operator).takeOver(lost);
+    await nextBlockAt(clockStart + 380n);
+    await market.tasks.connect(fourth.operator).startLease(lost, 2);
+    expect(await accounts()).to.deep.equal([9200, 10_600, 40, 40, 198, 0, 99_920].map(cents));
+    const ended = clockStart + 480n;
+    for (const [index, { operator }] of [first, second, fourth].entries()) {
+      await nextBlockAt(ended + BigInt(index));
+      await market.complete(member(task, index), { ended }, people.stranger, operator);
+    }
+    for (const index of [0, 1]) await market.tasks.connect(consumer).approve(member(task, index).leaseId);
+    expect(await accounts()).to.deep.equal([15_600, 3400, 436, 436, 198, 0, 99_920].map(cents));
+    await market.tasks.connect(consumer).approve(lost);
+    expect(await accounts()).to.deep.equal([18_900, 0, 436, 436, 198, 99, 99_920].map(cents));
+    expect((await market.escrow.totals()).fees).to.equal(cents(11));
   });
 });

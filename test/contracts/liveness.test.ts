@@ -1,6 +1,6 @@
 import { expect } from "chai";
 import { addNode, as, ascending, bid, load, patientMarket, send, strangers, times } from "./committee.ts";
-import { DOLLAR, ethers, nextBlockAt, now, people } from "./market.ts";
+import { DOLLAR, ethers, networkHelpers, nextBlockAt, now, people } from "./market.ts";
 import { at, members, node, reported, target, watched } from "./watched.ts";
 
 const { governor, stranger } = people;
@@ -82,6 +82,7 @@ describe("Rule 25: an offline report", () => {
     const { liveness } = market;
     const since = await reported(market);
     await liveness.connect(target.operator).stillAlive();
+    await networkHelpers.mine(); // so that the next report is newer than the sign of life
     await nextBlockAt(since + COOLDOWN - 1n);
     await expect(
       send(market, members, {

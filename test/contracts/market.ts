@@ -53,6 +53,9 @@ export const people = {
   otherOperator: account(8),
 };
 
+/** Whether the contracts are instrumented for coverage: that costs gas of its own. */
+export const isInstrumented = process.argv.includes("--coverage");
+
 export const digest = (text: string) => ethers.id(text);
 
 export function profile(changes: Partial<ProfileInput> = {}): ProfileInput {
@@ -238,7 +241,7 @@ export class Market {
       memberIndex,
       ratePerHour: order.ratePerHour,
       startWindow: order.startWindow,
-      expiry: (await now()) + 120n,
+      expiry: (await now()) + 240n,
       nonce: this.quoteNonce++,
       verification: order.verification,
       ...changes,
@@ -451,4 +454,9 @@ export async function busyProductionMarket(): Promise<Market> {
   return settledIn(await deployMarket(parameters));
 }
 
-export const { loadFixture } = networkHelpers;
+/** Loads a fixture, and lets the chain's clock catch up with the machine's: a fixture's last block may be minutes old. */
+export async function loadFixture<T>(fixture: () => Promise<T>): Promise<T> {
+  const loaded = await networkHelpers.loadFixture(fixture);
+  await networkHelpers.mine();
+  return loaded;
+}

@@ -77,7 +77,7 @@ export const member = (task: TaskRef, index: number): LeaseRef => ({
 /** What the market owes to everybody in all: nothing may appear or vanish but by deposits and withdrawals. */
 export async function everything(market: Market): Promise<bigint> {
   const { free, reserved, earnings, fees, stake, forfeited } = await market.escrow.totals();
-  return free + reserved + earnings + fees + stake + forfeited;
+  return free + reserved + earnings + fees + stake + forfeited + (await market.escrow.totalBonds());
 }
 
 /** Runs `story` and checks that every token that was there is still somebody's, and that the balance covers it. */

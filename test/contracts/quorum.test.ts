@@ -236,6 +236,13 @@ describe("A quorum of replicas (rule 21)", () => {
     const refs = await running(market);
     const [first] = refs as [LeaseRef];
     await expect(market.complete(first)).to.be.revertedWithCustomError(market.tasks, "CommitFirst");
+    await expect(
+      market.tasks.connect(replicas[0]).commitResult(first.leaseId, 1, ethers.ZeroHash),
+    ).to.be.revertedWithCustomError(market.tasks, "CommitmentMissing");
+    const alone = await market.award({ gpus: 0 });
+    await expect(
+      market.tasks.connect(replicas[0]).commitResult(alone.leaseId, 1, digest("commitment")),
+    ).to.be.revertedWithCustomError(market.tasks, "WrongStatus");
     await commit(market, first, 0, "same");
     await expect(market.tasks.connect(consumer).cancelTask(first.taskId))
       .to.be.revertedWithCustomError(market.tasks, "TaskIsOver")
