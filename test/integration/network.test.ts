@@ -1,10 +1,12 @@
 /** Everything that needs a whole network shares one: two providers, each with its own real Kubernetes. */
 import { after, before, describe } from "node:test";
 import { type NetworkFixture, openNetwork } from "../lib/network-fixture.ts";
+import { awards } from "./tasks/awards.ts";
 import { crashes } from "./tasks/crashes.ts";
 import { endings } from "./tasks/endings.ts";
 import { incidents } from "./tasks/incidents.ts";
 import { life } from "./tasks/life.ts";
+import { losses } from "./tasks/losses.ts";
 import { outages } from "./tasks/outages.ts";
 
 describe("a market with two providers on real Kubernetes", () => {
@@ -17,8 +19,10 @@ describe("a market with two providers on real Kubernetes", () => {
   });
   const get = () => network;
   life(get);
+  awards(get);
   endings(get);
   crashes(get);
   outages(get);
   incidents(get);
+  losses(get);
 });

@@ -30,6 +30,7 @@ export interface TaskWish {
   readonly duration?: string;
   readonly maxSize?: string;
   readonly gpu?: number;
+  readonly cpu?: number;
   readonly inputs?: Readonly<Record<string, string>>;
   /** More fields of the task file, such as `nodes`. */
   readonly more?: Readonly<Record<string, unknown>>;
@@ -45,7 +46,7 @@ export function taskFile(wish: TaskWish): { text: string; inputs: Readonly<Recor
     image: wish.image ?? "busybox",
     command: wish.command,
     resources: {
-      cpu: 1,
+      cpu: wish.cpu ?? 1,
       gpu: wish.gpu ?? 0,
       memory: wish.memory ?? "64Mi",
       storage: "64Mi",
@@ -76,6 +77,8 @@ export interface NetworkFixture {
   fetch(id: Hex): Promise<FetchedDelivery & { output: ReadonlyMap<string, string>; log: string }>;
   /** The label that the lease's objects carry in the cluster. */
   labelOf(leaseId: Hex): string;
+  /** Starts the consumer's peer anew: it knows the nodes that were registered when it started. */
+  reconnect(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -89,7 +92,7 @@ export async function openNetwork(
   const stateDir = options.stateDir ?? (await mkdtemp(join(tmpdir(), "dekuper-test-")));
   const state = new NetworkState(stateDir);
   const { record } = await startNetwork({ progress: quiet, ...options, state });
-  const session = await openSession(record.network, record.accounts.consumer);
+  let session = await openSession(record.network, record.accounts.consumer);
   await session.market.deposit(500_000_000n);
   const untilDetail: NetworkFixture["untilDetail"] = async (id, holds, timeoutMs = 120_000) => {
     const deadline = Date.now() + timeoutMs;
@@ -104,7 +107,9 @@ export async function openNetwork(
   return {
     state,
     record,
-    session,
+    get session() {
+      return session;
+    },
     submit: (task, path = "open") => submit(session, task, path),
     untilDetail,
     untilStatus: async (id, wanted, timeoutMs = 120_000) => {
@@ -120,6 +125,10 @@ export async function openNetwork(
     },
     fetch: (id) => fetchToMemory(session, id),
     labelOf: (leaseId) => leaseId.slice(2, 18),
+    reconnect: async () => {
+      await session.peer.stop();
+      session = await openSession(record.network, record.accounts.consumer);
+    },
     stop: async () => {
       await session.peer.stop();
       await stopNetwork(state, quiet);

@@ -9,6 +9,7 @@ import { RpcServer } from "../../../oracle/test/chain/rpc-server.ts";
 import { podUids, signalComponent } from "../../lib/cluster-view.ts";
 import { type NetworkFixture, taskFile } from "../../lib/network-fixture.ts";
 import { killOracle, pauseProcess, restartOracle, resumeProcess } from "../../lib/oracle-process.ts";
+import { providerOf } from "../../lib/providers.ts";
 
 /** What a provider or its network loses for a while. */
 
@@ -116,10 +117,4 @@ function cheapest(network: NetworkFixture): LocalProvider {
   const [first] = network.record.providers.filter(({ name }) => name === "provider1");
   if (first === undefined) throw new Error("there is no provider1");
   return first;
-}
-
-function providerOf(network: NetworkFixture, node: string | undefined): LocalProvider {
-  const found = network.record.providers.find(({ operator }) => operator.address === node);
-  if (found === undefined) throw new Error(`no provider has the node ${node}`);
-  return found;
 }

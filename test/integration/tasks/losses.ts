@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import type { TaskDetail } from "@dekuper/client";
+import { outcomes } from "@dekuper/protocol";
+import { deletePods, untilGone } from "../../lib/cluster-view.ts";
+import { postsNothing } from "../../lib/lost-operator.ts";
+import { type NetworkFixture, taskFile } from "../../lib/network-fixture.ts";
+import { killOracle, restartOracle } from "../../lib/oracle-process.ts";
+import {
+  joinInPlaceOf,
+  marketOfOwner,
+  providerOf,
+  setReplaceWindow,
+  wholeNode,
+} from "../../lib/providers.ts";
+
+/** Goes on from its checkpoint; the first attempt runs until it is lost. */
+const RESUMABLE = [
+  "if [ -f $CHECKPOINT_DIR/at ]; then cat $CHECKPOINT_DIR/at > /output/from; sleep 12; exit 0; fi",
+  "echo half > $CHECKPOINT_DIR/at",
+  "sleep 90",
+].join("\n");
+
+/** Nodes that leave for good: the last tests of a network, which has other providers afterwards. */
+export function losses(get: () => NetworkFixture): void {
+  describe("a node that is lost", () => {
+    it("rule 17: another provider takes its lease over with the same escrow, and goes on from the checkpoint", async () => {
+      const network = get();
+      const { taskId, leaseId, reserved } = await network.submit(
+        taskFile({ name: "failover", command: ["sh", "-c", RESUMABLE], more: { attempts: 2, rate: 1 } }),
+      );
+      const { lease: first } = await network.untilDetail(
+        taskId,
+        ({ lease }) => lease.status === "Running" && BigInt(lease.checkpointDigest) !== 0n,
+      );
+      const lost = providerOf(network, first.node);
+      await killOracle(network, lost);
+      await deletePods(network, leaseId);
+      await marketOfOwner(network, lost).revokeOperator(lost.operator.address);
+
+      const { lease: second } = await network.untilDetail(
+        taskId,
+        ({ lease }) => lease.status === "Running" && lease.attempt === 2,
+      );
+      assert.notEqual(second.node, lost.operator.address);
+      await restartOracle(network, lost); // it wakes up to a lease that is not its any more
+      await postsNothing(network, lost, second);
+      await network.untilStatus(taskId, ["Completed"]);
+      assert.equal((await network.fetch(taskId)).output.get("from"), "half\n");
+      await network.session.market.approve(leaseId);
+      const detail = await network.untilDetail(taskId, ({ lease }) => lease.status === "Settled");
+      await untilGone(network, leaseId);
+
+      const [attempt] = eventsOf(detail, "AttemptLost");
+      const claims = eventsOf(detail, "CheckpointClaimed").filter(({ values }) => values.attempt === 1);
+      const paidFor = (claims.at(-1)?.time ?? 0n) - first.startedAt;
+      assert.ok(claims.length > 0);
+      assert.equal(attempt?.values.billedSeconds, paidFor, "paid to its last claim, not to its loss");
+      assert.equal(attempt?.values.gross, (first.ratePerHour * paidFor) / 3_600n);
+      assert.equal(eventsOf(detail, "Reserved").length, 1);
+      assert.equal(detail.money.reserved, reserved);
+      assert.equal(detail.money.gross + detail.money.released, reserved);
+      assert.equal((await network.session.market.account(network.session.account.address)).reserved, 0n);
+      const since = attempt?.block ?? 0n;
+      const late = detail.timeline.filter(
+        ({ from, block }) => from === lost.operator.address && block >= since,
+      );
+      assert.deepEqual(late, []);
+
+      await killOracle(network, lost);
+      await joinInPlaceOf(network, lost, "provider3");
+    });
+
+    it("rule 13: without a replacement its gang winds down: the survivor delivers, and is paid to the stop plus standby", async (t) => {
+      const network = get();
+      const { market } = network.session;
+      const waited = 12;
+      const before = await setReplaceWindow(network, waited);
+      t.after(() => setReplaceWindow(network, before));
+      const { taskId, reserved } = await network.submit(
+        taskFile({
+          name: "gang-lost",
+          command: ["sh", "-c", "echo $NODE_RANK > /output/rank; sleep 300"],
+          duration: "5m",
+          cpu: await wholeNode(network),
+          more: { nodes: 2 },
+        }),
+        "quoted",
+      );
+      const { leases } = await network.untilDetail(taskId, ({ gang }) => (gang?.firstFrom ?? 0n) > 0n);
+      const [lost, survivor] = leases;
+      assert.ok(lost?.node !== undefined && survivor?.node !== undefined);
+      assert.notEqual(lost.node, survivor.node);
+      const { owner } = providerOf(network, survivor.node);
+      const { earnings } = await market.account(owner.address);
+      await marketOfOwner(network, providerOf(network, lost.node)).revokeOperator(lost.node);
+
+      await network.untilDetail(taskId, (detail) => detail.leases[1]?.status === "Completed");
+      const delivery = await network.fetch(survivor.leaseId);
+      assert.equal(outcomes[delivery.accepted.attestation.outcome], "PeerLost");
+      assert.equal(delivery.output.get("rank"), "1\n");
+      await market.approve(survivor.leaseId);
+      const detail = await network.untilDetail(taskId, ({ leases }) => leases[1]?.status === "Settled");
+      assert.equal(detail.leases[0]?.status, "Expired");
+
+      const { gang, money } = detail;
+      const [ran, settled] = [(gang?.firstTo ?? 0n) - (gang?.firstFrom ?? 0n), detail.leases[1]];
+      assert.equal(settled?.billedSeconds, ran, "the clock stopped with the lost member");
+      assert.equal(settled?.pay.gross, (survivor.ratePerHour * ran) / 3_600n);
+      const standby = (survivor.ratePerHour * BigInt(waited) * 5_000n) / (3_600n * 10_000n);
+      const [paid] = eventsOf(detail, "WaitingPaid");
+      assert.equal(paid?.values.amount, standby);
+      const earned = (await market.account(owner.address)).earnings - earnings;
+      assert.equal(earned, (settled?.pay.earned ?? 0n) + standby);
+      assert.equal(money.gross + money.released, reserved);
+      for (const { leaseId } of leases) await untilGone(network, leaseId);
+    });
+  });
+}
+
+function eventsOf({ timeline }: TaskDetail, name: string) {
+  return timeline.filter((event) => event.name === name);
+}

@@ -1,0 +1,86 @@
+import { chainOf, createMarket, type Market, walletClientOf } from "@dekuper/client";
+import { taskRegistryAbi } from "@dekuper/protocol";
+import { privateKeyToAccount } from "viem/accounts";
+import { freshAccount } from "../../cli/src/network/accounts.ts";
+import { fundAccounts } from "../../cli/src/network/funding.ts";
+import { startProvider } from "../../cli/src/network/provider.ts";
+import type { LocalProvider } from "../../cli/src/network/state.ts";
+import type { NetworkFixture } from "./network-fixture.ts";
+
+const ignore = () => undefined;
+const quiet = { step: ignore, detail: ignore, activity: ignore, done: ignore };
+
+/** The provider whose node that is, those that came later included. */
+export function providerOf(network: NetworkFixture, node: string | undefined): LocalProvider {
+  const found = network.state.require().providers.find(({ operator }) => operator.address === node);
+  if (found === undefined) throw new Error(`no provider has the node ${node}`);
+  return found;
+}
+
+/** The market as a provider's owner has it. */
+export function marketOfOwner(network: NetworkFixture, { owner }: LocalProvider): Market {
+  return marketOf(network, owner.privateKey);
+}
+
+/** Another owner's provider, with a node and an oracle of its own, on the cluster of one that has left. */
+export async function joinInPlaceOf(
+  network: NetworkFixture,
+  gone: LocalProvider,
+  name: string,
+): Promise<void> {
+  const { record, state } = network;
+  const [owner, operator] = [freshAccount(), freshAccount()];
+  await fundAccounts(record.network, record.accounts.deployer, [
+    { to: owner.address, ether: "10", dollars: 10_000 },
+    { to: operator.address, ether: "10", dollars: 0 },
+  ]);
+  const { images } = record.network;
+  const { kubeconfig, clusterDir } = gone;
+  const cluster = {
+    provider: name,
+    kubeconfig,
+    ...(clusterDir === undefined ? {} : { clusterDir }),
+    helperImage: images.busybox ?? "",
+    images,
+  };
+  const keys = { owner, operator };
+  await startProvider({
+    state,
+    progress: quiet,
+    network: record.network,
+    cluster,
+    ...keys,
+    keepFinishedPods: false,
+  });
+  await network.reconnect();
+}
+
+/** As many vCPUs as one of the active nodes has: no node can have two such leases. */
+export async function wholeNode({ session: { market } }: NetworkFixture): Promise<number> {
+  const active = (await market.nodes()).filter(({ status }) => status === "Active");
+  return Math.min(...active.map(({ profile }) => profile.vCpus));
+}
+
+/** How long the gangs of new orders wait for a replacement; what the market had before comes back. */
+export async function setReplaceWindow(network: NetworkFixture, seconds: number): Promise<number> {
+  const { accounts, network: local } = network.record;
+  const { publicClient, wallet } = marketOf(network, accounts.deployer.privateKey);
+  if (wallet === undefined) throw new Error("the deployer has no wallet");
+  const at = { address: local.deployment.taskRegistry, abi: taskRegistryAbi } as const;
+  const before = await publicClient.readContract({ ...at, functionName: "parameters" });
+  const after = { ...before, terms: { ...before.terms, replaceWindow: seconds } };
+  const hash = await wallet.writeContract({
+    ...at,
+    functionName: "setParameters",
+    args: [after],
+    account: wallet.account,
+    chain: chainOf(local),
+  });
+  const receipt = await publicClient.waitForTransactionReceipt({ hash });
+  if (receipt.status !== "success") throw new Error("the parameters could not be set");
+  return before.terms.replaceWindow;
+}
+
+function marketOf({ record: { network } }: NetworkFixture, privateKey: `0x${string}`): Market {
+  return createMarket({ network, walletClient: walletClientOf(network, privateKeyToAccount(privateKey)) });
+}
