@@ -28,7 +28,9 @@ describe("the documents", () => {
 
   /** Fails for each `dekuper ...` in the text that is no command, or has an option that the command lacks. */
   function checkCommands(text: string, from: string): number {
-    const lines = [...text.matchAll(/\bdekuper ((?:[a-z]+(?:-[a-z]+)* ?)+)((?:--?[a-z]|<|\[|[A-Z./"0-9])[^`\n]*)?/g)];
+    const lines = [
+      ...text.matchAll(/\bdekuper ((?:[a-z]+(?:-[a-z]+)* ?)+)((?:--?[a-z]|<|\[|[A-Z./"0-9])[^`\n]*)?/g),
+    ];
     for (const [line, named = "", rest = ""] of lines) {
       const words = named.trim().split(" ");
       const command = find(words.slice(0, 2)) ?? find(words.slice(0, 1));
