@@ -297,7 +297,11 @@ library Leases {
         Endings.fix(lease, Endings.ran(market, lease, attestation.started, blockEnd, attestation.ended));
         if (!isStopped) return;
         bytes32 taskId = lease.taskId;
-        if (market.tasks[taskId].isGang() && !market.gangs[taskId].isCancelled) return;
+        if (market.tasks[taskId].isGang()) {
+            Gang storage gang = market.gangs[taskId];
+            // Nothing is paid before the start, and a gang that ended by itself owes no trial.
+            if (!gang.isCancelled || gang.firstFrom == 0) return;
+        }
         uint64 least = uint64(Math.min(terms.minBilled, lease.maxSeconds - lease.downSeconds));
         if (lease.billedSeconds < least) lease.billedSeconds = least;
     }

@@ -104,7 +104,7 @@ export const gangRows: readonly GangRow[] = [
     0,
     "none",
     ["Stopping", "Stopping", "Cancelled"],
-    "free for who has not started; who has is paid minBilled on its attestation",
+    "free for everybody: nothing is paid before the start",
   ),
   row(
     "running",

@@ -40,6 +40,15 @@ const leaseOf = (market: Market, task: TaskRef, index: number) =>
 const fail = (market: Market, task: TaskRef, index: number, by: typeof first, attempt = 1) =>
   as(market, by).failLease(member(task, index).leaseId, attempt, digest("lost"));
 
+/** The market with providers in which a cancelled run is paid for a minute at least. */
+async function marketWithTrial(): Promise<Market> {
+  const market = await marketWithProviders();
+  const parameters = structuredClone(market.parameters.task.initial);
+  parameters.terms.minBilled = 60;
+  await market.tasks.connect(people.governor).setParameters(parameters);
+  return market;
+}
+
 /** Three members of which the first has started at `assigned + 100`, the second at `assigned + 200`, the third not. */
 async function waiting(market: Market, changes = {}): Promise<{ task: TaskRef; assigned: bigint }> {
   const task = await market.award(
@@ -452,6 +461,16 @@ describe("A gang that is cancelled (rules 13 and 18)", () => {
       for (const by of two) expect(await earned(market, by)).to.equal((40n * CENT) / 2n);
       expect(await stakeOf(market, third)).to.deep.equal([1000n * DOLLAR - 40n * CENT, 0n]);
     });
+  });
+
+  it("pays no trial before the clock has started, whoever had started by then (rule 16)", async () => {
+    const market = await loadFixture(marketWithTrial);
+    const { task } = await waiting(market);
+    await market.tasks.connect(consumer).cancelTask(task.taskId);
+    await complete(market, task, 0, first);
+    await market.tasks.connect(consumer).approve(member(task, 0).leaseId);
+    expect((await leaseOf(market, task, 0)).billedSeconds).to.equal(0n);
+    expect(await earned(market, first)).to.equal(0n);
   });
 
   it("costs nobody anything before anyone has started", async () => {
