@@ -47,6 +47,9 @@ async function reopened(market: Market, changes = {}): Promise<TaskRef & { lostA
   return { ...task, lostAt: task.startedAt + 200n };
 }
 
+const acceptedAt = async (market: Market, { leaseId }: LeaseRef) =>
+  (await market.tasks.getLease(leaseId)).acceptedAt;
+
 const takeOver = (market: Market, { leaseId }: LeaseRef, by = second) =>
   market.tasks.connect(by.operator).takeOver(leaseId);
 
@@ -308,7 +311,7 @@ describe("A lease is lost (rules 12 and 17)", () => {
     const task = await running(market);
     await expect(market.tasks.failover(task.leaseId))
       .to.be.revertedWithCustomError(market.tasks, "NodeNotLost")
-      .withArgs(task.leaseId, first.operator.address, 0, 120);
+      .withArgs(task.leaseId, first.operator.address, 0, (await acceptedAt(market, task)) + 120n);
     await market.nodes.connect(first.owner).revokeOperator(first.operator.address);
     await market.tasks.connect(stranger).failover(task.leaseId);
     expect(await market.statusOf(task)).to.equal("Open");
@@ -316,6 +319,21 @@ describe("A lease is lost (rules 12 and 17)", () => {
       1000n * DOLLAR,
       0n,
     ]);
+  });
+
+  it("not before an awarded node has had its time, however long it was offline before", async () => {
+    const market = await loadFixture(marketWithCommittee);
+    await offlineFor(market, first.operator.address, 600n);
+    const task = await market.award({ ratePerHour: RATE, maxAttempts: 2 }, [first.operator]);
+    const allowedAfter = (await acceptedAt(market, task)) + 120n;
+    await nextBlockAt(allowedAfter);
+    await expect(market.tasks.failover(task.leaseId)).to.be.revertedWithCustomError(
+      market.tasks,
+      "NodeNotLost",
+    );
+    await nextBlockAt(allowedAfter + 1n);
+    await market.tasks.failover(task.leaseId);
+    expect(await market.statusOf(task)).to.equal("Open");
   });
 
   it("when its node has been offline for longer than the order allows, by the committee's word (rule 26)", async () => {
@@ -326,7 +344,7 @@ describe("A lease is lost (rules 12 and 17)", () => {
     await nextBlockAt(final - 1n);
     await expect(market.tasks.failover(task.leaseId)) // pending: nothing has been said yet
       .to.be.revertedWithCustomError(market.tasks, "NodeNotLost")
-      .withArgs(task.leaseId, node, 0, 120);
+      .withArgs(task.leaseId, node, 0, (await acceptedAt(market, task)) + 120n);
     await nextBlockAt(since + 120n);
     await expect(market.tasks.failover(task.leaseId))
       .to.be.revertedWithCustomError(market.tasks, "NodeNotLost")
