@@ -481,28 +481,3 @@ describe("A gang that is cancelled (rules 13 and 18)", () => {
     expect(await market.escrow.freeOf(consumer.address)).to.equal(10_000n * DOLLAR);
   });
 });
-
-describe("A peer's loss (rule 16)", () => {
-  it("is recorded for exits around the gang's stop, and moves no money", async () => {
-    const market = await loadFixture(marketWithProviders);
-    for (const [outcome, apart, isRecorded] of [
-      [1, 120n, true],
-      [1, 121n, false],
-      [0, 10n, false],
-      [6, -100n, true],
-    ] as const) {
-      const { task, lostAt } = await lostOne(market);
-      const ended = lostAt + apart;
-      await nextBlockAt(lostAt + 130n);
-      const call = complete(market, task, 0, first, { ended, outcome });
-      const recorded = expect(call).to;
-      if (isRecorded) {
-        await recorded
-          .emit(market.tasks, "PeerLossRecorded")
-          .withArgs(member(task, 0).leaseId, task.taskId, first.operator.address);
-      } else await recorded.not.emit(market.tasks, "PeerLossRecorded");
-      expect((await leaseOf(market, task, 0)).billedSeconds).to.equal(apart < 0n ? 200n : 300n);
-      await market.tasks.connect(consumer).cancelTask(task.taskId);
-    }
-  });
-});
