@@ -42,7 +42,7 @@ export async function startOracle(t: TestContext, chain: TestChain, change: { ga
   t.after(() => rm(dir, { recursive: true, force: true }));
 
   const recipient = await identityToRecipient(await generateX25519Identity());
-  const spec = aTaskSpec({ output: { maxBytes: 1_000, recipient } }, { maxDuration: 600 });
+  const spec = aTaskSpec({ output: { maxBytes: 1_000, recipient } }, { maxDuration: 7200 });
   const bytes = encodeSpec(spec);
   const stateDir = join(dir, "state");
   const blobs = await createBlobStore({ dir: join(stateDir, "blobs") });
@@ -113,7 +113,17 @@ export async function startOracle(t: TestContext, chain: TestChain, change: { ga
     const { taskId } = await consumer.market.createTask(ordered);
     return { taskId, leaseId: leaseIdOf(taskId, 0) };
   };
-  const mine = (blocks = 1) => chain.control.mine({ blocks });
+  let baseFee: bigint | undefined;
+  const mine = async (blocks = 1) => {
+    if (baseFee !== undefined) await chain.control.setNextBlockBaseFeePerGas({ baseFeePerGas: baseFee });
+    await chain.control.mine({ blocks });
+  };
+  /** From now on every block that the test mines has this base fee. */
+  const dear = async (wei: bigint) => {
+    baseFee = wei;
+    await mine();
+    await caughtUp();
+  };
   /** Chain time passes at once. */
   const pass = async (seconds: number) => {
     await chain.control.increaseTime({ seconds });
@@ -194,6 +204,7 @@ export async function startOracle(t: TestContext, chain: TestChain, change: { ga
     order,
     mine,
     pass,
+    dear,
     until,
     untilStatus,
     reorg,
