@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { leaseStates, type TaskDetail } from "@dekuper/client";
-import { leaseWords, nextDeadline, stateWords, titleOf, wordsOf } from "../features/task/states.ts";
+import { leaseWords, nextDeadline, rowWords, stateWords, titleOf, wordsOf } from "../features/task/states.ts";
 
 /** A detail of leases in these states; what else it holds is not looked at. */
 function aTask(...states: TaskDetail["state"][]): Pick<TaskDetail, "state" | "lease" | "leases"> {
@@ -24,6 +24,17 @@ describe("the dApp's words", () => {
     const attestation = { attestation: { outcome: 1, exitCode: 3 }, signature: "0x" } as never;
     assert.equal(leaseWords({ state: "Completed", attestation }).title, "Ended with exit code 3");
     assert.equal(leaseWords({ state: "Settled", attestation }).title, "Ended with exit code 3, settled");
+  });
+
+  it("say in the list how a run ended, and its state until that is read", () => {
+    const summary = aTask("Completed");
+    const attestation = { attestation: { outcome: 1, exitCode: 3 }, signature: "0x" } as never;
+    const ended = { ...summary, lease: { ...summary.lease, attestation } };
+    assert.equal(rowWords(summary, undefined).title, "Completed");
+    assert.deepEqual(
+      [rowWords(summary, ended).title, rowWords(summary, ended).tone],
+      ["Ended with exit code 3", "warning"],
+    );
   });
 
   it("name the deadline that passes first", () => {

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { launchBrowser } from "./browser.ts";
+import { connectBurner, launchBrowser, scrollsSideways, violations } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
 import { connectInjectedWallet, injectedWallet } from "./injected-wallet.ts";
 import { type LocalMarket, startLocalMarket } from "./local-market.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
-import { runTaskInBrowser } from "./task-path.ts";
+import { orderTask, reachState, runTaskInBrowser } from "./task-path.ts";
 
 const SCRIPT = `echo "read $(cat /input/words.txt)"
 for step in 1 2 3; do echo "step $step"; sleep 1; done
@@ -63,6 +64,32 @@ describe("a task in the browser, against a node's real peer", { timeout: 400_000
       await page.getByText("Only the wallet that paid for the task can open it.").waitFor();
       await page.getByRole("heading", { name: "Paid", exact: true }).waitFor();
       assert.equal(await page.getByRole("button", { name: "Decrypt output" }).count(), 0);
+    } finally {
+      await browser.close();
+    }
+  });
+
+  it("says in the list, as on the task's page, that a run ended with an exit code", async () => {
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
+      page.setDefaultTimeout(60_000);
+      await page.goto(dapp.url);
+      await connectBurner(page);
+      await orderTask(page, dapp.url, { name: "fails", script: "exit 3" });
+      await reachState(page, ["Completed"]);
+      await page.goto(`${dapp.url}/tasks`);
+      const row = page.getByRole("link", { name: /fails/ });
+      await row.getByText("Ended with exit code 3", { exact: true }).waitFor();
+      assert.equal(await page.getByText("Completed", { exact: true }).count(), 0);
+      assert.deepEqual(await violations(page), []);
+      const folder = process.env.DEKUPER_SCREENSHOTS;
+      if (folder !== undefined) await page.screenshot({ path: join(folder, "8-list.png"), fullPage: true });
+      await page.setViewportSize({ width: 390, height: 844 });
+      await page.emulateMedia({ colorScheme: "dark", reducedMotion: "reduce" });
+      assert.equal(await scrollsSideways(page), false);
+      assert.deepEqual(await violations(page), []);
+      if (folder !== undefined) await page.screenshot({ path: join(folder, "9-phone.png"), fullPage: true });
     } finally {
       await browser.close();
     }

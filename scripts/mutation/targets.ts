@@ -32,7 +32,7 @@ const leftOut: LeftOut = {
       "activeSinceOf",
       "_changeStatus",
     ],
-    "contracts/TaskRegistry.sol": ["constructor", "admittedAt", "isAdmitted"],
+    "contracts/TaskRegistry.sol": ["constructor", "admittedAt"],
   },
 };
 

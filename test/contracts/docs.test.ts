@@ -17,14 +17,19 @@ describe("docs/protocol.md", () => {
     const page = await readProtocol();
     const index = page.match(/<!-- rules -->\n([\s\S]*?)<!-- end -->/)?.[1] ?? "";
     const rules = index.split("\n").filter((line) => /^\| \d+ \|/.test(line));
-    expect(rules.length).to.equal(29);
+    expect(rules.length).to.equal(30);
     for (const rule of rules) {
       const tests = rule.split("|").at(-2) ?? "";
       const named = [...tests.matchAll(/`([\w./-]+)`: ((?:"[^"]+"(?:, )?)+)/g)];
       expect(named.length, rule).to.be.greaterThan(0);
       for (const [, file, titles] of named) {
-        const folder = file?.endsWith(".sol") ? "../../contracts/" : "./";
-        const text = await readFile(new URL(folder + file, import.meta.url), "utf8");
+        const path = file ?? "";
+        const folder = path.endsWith(".sol")
+          ? "../../contracts/"
+          : path.startsWith("oracle/")
+            ? "../../"
+            : "./";
+        const text = await readFile(new URL(folder + path, import.meta.url), "utf8");
         for (const [, title] of (titles ?? "").matchAll(/"([^"]+)"/g)) expect(text).to.include(title);
       }
     }

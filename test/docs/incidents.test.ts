@@ -17,11 +17,27 @@ function titlesOf(file: string): Set<string> {
   );
 }
 
-describe("docs/incidents.md", () => {
-  const rows = read("docs/incidents.md")
+/** The cells of a page's lines that have a cell of tests: `file`: "title", "title"<br>`file`: "title". */
+function rowsWithTests(page: string): string[][] {
+  return read(page)
     .split("\n")
-    .filter((line) => line.startsWith("| ") && !/^\| (?:Elsewhere|---) /.test(line))
+    .filter((line) => /^\| .*`[\w./-]+\.(?:ts|sol)`: "/.test(line))
     .map((line) => line.split("|").slice(1, -1));
+}
+
+function assertTestsExist([what = "", ...cells]: readonly string[]): void {
+  for (const part of (cells.at(-1) ?? "").split("<br>")) {
+    const [, file, names] = /^\s*`([\w./-]+)`: ("[^"]+"(?:, "[^"]+")*)\s*$/.exec(part) ?? [];
+    assert.ok(file !== undefined && names !== undefined, `${what}: ${part}`);
+    const titles = titlesOf(file);
+    for (const [, name = ""] of names.matchAll(/"([^"]+)"/g)) {
+      assert.ok(titles.has(name), `${what}: ${file} has no test "${name}"`);
+    }
+  }
+}
+
+describe("docs/incidents.md", () => {
+  const rows = rowsWithTests("docs/incidents.md");
 
   it("has a line for each incident, with all four cells", () => {
     assert.equal(rows.length, 21);
@@ -32,15 +48,24 @@ describe("docs/incidents.md", () => {
   });
 
   it("names only tests that exist, and at least one for each", () => {
-    for (const [incident, , , tests = ""] of rows) {
-      for (const part of tests.split("<br>")) {
-        const [, file, names] = /^\s*`([\w./-]+)`: ("[^"]+"(?:, "[^"]+")*)\s*$/.exec(part) ?? [];
-        assert.ok(file !== undefined && names !== undefined, `${incident}: ${part}`);
-        const titles = titlesOf(file);
-        for (const [, name = ""] of names.matchAll(/"([^"]+)"/g)) {
-          assert.ok(titles.has(name), `${incident}: ${file} has no test "${name}"`);
-        }
-      }
-    }
+    for (const row of rows) assertTestsExist(row);
+  });
+});
+
+describe("docs/threat-model.md", () => {
+  const attacks = read("docs/threat-model.md")
+    .split(/^## /m)
+    .filter((section) => section.startsWith("Attacks "))
+    .flatMap((section) => section.split("\n").filter((line) => /^\| (?!Attack \||---)/.test(line)));
+
+  it("has the tests of each attack in its line", () => {
+    const rows = rowsWithTests("docs/threat-model.md");
+    assert.ok(rows.length > 40, `${rows.length} attacks`);
+    assert.equal(rows.length, attacks.length);
+    for (const cells of rows) assert.equal(cells.length, 3, cells[0]);
+  });
+
+  it("names only tests that exist", () => {
+    for (const row of rowsWithTests("docs/threat-model.md")) assertTestsExist(row);
   });
 });

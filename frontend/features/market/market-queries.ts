@@ -1,5 +1,6 @@
 "use client";
 
+import type { LeaseState, TaskDetail } from "@dekuper/client";
 import { type UseQueryResult, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import type { Address, Hex } from "viem";
@@ -83,6 +84,17 @@ export function useTask(id: Hex) {
       refetchInterval: useInterval(1_500, 8_000),
     }),
   );
+}
+
+/** How a task's runs have ended, as their nodes signed it: read once for each state, and only while `enabled`. */
+export function useEnding(id: Hex, state: LeaseState, enabled: boolean): TaskDetail | undefined {
+  const market = useMarket();
+  return useQuery({
+    queryKey: ["ending", id, state],
+    queryFn: () => market.taskDetail(id),
+    enabled,
+    staleTime: Number.POSITIVE_INFINITY,
+  }).data;
 }
 
 /** Chain time, Unix seconds: deadlines are judged by it, not by this computer's clock. */

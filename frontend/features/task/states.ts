@@ -86,6 +86,15 @@ export function titleOf({ state, leases }: Pick<TaskSummary, "state" | "leases">
   return `${title}, ${leases.filter((lease) => lease.state === state).length} of ${leases.length}`;
 }
 
+/** The words of a task's row in the list: how its run ended as soon as that is read, else its state. */
+export function rowWords(
+  summary: Pick<TaskSummary, "state" | "leases">,
+  ended: Parameters<typeof wordsOf>[0] | undefined,
+): Pick<StateWords, "title" | "tone"> {
+  if (ended !== undefined) return wordsOf(ended);
+  return { title: titleOf(summary), tone: stateWords(summary.state).tone };
+}
+
 /** Whether the container has run and its time is known. */
 export function hasRun(state: LeaseState): boolean {
   return isOver(state) && (state === "Completed" || state === "Settled");

@@ -10,10 +10,10 @@ import button from "../../ui/button.module.css";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { Empty, PageHeader, Skeleton } from "../../ui/page.tsx";
-import { useTasks, useToken } from "../market/market-queries.ts";
+import { useEnding, useTasks, useToken } from "../market/market-queries.ts";
 import { ConnectPrompt } from "../wallet/connect-prompt.tsx";
 import { keptSpec } from "./spec-store.ts";
-import { hasRun, stateWords, titleOf } from "./states.ts";
+import { hasRun, rowWords } from "./states.ts";
 import styles from "./task-list.module.css";
 
 /** My tasks, newest first. */
@@ -70,6 +70,7 @@ function TaskRow({ summary, token }: { summary: TaskSummary; token: Token }) {
   const { task, leases, state } = summary;
   const ran = leases.reduce((most, lease) => (lease.billedSeconds > most ? lease.billedSeconds : most), 0n);
   const reserved = leases.reduce((sum, lease) => sum + lease.reserved, 0n);
+  const words = rowWords(summary, useEnding(task.taskId, state, hasRun(state)));
   return (
     <Link href={`/tasks/${task.taskId}`} className={styles.row}>
       <span className={styles.name}>
@@ -81,8 +82,8 @@ function TaskRow({ summary, token }: { summary: TaskSummary; token: Token }) {
         {hasRun(state) ? `Ran ${formatSeconds(Number(ran))}` : `At most ${formatMoney(reserved, token)}`}
       </span>
       <span className={styles.badge}>
-        <Badge tone={stateWords(state).tone} pulse={state === "Running"}>
-          {titleOf(summary)}
+        <Badge tone={words.tone} pulse={state === "Running"}>
+          {words.title}
         </Badge>
       </span>
     </Link>

@@ -35,6 +35,8 @@ export interface Mined {
   readonly block: number;
 }
 
+/** Blocks below the final one in which a first look asks again for what was mined: a reorg may have come while nobody looked. */
+const FIRST_LOOK_BLOCKS = 512;
 /** Polls with a spent nonce and no receipt until it counts as somebody else's. */
 const REPLACED_AFTER_POLLS = 20;
 
@@ -58,6 +60,8 @@ export class TransactionQueue {
   private readonly budgets: GasBudgets;
   private tail: Promise<unknown> = Promise.resolve();
   private frozen: DekuperError | undefined;
+  /** What was mined up to this block was there when the block was final already: no reorg takes it back. */
+  private settledTo: number | undefined;
 
   constructor(options: TransactionQueueOptions) {
     this.options = options;
@@ -104,7 +108,11 @@ export class TransactionQueue {
     const { reader, journal, account } = this.options;
     const view = reader.view;
     if (view.evidence === "unreadable") return;
-    for (const transaction of journal.minedAfter(view.final.number)) await this.recheck(transaction);
+    const final = view.final.number;
+    // Since the last look the chain may have turned and grown until what was lost is below a final block.
+    const from = Math.min(this.settledTo ?? final - FIRST_LOOK_BLOCKS, final);
+    for (const transaction of journal.minedAfter(from)) await this.recheck(transaction);
+    this.settledTo = final;
     const pending = journal.pending();
     if (pending.length === 0) return;
     const nonce = await reader.read((client) => client.getTransactionCount({ address: account.address }));

@@ -62,4 +62,27 @@ describe("a reorg", () => {
     await look();
     assert.equal(rpc.count("eth_getTransactionReceipt"), receipts);
   });
+
+  for (const [when, isRestarted] of [
+    ["while nobody looked", false],
+    ["while the daemon was down", true],
+  ] as const) {
+    it(`${when}, and that is below the final block by now, is found all the same: nothing waits behind a lost nonce`, async (t) => {
+      const { submit, sent, mine, look, chain, journal, queue, restart } = await startQueue(t);
+      const mined = submit(accept(1));
+      await sent(1);
+      await mine();
+      const { hash } = await mined;
+      await look();
+      chain.drop(1);
+      for (let block = 0; block < 10; block++) chain.mine("fork");
+      const after = isRestarted ? restart() : { queue, journal };
+      await look(after.queue);
+      await look(after.queue);
+      assert.deepEqual([...chain.mempool.keys()], [hash]);
+      chain.mine("fork");
+      await look(after.queue);
+      assert.equal(after.journal.get(1)?.state, "mined");
+    });
+  }
 });
