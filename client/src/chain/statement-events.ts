@@ -20,6 +20,12 @@ export function movedBy(log: Pick<RpcLog, "data" | "topics">): Moved | undefined
       return { kind: "Released", ...event.args };
     case "Compensated":
       return { kind: "Compensated", ...event.args };
+    case "BondPosted":
+      return { kind: "BondPosted", ...event.args };
+    case "BondReturned":
+      return { kind: "BondReturned", ...event.args };
+    case "BondAwarded":
+      return { kind: "BondAwarded", ...event.args };
     case "EarningsWithdrawn":
       return { kind: "EarningsWithdrawn", ...event.args };
     case "StakeMoved":
@@ -28,7 +34,10 @@ export function movedBy(log: Pick<RpcLog, "data" | "topics">): Moved | undefined
       return { kind: "StakeMigrated", ...event.args };
     case "StakeForfeited":
       return { kind: "StakeForfeited", ...event.args };
-    default:
+    // Nobody's account: what the protocol has earned, and what was forfeited to nobody.
+    case "FeesWithdrawn":
+    case "ForfeitedBurned":
+    case undefined:
       return undefined;
   }
 }

@@ -96,6 +96,12 @@ function changeOf(moved: Moved, account: Address, isOwnNode: (node: Address) => 
       return mine(moved.consumer, { free: moved.amount, reserved: -moved.amount });
     case "Compensated":
       return addBalances(stakeOf(moved.node, moved.amount), mine(moved.owner, { earnings: moved.amount }));
+    case "BondPosted":
+      return mine(moved.account, { free: -moved.amount });
+    case "BondReturned":
+      return mine(moved.account, { free: moved.amount });
+    case "BondAwarded":
+      return mine(moved.owner, { earnings: moved.amount });
     case "EarningsWithdrawn":
       return mine(moved.owner, { earnings: -moved.amount });
     case "StakeMoved": {

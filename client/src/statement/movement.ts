@@ -26,6 +26,15 @@ export type Moved =
       readonly owner: Address;
       readonly amount: bigint;
     }
+  /** Put at risk with a claim that an output was not delivered; back when the claim was right or had no verdict. */
+  | {
+      readonly kind: "BondPosted" | "BondReturned";
+      readonly account: Address;
+      readonly leaseId: Hex;
+      readonly amount: bigint;
+    }
+  /** The bond of a claim that was answered, to the owner of the node that had delivered. */
+  | { readonly kind: "BondAwarded"; readonly owner: Address; readonly leaseId: Hex; readonly amount: bigint }
   | {
       readonly kind: "EarningsWithdrawn";
       readonly owner: Address;

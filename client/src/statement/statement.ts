@@ -27,6 +27,11 @@ export interface StatementTotals {
   readonly fees: bigint;
   readonly compensationReceived: bigint;
   readonly compensationPaid: bigint;
+  /** Put at risk with delivery claims, and what of it came back. */
+  readonly bondsPosted: bigint;
+  readonly bondsReturned: bigint;
+  /** Bonds of others whose claims were answered. */
+  readonly bondsWon: bigint;
   readonly earningsWithdrawn: bigint;
   readonly slashed: bigint;
   readonly rewards: bigint;
@@ -108,6 +113,9 @@ function totalsOf(lines: readonly StatementLine[], account: Address): StatementT
     fees: sum(({ movement }) => (movement.kind === "Paid" ? movement.fee : 0n)),
     compensationReceived: of("Compensated", ({ change }) => change.earnings),
     compensationPaid: of("Compensated", ({ change }) => -change.stake),
+    bondsPosted: of("BondPosted", ({ change }) => -change.free),
+    bondsReturned: of("BondReturned", ({ change }) => change.free),
+    bondsWon: of("BondAwarded", ({ change }) => change.earnings),
     earningsWithdrawn: of("EarningsWithdrawn", ({ change }) => -change.earnings),
     slashed: of("StakeForfeited", ({ change }) => -change.stake),
     rewards: sum(({ movement }) =>

@@ -70,6 +70,12 @@ function movedWords(
         paying ? node(movement.node) : undefined,
       );
     }
+    case "BondPosted":
+      return say("Bond posted", [`with the claim that lease ${movement.leaseId} was not delivered`]);
+    case "BondReturned":
+      return say("Bond back", [`the claim on lease ${movement.leaseId} was right or had no verdict`]);
+    case "BondAwarded":
+      return say("Bond won", [`the claim on lease ${movement.leaseId} was answered: it had been delivered`]);
     case "StakeMoved":
       return say(movement.intoStake ? "Staked on" : "Stake back from", [], node(movement.node));
     case "StakeMigrated":

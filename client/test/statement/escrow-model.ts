@@ -34,7 +34,7 @@ type Step = readonly [
 ];
 
 const stepArbitrary: fc.Arbitrary<Step> = fc.tuple(
-  fc.nat(13),
+  fc.nat(14),
   fc.nat(2),
   fc.nat(2),
   fc.bigInt(1n, 50_000_000n),
@@ -150,6 +150,20 @@ function play(steps: readonly Step[]): History {
         add(stake, spare.from, -migrated);
         add(stake, spare.to, migrated);
         emit({ kind: "StakeMigrated", ...spare, amount: migrated });
+        break;
+      }
+      case 13: {
+        const atRisk = cut(amount, of(free, account));
+        add(free, account, -atRisk);
+        emit({ kind: "BondPosted", account, leaseId: task, amount: atRisk });
+        if (seconds % 3 === 0) break;
+        if (seconds % 3 === 1) {
+          add(free, account, atRisk);
+          emit({ kind: "BondReturned", account, leaseId: task, amount: atRisk });
+        } else {
+          add(earnings, owner, atRisk);
+          emit({ kind: "BondAwarded", owner, leaseId: task, amount: atRisk });
+        }
         break;
       }
       default: {

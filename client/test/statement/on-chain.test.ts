@@ -17,9 +17,24 @@ import {
   type Order,
   paymentEscrowAbi,
   reservation,
+  taskDomain,
+  taskRegistryAbi,
 } from "@dekuper/protocol";
-import { type Address, createPublicClient, custom, type Hex, type PublicClient, type RpcLog } from "viem";
+import {
+  type Abi,
+  type AbiEvent,
+  type Address,
+  concat,
+  createPublicClient,
+  custom,
+  encodeFunctionData,
+  type Hex,
+  type PublicClient,
+  type RpcLog,
+  toEventSelector,
+} from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { movedBy } from "../../src/chain/statement-events.ts";
 import { startTestChain, type TestChain } from "../chain.ts";
 import { aProfile, startTestProvider, type TestProvider } from "../provider.ts";
 
@@ -79,28 +94,91 @@ async function pass(seconds: number): Promise<void> {
   await chain.control.mine({ blocks: 1 });
 }
 
-async function settle(taskId: Hex, leaseId: Hex): Promise<void> {
+async function complete(taskId: Hex, leaseId: Hex): Promise<void> {
   const { timestamp } = await consumer.market.head();
   const specDigest: Hex = `0x${"aa".repeat(32)}`;
   await provider.complete({ taskId, leaseId, specDigest, started: timestamp - 3_600n });
+}
+
+async function settle(taskId: Hex, leaseId: Hex): Promise<void> {
+  await complete(taskId, leaseId);
   await consumer.market.approve(leaseId);
 }
 
-/** An owner's call that the market has no method for. */
+/** A run that has ended, and of which the consumer says that it was never delivered. */
+async function claimUndelivered(): Promise<Hex> {
+  const taskId = await order();
+  const leaseId = await begin(taskId, 60);
+  await complete(taskId, leaseId);
+  await call(consumer.market, { contract: "taskRegistry", name: "claimUndelivered", args: [leaseId] });
+  return leaseId;
+}
+
+/** The consumer's word that it has the output. */
+async function receiptFor(leaseId: Hex): Promise<Hex> {
+  const { publicClient, network } = consumer.market;
+  const { chainId, taskRegistry } = network.deployment;
+  const { attempt, attestationDigest } = await publicClient.readContract({
+    address: taskRegistry,
+    abi: taskRegistryAbi,
+    functionName: "getLease",
+    args: [leaseId],
+  });
+  const { wallet } = consumer.market;
+  assert.ok(wallet?.account);
+  return wallet.signTypedData({
+    account: wallet.account,
+    domain: taskDomain(chainId, taskRegistry),
+    types: {
+      Receipt: [
+        { name: "leaseId", type: "bytes32" },
+        { name: "attempt", type: "uint32" },
+        { name: "attestationDigest", type: "bytes32" },
+      ],
+    },
+    primaryType: "Receipt",
+    message: { leaseId, attempt, attestationDigest },
+  });
+}
+
+/** A call that the market has no method for. */
 async function call(
   { publicClient, wallet, network }: Market,
   from:
     | { contract: "paymentEscrow"; name: "transferFree"; args: readonly [Address, bigint] }
-    | { contract: "nodeRegistry"; name: "migrate"; args: readonly [Address, Address] },
+    | { contract: "nodeRegistry"; name: "migrate"; args: readonly [Address, Address] }
+    | { contract: "taskRegistry"; name: "claimUndelivered" | "lapseClaim"; args: readonly [Hex] }
+    | { contract: "taskRegistry"; name: "answerWithReceipt"; args: readonly [Hex, Hex] },
 ): Promise<void> {
   assert.ok(wallet);
-  const to = { chain: wallet.chain ?? null, address: network.deployment[from.contract] };
-  const hash =
-    from.contract === "paymentEscrow"
-      ? await wallet.writeContract({ ...to, abi: paymentEscrowAbi, functionName: from.name, args: from.args })
-      : await wallet.writeContract({ ...to, abi: nodeRegistryAbi, functionName: from.name, args: from.args });
+  const abi = {
+    paymentEscrow: paymentEscrowAbi,
+    nodeRegistry: nodeRegistryAbi,
+    taskRegistry: taskRegistryAbi,
+  };
+  const data = encodeFunctionData({
+    abi: abi[from.contract] as Abi,
+    functionName: from.name,
+    args: from.args,
+  });
+  assert.ok(wallet.account);
+  const to = network.deployment[from.contract];
+  const hash = await wallet.sendTransaction({
+    account: wallet.account,
+    chain: wallet.chain ?? null,
+    to,
+    data,
+  });
   const { status } = await publicClient.waitForTransactionReceipt({ hash });
   assert.equal(status, "success");
+}
+
+/** A log of this event, all of whose values are 1. */
+function anyLogOf(event: AbiEvent): Pick<RpcLog, "data" | "topics"> {
+  const one = `0x${"1".padStart(64, "0")}` as const;
+  const indexed = event.inputs.filter((input) => input.indexed === true);
+  const data = event.inputs.filter((input) => input.indexed !== true).map(() => one);
+  return { topics: [toEventSelector(event), ...indexed.map(() => one)], data: concat(data) };
 }
 
 const kinds = ({ lines }: CheckedStatement) => lines.map(({ movement }) => movement.kind);
@@ -224,6 +302,42 @@ describe("a statement of the chain", () => {
     assert.equal(kinds(paid).at(-1), "EarningsWithdrawn");
     assert.equal(paid.now.earnings, 0n);
     assert.ok(paid.check.agrees);
+  });
+
+  it("follows a bond: posted with a claim, then back without a verdict, or to the owner who had delivered", async () => {
+    const lapsed = await claimUndelivered();
+    const posted = await readStatement(consumer.market, consumer.address);
+    assert.equal(kinds(posted).at(-1), "BondPosted");
+    assert.ok(posted.check.agrees);
+    await pass(40);
+    await call(consumer.market, { contract: "taskRegistry", name: "lapseClaim", args: [lapsed] });
+    const back = await readStatement(consumer.market, consumer.address);
+    assert.equal(kinds(back).at(-1), "BondReturned");
+    assert.equal(back.now.free - posted.now.free, 1_000_000n);
+    assert.ok(back.check.agrees);
+
+    const answered = await claimUndelivered();
+    const before = await readStatement(provider.market, provider.owner);
+    await call(provider.market, {
+      contract: "taskRegistry",
+      name: "answerWithReceipt",
+      args: [answered, await receiptFor(answered)],
+    });
+    const won = await readStatement(provider.market, provider.owner);
+    assert.equal(kinds(won).at(-1), "BondAwarded");
+    assert.equal(won.now.earnings - before.now.earnings, 1_000_000n);
+    assert.deepEqual(won.check.differences, []);
+    const lost = await readStatement(consumer.market, consumer.address);
+    assert.equal(kinds(lost).at(-1), "BondPosted");
+    assert.deepEqual(lost.check.differences, []);
+    for (const leaseId of [lapsed, answered]) await consumer.market.approve(leaseId);
+  });
+
+  it("knows every event of the escrow, but for those that move nobody's account", async () => {
+    const nobodys = ["FeesWithdrawn", "ForfeitedBurned"];
+    const events = paymentEscrowAbi.filter((item): item is typeof item & AbiEvent => item.type === "event");
+    const unknown = events.filter((event) => movedBy(anyLogOf(event)) === undefined);
+    assert.deepEqual(unknown.map(({ name }) => name).toSorted(), [...nobodys].toSorted());
   });
 
   it("is asked for again where the RPC's logs lag behind its state", async () => {

@@ -67,12 +67,19 @@ describe("a statement", () => {
       fc.property(histories, each, blocks, (history, account, block) => {
         const { opening, closing, totals } = makeStatement(account, history.movements, { from: { block } });
         const came =
-          totals.deposited + totals.earned + totals.compensationReceived + totals.rewards + totals.received;
+          totals.deposited +
+          totals.earned +
+          totals.compensationReceived +
+          totals.rewards +
+          totals.received +
+          totals.bondsReturned +
+          totals.bondsWon;
         const went =
           totals.withdrawn +
           totals.given +
           totals.paid +
           totals.compensationPaid +
+          totals.bondsPosted +
           totals.earningsWithdrawn +
           totals.slashed;
         assert.equal(totalOf(closing) - totalOf(opening), came - went);

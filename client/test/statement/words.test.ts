@@ -52,6 +52,19 @@ describe("a line in words", () => {
     ]);
   });
 
+  it("says of a bond why it was posted, came back or was won", () => {
+    const leaseId = taskId(100);
+    const bond = { leaseId, amount: 1_000_000n };
+    const posted = lastLine(me, { kind: "BondPosted", account: me, ...bond });
+    assert.equal(posted.title, "Bond posted");
+    assert.deepEqual(posted.explanation, [`with the claim that lease ${leaseId} was not delivered`]);
+    const back = lastLine(me, { kind: "BondReturned", account: me, ...bond });
+    assert.deepEqual(back.explanation, [`the claim on lease ${leaseId} was right or had no verdict`]);
+    const won = lastLine(other, { kind: "BondAwarded", owner: other, ...bond });
+    assert.equal(won.title, "Bond won");
+    assert.deepEqual(won.explanation, [`the claim on lease ${leaseId} was answered: it had been delivered`]);
+  });
+
   it("explains the same payment to who earns", () => {
     const words = lastLine(other, { ...paid, attempt: 1, downSeconds: 0n, gross: 4_500_000n, fee: 0n });
     assert.equal(words.title, "Earned for");

@@ -15,6 +15,7 @@ export type Call =
   | { readonly name: "failLease"; readonly args: readonly [leaseId: Hex, attempt: number, reason: Hex] }
   | { readonly name: "failover"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "settle"; readonly args: readonly [leaseId: Hex] }
+  | { readonly name: "lapseClaim"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "expire"; readonly args: readonly [leaseId: Hex] };
 
 /** Calls that bring a lease, and with it an end that must be paid for. */

@@ -134,6 +134,23 @@ export async function readRunDeadline(
   return deadline === NEVER ? Number.POSITIVE_INFINITY : Number(deadline);
 }
 
+/** Until when the claim that a lease's output was not delivered may be answered; 0 where there was none. */
+export async function readAnswerUntil(
+  client: PublicClient,
+  deployment: Deployment,
+  leaseId: Hex,
+  block: number,
+): Promise<number> {
+  const { answerUntil } = await client.readContract({
+    address: deployment.taskRegistry,
+    abi: taskRegistryAbi,
+    functionName: "getClaim",
+    args: [leaseId],
+    blockNumber: BigInt(block),
+  });
+  return Number(answerUntil);
+}
+
 /** Whether a gang that was wound down was cancelled by its consumer, rather than lost with one of its members. */
 export async function readIsCancelled(
   client: PublicClient,

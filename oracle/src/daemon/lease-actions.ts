@@ -125,6 +125,9 @@ export class LeaseActions {
       case "expire":
         await queue.submit({ name: "expire", args: [leaseId] }, signal);
         return;
+      case "lapseClaim":
+        await queue.submit({ name: "lapseClaim", args: [leaseId] }, signal);
+        return;
       case "settle":
         await queue.submit({ name: "settle", args: [leaseId] }, signal);
         return this.mark(record, "settled");

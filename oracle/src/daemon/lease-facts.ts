@@ -3,6 +3,7 @@ import { isDekuperError, type LeaseStatus } from "@dekuper/protocol";
 import { type Address, getAddress, type Hex } from "viem";
 import {
   type LeaseState,
+  readAnswerUntil,
   readIsCancelled,
   readLease,
   readRunDeadline,
@@ -65,8 +66,9 @@ export class LeaseFactReader {
       ]);
       const isMine = this.isMine(state, record);
       const mayBeOver = OVER.has(state.status) || !isMine;
-      const [completeBy, stopReason, isFinallyOver, isConfirmed] = await Promise.all([
+      const [completeBy, answerUntil, stopReason, isFinallyOver, isConfirmed] = await Promise.all([
         this.completeBy(state, terms, view.head.number),
+        this.answerUntil(state, view.head.number),
         this.stopReason(state, terms, view.head.number),
         mayBeOver ? this.isFinallyOver(record, state.status, view.final.number) : false,
         record.steps.has("ensured") ||
@@ -82,6 +84,7 @@ export class LeaseFactReader {
           isConfirmed,
           isFinallyOver,
           completeBy,
+          answerUntil,
           stopReason,
           ...pick(state, terms),
         },
@@ -118,6 +121,11 @@ export class LeaseFactReader {
     if (state.status !== "Running") return state.status === "Stopping" ? state.deadline : 0;
     if (!terms.isGang) return state.startedAt + state.maxSeconds + terms.completionGrace;
     return this.reader.read((client) => readRunDeadline(client, this.deployment, state.leaseId, block));
+  }
+
+  private async answerUntil({ status, leaseId }: LeaseState, block: number): Promise<number> {
+    if (status !== "Disputed") return 0;
+    return this.reader.read((client) => readAnswerUntil(client, this.deployment, leaseId, block));
   }
 
   private async stopReason(state: LeaseState, terms: TaskTerms, block: number): Promise<StopReason> {

@@ -28,6 +28,8 @@ export interface LeaseFacts {
   readonly completeBy: Seconds;
   /** While Completed. */
   readonly challengeEndsAt: Seconds;
+  /** Until when the claim that its output was not delivered may be answered, while Disputed. */
+  readonly answerUntil: Seconds;
   /** That the attempt may bill; a top-up adds to it. */
   readonly maxSeconds: number;
   /** Why it is Stopping. */

@@ -44,7 +44,7 @@ export function planLease(facts: Facts, now: Seconds): Plan {
     case "Completed":
       return planCompleted(facts, now);
     case "Disputed":
-      return planDelivered(facts) ?? wait("disputed");
+      return planDisputed(facts, now);
     default:
       return wait("not-mine");
   }
@@ -197,6 +197,16 @@ function planCompleted(facts: Facts, now: Seconds): Plan {
   const delivered = planDelivered(facts);
   if (delivered !== undefined) return delivered;
   return now >= settleAt ? wait("signing-stopped") : wait("challenge-window", settleAt);
+}
+
+/** Nobody has answered the claim in time: it is no verdict, and the lease goes on to its settlement (rule 23). */
+function planDisputed(facts: Facts, now: Seconds): Plan {
+  const { lease, node } = facts;
+  const lapsesAt = lease.answerUntil + lease.outageGrace + 1;
+  if (now >= lapsesAt && node.maySign) return act({ kind: "lapseClaim" });
+  const delivered = planDelivered(facts);
+  if (delivered !== undefined) return delivered;
+  return now >= lapsesAt ? wait("signing-stopped") : wait("disputed", lapsesAt);
 }
 
 /** One answer without the pod may be a mistake of the API; several, over some seconds, are not. */

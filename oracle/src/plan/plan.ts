@@ -19,6 +19,7 @@ export type LeaseAction =
   | { readonly kind: "expire" }
   | { readonly kind: "release" }
   | { readonly kind: "settle" }
+  | { readonly kind: "lapseClaim" }
   | { readonly kind: "tearDown" };
 
 /** Why the oracle ended a run that would have gone on; undefined: it ended by itself. */

@@ -47,6 +47,7 @@ class Chain {
       if (functionName === "getTask") return { ...terms, createdAt: BigInt(terms.createdAt), ...this.task };
       if (functionName === "termsOf") return terms;
       if (functionName === "deadlineOf") return this.runDeadline;
+      if (functionName === "getClaim") return { claimedAt: 5n, answerUntil: 35n, bond: 1n };
       if (functionName === "getGang") return { isCancelled: this.isCancelled };
       const found = this.at(Number(blockNumber)) ?? { status: "None" as const };
       return {
@@ -148,13 +149,14 @@ describe("a lease as the chain shows it", () => {
     const chain = new Chain();
     const deadlines = async (status: LeaseStatus) => {
       chain.at = () => ({ status });
-      const { startDeadline, completeBy, challengeEndsAt } = await factsOf(chain);
-      return [startDeadline, completeBy, challengeEndsAt];
+      const { startDeadline, completeBy, challengeEndsAt, answerUntil } = await factsOf(chain);
+      return [startDeadline, completeBy, challengeEndsAt, answerUntil];
     };
-    assert.deepEqual(await deadlines("Assigned"), [20, 0, 0]);
-    assert.deepEqual(await deadlines("Running"), [0, 30 + 600 + 30, 0]);
-    assert.deepEqual(await deadlines("Stopping"), [0, 20, 0]);
-    assert.deepEqual(await deadlines("Completed"), [0, 0, 20]);
+    assert.deepEqual(await deadlines("Assigned"), [20, 0, 0, 0]);
+    assert.deepEqual(await deadlines("Running"), [0, 30 + 600 + 30, 0, 0]);
+    assert.deepEqual(await deadlines("Stopping"), [0, 20, 0, 0]);
+    assert.deepEqual(await deadlines("Completed"), [0, 0, 20, 0]);
+    assert.deepEqual(await deadlines("Disputed"), [0, 0, 0, 35]);
   });
 
   it("has its gang's deadline while it runs: none while the clock stands", async () => {

@@ -38,6 +38,7 @@ export const anyLease: fc.Arbitrary<LeaseFacts> = fc.record({
     { weight: 1, arbitrary: fc.constant(Number.POSITIVE_INFINITY) },
   ),
   challengeEndsAt: time,
+  answerUntil: time,
   maxSeconds: fc.integer({ min: 0, max: 300 }),
   stopReason: fc.constantFrom("cancelled", "peer-lost"),
   completionGrace: span,

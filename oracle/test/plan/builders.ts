@@ -37,6 +37,7 @@ export function aLease(change: Partial<LeaseFacts> = {}): LeaseFacts {
     lastStep: 0,
     completeBy: 0,
     challengeEndsAt: 0,
+    answerUntil: 0,
     maxSeconds: 600,
     stopReason: "cancelled",
     completionGrace: 60,

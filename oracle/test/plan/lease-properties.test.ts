@@ -15,6 +15,7 @@ const TRANSACTIONS: ReadonlySet<LeaseAction["kind"]> = new Set([
   "fail",
   "expire",
   "settle",
+  "lapseClaim",
 ]);
 
 /** Any facts of one status and one stage: what is rare among all of them. */
@@ -176,6 +177,7 @@ describe("from any facts, the planner", () => {
       const deadline = lease.status === "Assigned" ? lease.startDeadline : lease.completeBy;
       if (kind === "expire") return now > deadline + lease.outageGrace;
       if (kind === "settle") return now > lease.challengeEndsAt + lease.outageGrace;
+      if (kind === "lapseClaim") return now > lease.answerUntil + lease.outageGrace;
       if (kind === undefined || !TRANSACTIONS.has(kind)) return undefined;
       return now <= deadline;
     }));

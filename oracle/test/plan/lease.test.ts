@@ -238,8 +238,8 @@ describe("a completed lease", () => {
   });
 });
 
-it("keeps no pod for a disputed result, and leaves the verdict to the chain", () => {
-  const disputed = aLease({ status: "Disputed" });
+it("keeps no pod for a disputed result, and lapses a claim that nobody has answered in time", () => {
+  const disputed = aLease({ status: "Disputed", answerUntil: T0 + 500 });
   const journal = aJournal({ podSeen: true, sealed: true, attested: true, signed: true });
   acts({ lease: disputed, cluster: aPod("exited"), journal }, { kind: "release" });
   const released = { ...journal, released: true };
@@ -247,7 +247,10 @@ it("keeps no pod for a disputed result, and leaves the verdict to the chain", ()
     { lease: { ...disputed, isFinallyOver: true }, cluster: aPod("gone"), journal: released },
     { kind: "tearDown" },
   );
-  waits({ lease: disputed, cluster: aPod("gone"), journal: released }, "disputed", undefined, T0 + 9_000);
+  const gone = { lease: disputed, cluster: aPod("gone"), journal: released };
+  waits(gone, "disputed", T0 + 531, T0 + 530);
+  acts(gone, { kind: "lapseClaim" }, T0 + 531);
+  waits({ ...gone, node: silenced }, "signing-stopped", undefined, T0 + 531);
 });
 
 describe("an ended lease", () => {
