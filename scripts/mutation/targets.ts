@@ -40,7 +40,11 @@ const leftOut: LeftOut = {
  * Tests that judge the build, not the rules: they fail without the optimiser, whatever the contract does. Any other
  * failing test stops the run.
  */
-export const testsOfTheBuild: readonly RegExp[] = [/keeps each contract under 24 KB/];
+export const testsOfTheBuild: readonly RegExp[] = [
+  /keeps each contract under 24 KB/,
+  /fit into a block/,
+  /cost the same for each change/,
+];
 
 export interface Target {
   readonly file: string;
