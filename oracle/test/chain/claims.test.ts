@@ -16,8 +16,7 @@ describe("a claim that an output was not delivered (rules 20 and 23)", () => {
     const { market, address } = oracle.consumer;
     const { leaseId } = await oracle.order();
     await oracle.untilStatus(leaseId, "Running");
-    await oracle.pass(60);
-    await oracle.caughtUp();
+    await oracle.until("a checkpoint", async () => (await oracle.lease(leaseId)).lastStep > 0n);
     oracle.cluster.exit();
     await oracle.untilStatus(leaseId, "Completed");
     const { free } = await market.account(address);
