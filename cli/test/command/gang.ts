@@ -81,6 +81,7 @@ export function gang(get: () => MarketFixture): void {
         code: "WRONG_STATE",
         message: /that is possible after/,
       });
+      await expectError(get(), ["task", "lapse-claim", id], { code: "WRONG_STATE", message: /running/i });
     });
 
     it("is fetched member by member, each into a folder of its own", async () => {

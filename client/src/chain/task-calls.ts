@@ -106,6 +106,12 @@ export async function settle(sender: Sender, leaseId: Hex): Promise<SentTransact
   return plain(await send(sender, "settle the lease", call));
 }
 
+/** Ends a delivery claim that nobody has answered in time, as if it had never been raised. Anyone may. */
+export async function lapseClaim(sender: Sender, leaseId: Hex): Promise<SentTransaction> {
+  const call = { ...registryOf(sender), functionName: "lapseClaim", args: [leaseId] } as const;
+  return plain(await send(sender, "lapse the claim", call));
+}
+
 /** Enforces whichever deadline has passed. Anyone may. */
 export async function expire(sender: Sender, leaseId: Hex): Promise<SentTransaction> {
   const call = { ...registryOf(sender), functionName: "expire", args: [leaseId] } as const;

@@ -35,8 +35,6 @@ export interface Mined {
   readonly block: number;
 }
 
-/** Blocks below the final one in which a first look asks again for what was mined: a reorg may have come while nobody looked. */
-const FIRST_LOOK_BLOCKS = 512;
 /** Polls with a spent nonce and no receipt until it counts as somebody else's. */
 const REPLACED_AFTER_POLLS = 20;
 
@@ -60,8 +58,6 @@ export class TransactionQueue {
   private readonly budgets: GasBudgets;
   private tail: Promise<unknown> = Promise.resolve();
   private frozen: DekuperError | undefined;
-  /** What was mined up to this block was there when the block was final already: no reorg takes it back. */
-  private settledTo: number | undefined;
 
   constructor(options: TransactionQueueOptions) {
     this.options = options;
@@ -108,11 +104,7 @@ export class TransactionQueue {
     const { reader, journal, account } = this.options;
     const view = reader.view;
     if (view.evidence === "unreadable") return;
-    const final = view.final.number;
-    // Since the last look the chain may have turned and grown until what was lost is below a final block.
-    const from = Math.min(this.settledTo ?? final - FIRST_LOOK_BLOCKS, final);
-    for (const transaction of journal.minedAfter(from)) await this.recheck(transaction);
-    this.settledTo = final;
+    for (const transaction of journal.unsettled()) await this.recheck(transaction, view.final.number);
     const pending = journal.pending();
     if (pending.length === 0) return;
     const nonce = await reader.read((client) => client.getTransactionCount({ address: account.address }));
@@ -308,10 +300,14 @@ export class TransactionQueue {
     });
   }
 
-  /** A reorg may take a mined transaction back until it is final. */
-  private async recheck(transaction: JournalledTransaction): Promise<void> {
-    if (transaction.sends.length === 0) return;
-    for (const { hash } of transaction.sends) if ((await this.receipt(hash)) !== undefined) return;
+  /** A reorg may take a mined transaction back until it was seen in a final block, however long nobody has looked. */
+  private async recheck(transaction: JournalledTransaction, final: number): Promise<void> {
+    for (const { hash } of transaction.sends) {
+      const receipt = await this.receipt(hash);
+      if (receipt === undefined) continue;
+      if (receipt.blockNumber <= final) this.options.journal.settle(transaction.id);
+      return;
+    }
     this.options.onEvent?.("transaction-reorged", { purpose: transaction.purpose });
     this.sentHere.delete(transaction.id);
     this.options.journal.reopen(transaction.id);

@@ -153,4 +153,9 @@ export const migrations: readonly string[] = [
   -- The checkpoint that the attempt goes on from, or null for a fresh start: decided once.
   ALTER TABLE attempts ADD COLUMN resume_json TEXT;
   `,
+  `
+  -- Seen in a final block: no reorg takes the transaction back.
+  ALTER TABLE transactions ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX transactions_unsettled ON transactions (state) WHERE is_final = 0;
+  `,
 ];

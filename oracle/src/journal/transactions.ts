@@ -102,9 +102,14 @@ export class TransactionJournal {
     return this.select("state = 'pending'");
   }
 
-  /** Mined above a block: not final yet. */
-  minedAfter(block: number): JournalledTransaction[] {
-    return this.select("state IN ('mined', 'reverted') AND block > ?", block);
+  /** It was seen in a final block: no reorg takes it back. */
+  settle(id: number): void {
+    this.db.run("UPDATE transactions SET is_final = 1 WHERE id = ?", id);
+  }
+
+  /** Mined, and not seen in a final block yet. */
+  unsettled(): JournalledTransaction[] {
+    return this.select("state IN ('mined', 'reverted') AND is_final = 0");
   }
 
   get(id: number): JournalledTransaction | undefined {

@@ -3,6 +3,7 @@ import {
   act,
   done,
   type FailReason,
+  type LeaseAction,
   type Plan,
   type Seconds,
   type StopCause,
@@ -191,22 +192,29 @@ function planDelivered({ lease, cluster, journal, node }: Facts): Plan | undefin
 }
 
 function planCompleted(facts: Facts, now: Seconds): Plan {
-  const { lease, node } = facts;
-  const settleAt = lease.challengeEndsAt + lease.outageGrace + 1;
-  if (now >= settleAt && node.maySign) return act({ kind: "settle" });
-  const delivered = planDelivered(facts);
-  if (delivered !== undefined) return delivered;
-  return now >= settleAt ? wait("signing-stopped") : wait("challenge-window", settleAt);
+  const window = { endsAt: facts.lease.challengeEndsAt, waitsFor: "challenge-window" } as const;
+  return planEnforceable(facts, window, { kind: "settle" }, now);
 }
 
 /** Nobody has answered the claim in time: it is no verdict, and the lease goes on to its settlement (rule 23). */
 function planDisputed(facts: Facts, now: Seconds): Plan {
+  const window = { endsAt: facts.lease.answerUntil, waitsFor: "disputed" } as const;
+  return planEnforceable(facts, window, { kind: "lapseClaim" }, now);
+}
+
+/** Once anyone may end a window, the node does; until then it sees to the delivery. */
+function planEnforceable(
+  facts: Facts,
+  { endsAt, waitsFor }: { endsAt: Seconds; waitsFor: "challenge-window" | "disputed" },
+  action: LeaseAction,
+  now: Seconds,
+): Plan {
   const { lease, node } = facts;
-  const lapsesAt = lease.answerUntil + lease.outageGrace + 1;
-  if (now >= lapsesAt && node.maySign) return act({ kind: "lapseClaim" });
+  const enforceableAt = endsAt + lease.outageGrace + 1;
+  if (now >= enforceableAt && node.maySign) return act(action);
   const delivered = planDelivered(facts);
   if (delivered !== undefined) return delivered;
-  return now >= lapsesAt ? wait("signing-stopped") : wait("disputed", lapsesAt);
+  return now >= enforceableAt ? wait("signing-stopped") : wait(waitsFor, enforceableAt);
 }
 
 /** One answer without the pod may be a mistake of the API; several, over some seconds, are not. */

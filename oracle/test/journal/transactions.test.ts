@@ -69,12 +69,15 @@ describe("the transaction journal", () => {
     journal.finish(refused, "refused");
     assert.deepEqual(afterCrash().pending(), []);
     assert.deepEqual(
-      journal.minedAfter(9).map(({ id }) => id),
+      journal.unsettled().map(({ id }) => id),
       [mined, reverted],
     );
+    journal.settle(reverted);
     assert.deepEqual(
-      journal.minedAfter(10).map(({ id, block }) => [id, block]),
-      [[reverted, 11]],
+      afterCrash()
+        .unsettled()
+        .map(({ id, block }) => [id, block]),
+      [[mined, 10]],
     );
     journal.reopen(mined);
     const [again] = afterCrash().pending();

@@ -8,7 +8,7 @@ import { leaseOfMember, MEMBER_OPTION, readMember } from "./members.ts";
 import { paintState, stateInWords } from "./states.ts";
 
 interface Enforcement {
-  readonly name: "expire" | "failover" | "settle";
+  readonly name: "expire" | "failover" | "settle" | "lapse-claim";
   readonly description: string;
   readonly step: string;
 }
@@ -30,9 +30,14 @@ const ENFORCEMENTS: readonly Enforcement[] = [
     description: "pay a completed lease whose window is over; anyone may",
     step: "settling",
   },
+  {
+    name: "lapse-claim",
+    description: "end a delivery claim that nobody has answered in time; anyone may",
+    step: "ending the claim",
+  },
 ];
 
-/** Adds `task expire`, `task failover` and `task settle`. */
+/** Adds `task expire`, `task failover`, `task settle` and `task lapse-claim`. */
 export function registerTaskEnforcement(parent: Command, runtime: Runtime): void {
   for (const { name, description, step } of ENFORCEMENTS) {
     const command = parent
@@ -50,7 +55,12 @@ export function registerTaskEnforcement(parent: Command, runtime: Runtime): void
         const found = await market.task(id);
         const { leaseId, index } = leaseOfMember(found, member);
         context.progress.step(step);
-        const calls: Record<Enforcement["name"], (leaseId: Hex) => Promise<SentTransaction>> = market;
+        const calls: Record<Enforcement["name"], (leaseId: Hex) => Promise<SentTransaction>> = {
+          expire: market.expire,
+          failover: market.failover,
+          settle: market.settle,
+          "lapse-claim": market.lapseClaim,
+        };
         const sent = await calls[name](leaseId);
         const after = await market.task(leaseId);
         context.progress.clear();
