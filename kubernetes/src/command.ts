@@ -51,9 +51,13 @@ export function runCommand(
   });
 }
 
-/** PR_SET_PDEATHSIG (prctl(2)) outlives the exec of the command itself. */
+/** Runs "$@" if its parent is still $0: who died before the signal was set sends none. */
+const IF_NOT_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"';
+
+/** PR_SET_PDEATHSIG (prctl(2)) outlives the exec of the command itself. To be spawned by this process, without one between. */
 export function endingWithUs(command: readonly string[], signal = "TERM"): string[] {
-  return ["setpriv", "--pdeathsig", signal, "--", ...command];
+  const started = ["sh", "-c", IF_NOT_ORPHANED, String(process.pid), ...command];
+  return ["setpriv", "--pdeathsig", signal, "--", ...started];
 }
 
 /** Whether a command succeeds; for questions whose "no" is an exit status. */
