@@ -1,6 +1,6 @@
 import type { Deployment, PeerDirectory } from "@dekuper/protocol";
 import type { Hex } from "viem";
-import type { BlobStore, LogStore, QuoteSource, ReadPolicy } from "./peer.ts";
+import type { BlobStore, LogStore, QuoteSource, ReadPolicy, ReportSource } from "./peer.ts";
 
 /** Events with fields; pino's loggers fit. */
 export interface PeerLog {
@@ -17,7 +17,7 @@ export const peerCounters = {
   twin_heartbeats: "Heartbeats under this node's own key that it did not send",
   connections_refused: "Inbound connections refused by a limit",
   connections_idle_closed: "Strangers' connections closed because they did nothing",
-  channel_requests: "Requests on the blob, logs, peers and quote channels",
+  channel_requests: "Requests on the blob, logs, peers, quote and report channels",
   channel_refusals: "Requests answered with an error",
   reads_denied: "Reads refused for want of a valid token",
   blob_bytes_in: "Bytes of blobs taken from peers",
@@ -26,6 +26,8 @@ export const peerCounters = {
   blobs_fetched: "Blobs fetched from other nodes",
   quotes_signed: "Quotes signed",
   quotes_refused: "Quote requests answered with a reason",
+  reports_signed: "Reports signed for other seats of the committee",
+  reports_not_signed: "Reports of other seats that this node has not seen so, or not in full",
   dials_failed: "Dials of registered nodes that failed",
 } as const;
 export type PeerCounter = keyof typeof peerCounters;
@@ -55,6 +57,9 @@ export interface PeerLimits {
   readonly consumerQuoteBurst: number;
   readonly consumerQuotesPerSecond: number;
   readonly quotesAtATime: number;
+  /** Requests of one seat to sign a report: at once, and then per second. */
+  readonly reportBurst: number;
+  readonly reportsPerSecond: number;
   /** A channel on which nothing moves ends after it, milliseconds. */
   readonly streamIdleMs: number;
   /** A stranger's connection without a channel or a subscription is closed after it, milliseconds. */
@@ -80,6 +85,8 @@ export const DEFAULT_PEER_LIMITS: PeerLimits = {
   consumerQuoteBurst: 64,
   consumerQuotesPerSecond: 8,
   quotesAtATime: 32,
+  reportBurst: 6,
+  reportsPerSecond: 0.5,
   streamIdleMs: 30_000,
   strangerIdleMs: 60_000,
   dialedNodes: 64,
@@ -101,6 +108,8 @@ export interface PeerNodeOptions {
   readonly readPolicy: ReadPolicy;
   /** Without one there is no quote channel. */
   readonly quotes?: QuoteSource;
+  /** Without one there is no report channel. */
+  readonly reports?: ReportSource;
   readonly log: PeerLog;
   /** Milliseconds. */
   readonly clock?: { now(): number };

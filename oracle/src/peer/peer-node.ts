@@ -3,14 +3,18 @@ import {
   type BlobName,
   blobRequestSchema,
   callPut,
+  callReport,
   channelName,
   DekuperError,
   type DirectoryNode,
   FramedStream,
   type Heartbeat,
+  type LivenessReport,
   logsRequestSchema,
   type Presence,
   quoteRequestSchema,
+  type ReportAnswer,
+  reportRequestSchema,
 } from "@dekuper/protocol";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { Stream } from "@libp2p/interface";
@@ -30,6 +34,7 @@ import { AddressHints, askPeers, type PeersAnswer, peersRequestSchema, servePeer
 import { serveQuotes } from "./quote-channel.ts";
 import { ReadAccess } from "./read-access.ts";
 import { addressOfPeer, registeredNode } from "./remote.ts";
+import { serveReports } from "./report-channel.ts";
 import { isSignedBy, type SignedHeartbeat } from "./signed-heartbeat.ts";
 
 const DIAL_INTERVAL_MS = 3_000;
@@ -138,6 +143,10 @@ class DekuperPeerNode implements PeerNode {
     return this.gossip.presence();
   }
 
+  lastHeard(node: Address): number | undefined {
+    return this.gossip.last(node)?.receivedAt;
+  }
+
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void {
     return this.gossip.onTwin(listener);
   }
@@ -178,8 +187,22 @@ class DekuperPeerNode implements PeerNode {
     }
   }
 
+  async askReport(node: Address, report: LivenessReport, signal: AbortSignal): Promise<ReportAnswer> {
+    const entry = this.options.directory.find(node);
+    if (entry === undefined)
+      throw new DekuperError("NOT_FOUND", "There is no such node.", { details: { node } });
+    const raw = await this.openStream(entry, "report", signal);
+    const stream = new FramedStream(raw, { idleMs: this.limits.streamIdleMs });
+    try {
+      return await callReport(stream, report, signal);
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+  }
+
   private async serve(libp2p: DekuperLibp2p): Promise<void> {
-    const { deployment, directory, blobStore, logStore, readPolicy, quotes, log } = this.options;
+    const { deployment, directory, blobStore, logStore, readPolicy, quotes, reports, log } = this.options;
     const { limits, count, clock } = this;
     const server = new ChannelServer({ directory, limits, log, count });
     const access = new ReadAccess(deployment, readPolicy, clock);
@@ -192,9 +215,13 @@ class DekuperPeerNode implements PeerNode {
     await libp2p.handle(this.channel("peers"), server.handler(peersRequestSchema, peers), {
       maxInboundStreams: 4,
     });
-    if (quotes === undefined) return;
-    const serve = serveQuotes({ source: quotes, limits, count });
-    await libp2p.handle(this.channel("quote"), server.handler(quoteRequestSchema, serve), settings);
+    if (quotes !== undefined) {
+      const serve = serveQuotes({ source: quotes, limits, count });
+      await libp2p.handle(this.channel("quote"), server.handler(quoteRequestSchema, serve), settings);
+    }
+    if (reports === undefined) return;
+    const serve = serveReports({ source: reports, limits, count });
+    await libp2p.handle(this.channel("report"), server.handler(reportRequestSchema, serve), settings);
   }
 
   private candidates(): DirectoryNode[] {
@@ -206,7 +233,7 @@ class DekuperPeerNode implements PeerNode {
 
   private async openStream(
     node: DirectoryNode,
-    kind: "blob" | "peers",
+    kind: "blob" | "peers" | "report",
     signal: AbortSignal,
   ): Promise<Stream> {
     const libp2p = this.libp2p();

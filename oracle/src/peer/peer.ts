@@ -2,10 +2,12 @@ import type {
   BlobName,
   DirectoryNode,
   Heartbeat,
+  LivenessReport,
   PeerDirectory,
   Presence,
   QuoteAnswer,
   QuoteRequest,
+  ReportAnswer,
 } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 
@@ -27,6 +29,12 @@ export interface ReadPolicy {
 export interface QuoteSource {
   /** `asker`: a registered node, or a stranger's host. */
   quote(request: QuoteRequest, asker: string): Promise<QuoteAnswer>;
+}
+
+/** Answers other seats of the committee that ask for a signature. */
+export interface ReportSource {
+  /** `asker`: a registered node. Throws `NOT_ALLOWED` where it holds no seat, or the report is of another time. */
+  answer(report: LivenessReport, asker: Address): Promise<ReportAnswer>;
 }
 
 /** Content-addressed bytes on disk with quotas and expiry. Bytes are verified against their name before they count. */
@@ -85,6 +93,8 @@ export interface PeerNode {
   /** Sends this node's heartbeat to everyone. */
   publishHeartbeat(heartbeat: Heartbeat): Promise<void>;
   presence(): ReadonlyMap<Address, Presence>;
+  /** When the newest heartbeat of a node came, Unix milliseconds; undefined: never. */
+  lastHeard(node: Address): number | undefined;
   readonly heartbeatsReceived: number;
   /** Fires when another instance sends heartbeats under this node's own key (rule 32). */
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void;
@@ -92,4 +102,6 @@ export interface PeerNode {
   fetchBlob(name: BlobName, maxBytes: number, signal: AbortSignal): Promise<void>;
   /** Gives a registered node a blob of the local store. Throws what the channel answers, or `PEER_UNREACHABLE`. */
   putBlob(node: Address, name: BlobName, signal: AbortSignal): Promise<void>;
+  /** Asks another seat to sign a report. Throws what the channel answers, or `PEER_UNREACHABLE`. */
+  askReport(node: Address, report: LivenessReport, signal: AbortSignal): Promise<ReportAnswer>;
 }
