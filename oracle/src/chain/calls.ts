@@ -16,6 +16,11 @@ export type Call =
   | { readonly name: "failover"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "settle"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "lapseClaim"; readonly args: readonly [leaseId: Hex] }
+  | { readonly name: "answerWithReceipt"; readonly args: readonly [leaseId: Hex, signature: Hex] }
+  | {
+      readonly name: "answerWithAttesters";
+      readonly args: readonly [leaseId: Hex, fetched: boolean, signatures: readonly Hex[]];
+    }
   | { readonly name: "expire"; readonly args: readonly [leaseId: Hex] };
 
 /** Calls that bring a lease, and with it an end that must be paid for. */
@@ -23,13 +28,23 @@ const TAKES: ReadonlySet<string> = new Set<Call["name"]>(["acceptTask", "takeOve
 
 export const takesLease = (purpose: string): boolean => TAKES.has(purpose.split(":", 1)[0] ?? "");
 
-const RESERVED: ReadonlySet<Call["name"]> = new Set(["startLease", "completeLease", "failLease"]);
+const RESERVED: ReadonlySet<Call["name"]> = new Set([
+  "startLease",
+  "completeLease",
+  "failLease",
+  "answerWithReceipt",
+]);
 
 /** Gas that start, complete and fail of one lease may take together, with room. */
 export const RESERVED_GAS_PER_LEASE = 1_200_000n;
 
+/** Gas that the answer to a delivery claim may take, with the signatures of 16 attesters, with room. */
+export const RESERVED_GAS_PER_ANSWER = 500_000n;
+
+/** An answer that says "delivered" is for the node's own lease; what it says of others' can wait. */
 export function budgetOf(call: Call): GasBudget {
-  return RESERVED.has(call.name) ? "reserved" : "capped";
+  const isOwnAnswer = call.name === "answerWithAttesters" && call.args[1];
+  return RESERVED.has(call.name) || isOwnAnswer ? "reserved" : "capped";
 }
 
 /** A call without what does not tell it from another. */
@@ -50,6 +65,8 @@ export function purposeOf(call: CallPurpose): string {
       return `${call.name}:${call.args[0]}:${call.args[1]}`;
     case "checkpoint":
       return `checkpoint:${call.args[0]}:${call.args[1]}:${call.args[2]}`;
+    case "answerWithAttesters":
+      return `answerWithAttesters:${call.args[0]}:${call.args[1]}`;
     default:
       return `${call.name}:${call.args[0]}`;
   }
