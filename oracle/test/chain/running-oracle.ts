@@ -92,7 +92,7 @@ export async function startOracle(
     httpPort: 0,
     finality: FINALITY,
     minConfirmations: CONFIRMATIONS,
-    pollInterval: 50,
+    pollInterval: change.isDialled === true ? 200 : 50,
     claimInterval: 5,
     gas: { replaceAfter: 2, ...change.gas },
   });
