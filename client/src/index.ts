@@ -35,6 +35,7 @@ export {
   fetchDelivery,
   fetchSpec,
   findDelivery,
+  type ReceiptState,
 } from "./delivery/fetch.ts";
 export { readTar, type TarEntry } from "./delivery/tar.ts";
 export {
@@ -53,6 +54,7 @@ export {
   readAgeKey,
   signerOf,
   signReadToken,
+  signReceipt,
   type TypedDataSigner,
 } from "./keys.ts";
 export {

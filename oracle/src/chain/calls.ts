@@ -16,6 +16,11 @@ export type Call =
   | { readonly name: "failover"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "settle"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "lapseClaim"; readonly args: readonly [leaseId: Hex] }
+  | { readonly name: "answerWithReceipt"; readonly args: readonly [leaseId: Hex, signature: Hex] }
+  | {
+      readonly name: "answerWithAttesters";
+      readonly args: readonly [leaseId: Hex, fetched: boolean, signatures: readonly Hex[]];
+    }
   | { readonly name: "expire"; readonly args: readonly [leaseId: Hex] }
   | LivenessCall;
 
@@ -35,13 +40,19 @@ const RESERVED: ReadonlySet<Call["name"]> = new Set([
   "completeLease",
   "failLease",
   "stillAlive",
+  "answerWithReceipt",
 ]);
 
 /** Gas that start, complete and fail of one lease and its node's signs of life may take together, with room. */
 export const RESERVED_GAS_PER_LEASE = 1_200_000n;
 
+/** Gas that the answer to a delivery claim may take, with the signatures of 16 attesters, with room. */
+export const RESERVED_GAS_PER_ANSWER = 500_000n;
+
+/** An answer that says "delivered" is for the node's own lease; what it says of others' can wait. */
 export function budgetOf(call: Call): GasBudget {
-  return RESERVED.has(call.name) ? "reserved" : "capped";
+  const isOwnAnswer = call.name === "answerWithAttesters" && call.args[1];
+  return RESERVED.has(call.name) || isOwnAnswer ? "reserved" : "capped";
 }
 
 /** A call without what does not tell it from another. */
@@ -69,6 +80,8 @@ export function purposeOf(call: CallPurpose): string {
       return `${call.name}:${call.epoch}`;
     case "report":
       return `report:${call.args[0].epoch}:${call.args[0].issuedAt}`;
+    case "answerWithAttesters":
+      return `answerWithAttesters:${call.args[0]}:${call.args[1]}`;
     default:
       return `${call.name}:${call.args[0]}`;
   }
