@@ -12,6 +12,12 @@ export type Call =
       readonly args: readonly [leaseId: Hex, attempt: number, step: bigint, digest: Hex];
     }
   | { readonly name: "completeLease"; readonly args: readonly [OutputAttestation, signature: Hex] }
+  | {
+      readonly name: "commitResult";
+      readonly args: readonly [leaseId: Hex, attempt: number, commitment: Hex];
+    }
+  | { readonly name: "revealResult"; readonly args: readonly [OutputAttestation, signature: Hex, salt: Hex] }
+  | { readonly name: "tallyResults"; readonly args: readonly [taskId: Hex] }
   | { readonly name: "failLease"; readonly args: readonly [leaseId: Hex, attempt: number, reason: Hex] }
   | { readonly name: "failover"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "settle"; readonly args: readonly [leaseId: Hex] }
@@ -23,9 +29,15 @@ const TAKES: ReadonlySet<string> = new Set<Call["name"]>(["acceptTask", "takeOve
 
 export const takesLease = (purpose: string): boolean => TAKES.has(purpose.split(":", 1)[0] ?? "");
 
-const RESERVED: ReadonlySet<Call["name"]> = new Set(["startLease", "completeLease", "failLease"]);
+const RESERVED: ReadonlySet<Call["name"]> = new Set([
+  "startLease",
+  "completeLease",
+  "commitResult",
+  "revealResult",
+  "failLease",
+]);
 
-/** Gas that start, complete and fail of one lease may take together, with room. */
+/** Gas that start, complete (or commit and reveal) and fail of one lease may take together, with room. */
 export const RESERVED_GAS_PER_LEASE = 1_200_000n;
 
 export function budgetOf(call: Call): GasBudget {
@@ -44,8 +56,10 @@ export type CallPurpose =
 export function purposeOf(call: CallPurpose): string {
   switch (call.name) {
     case "completeLease":
-      return `completeLease:${call.args[0].leaseId}:${call.args[0].attempt}`;
+    case "revealResult":
+      return `${call.name}:${call.args[0].leaseId}:${call.args[0].attempt}`;
     case "startLease":
+    case "commitResult":
     case "failLease":
       return `${call.name}:${call.args[0]}:${call.args[1]}`;
     case "checkpoint":

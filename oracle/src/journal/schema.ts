@@ -158,4 +158,10 @@ export const migrations: readonly string[] = [
   ALTER TABLE transactions ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX transactions_unsettled ON transactions (state) WHERE is_final = 0;
   `,
+  `
+  -- A quorum's replica: what it encrypts under, and what it needs to reveal what it committed to. Decided once.
+  ALTER TABLE attempts ADD COLUMN replica_json TEXT;
+  ALTER TABLE attempts ADD COLUMN committed_at INTEGER;
+  ALTER TABLE attempts ADD COLUMN key_given_at INTEGER;
+  `,
 ];

@@ -3,7 +3,7 @@ import type { Database, Row } from "./database.ts";
 
 /**
  * Two gas budgets (rule 31): `capped` for what can wait (accept, checkpoint, settle, expire), `reserved` for what a live
- * lease must be able to send (start, complete, fail).
+ * lease must be able to send (start, complete, commit, reveal, fail).
  */
 export type GasBudget = "capped" | "reserved";
 
