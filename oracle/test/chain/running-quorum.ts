@@ -62,9 +62,21 @@ export async function startReplicas(t: TestContext, chain: TestChain, count = 3)
   for (let index = 0; index < count; index++) replicas.push(await startReplica(t, chain, spec));
 
   const at = { address: deployment.taskRegistry, abi: taskRegistryAbi } as const;
-  const status = async (leaseId: Hex) => {
-    const lease = await client.readContract({ ...at, functionName: "getLease", args: [leaseId] });
-    return leaseStatuses[lease.status] ?? "None";
+  const lease = (leaseId: Hex) => client.readContract({ ...at, functionName: "getLease", args: [leaseId] });
+  const status = async (leaseId: Hex) => leaseStatuses[(await lease(leaseId)).status] ?? "None";
+  /** What a node has used for everything that it sent. */
+  const gasOf = async (node: Hex) => {
+    let used = 0n;
+    const head = await client.getBlockNumber({ cacheTime: 0 });
+    for (let number = 0n; number <= head; number++) {
+      const receipts = (await client.request({
+        method: "eth_getBlockReceipts" as never,
+        params: [`0x${number.toString(16)}`] as never,
+      })) as { from: Hex; gasUsed: Hex }[];
+      for (const { from, gasUsed } of receipts)
+        if (from.toLowerCase() === node.toLowerCase()) used += BigInt(gasUsed);
+    }
+    return used;
   };
   const ballot = (taskId: Hex) => client.readContract({ ...at, functionName: "getBallot", args: [taskId] });
   const earned = ({ provider }: Replica) =>
@@ -110,12 +122,12 @@ export async function startReplicas(t: TestContext, chain: TestChain, count = 3)
     await chain.control.increaseTime({ seconds });
     await mine();
   };
-  /** The chain goes on by a block at a time until it is so. */
+  /** The chain goes on by a block and a second at a time until it is so. */
   const until = async (what: string, isSo: () => boolean | Promise<boolean>) => {
     for (let tries = 0; !(await isSo()); tries++) {
       const last = replicas.map(({ events }) => events.slice(-6).join(", ")).join(" | ");
       assert.ok(tries < 300, `it has not come to this: ${what}; last events: ${last}`);
-      await mine();
+      await pass(1);
       await sleep(100);
     }
   };
@@ -130,7 +142,9 @@ export async function startReplicas(t: TestContext, chain: TestChain, count = 3)
     identity,
     spec,
     client,
+    lease,
     status,
+    gasOf,
     ballot,
     earned,
     stake,
@@ -176,7 +190,14 @@ async function startReplica(t: TestContext, chain: TestChain, spec: TaskSpec): P
     imageHosts: ["ghcr.io"],
   };
   const events: string[] = [];
-  const note = (_: object, event: string) => events.push(event);
+  const note = (fields: object, event: string) => {
+    const { action, call, reason, error } = fields as Record<string, unknown>;
+    events.push(
+      [event, action, call, reason, (error as { message?: string })?.message]
+        .filter((part) => part !== undefined)
+        .join(" "),
+    );
+  };
   const cluster = new MemoryCluster([spec.image]);
   let oracle: OracleHandle | undefined;
   const replica: Replica = {
