@@ -52,6 +52,7 @@ export interface Market {
   approve(leaseId: Hex): Promise<SentTransaction>;
   settle(leaseId: Hex): Promise<SentTransaction>;
   lapseClaim(leaseId: Hex): Promise<SentTransaction>;
+  tally(taskId: Hex): Promise<SentTransaction>;
   expire(leaseId: Hex): Promise<SentTransaction>;
   failover(leaseId: Hex): Promise<SentTransaction>;
 
@@ -138,6 +139,7 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     approve: (leaseId) => taskCalls.approve(sender, leaseId),
     settle: (leaseId) => taskCalls.settle(sender, leaseId),
     lapseClaim: (leaseId) => taskCalls.lapseClaim(sender, leaseId),
+    tally: (taskId) => taskCalls.tallyResults(sender, taskId),
     expire: (leaseId) => taskCalls.expire(sender, leaseId),
     failover: (leaseId) => taskCalls.failover(sender, leaseId),
 
