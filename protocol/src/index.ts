@@ -30,6 +30,7 @@ export * from "./money.ts";
 export * from "./node-key.ts";
 export * from "./order.ts";
 export * from "./path.ts";
+export * from "./quorum.ts";
 export * from "./quote.ts";
 export * from "./quote-messages.ts";
 export * from "./read-token.ts";
