@@ -29,6 +29,7 @@ export * from "./path.ts";
 export * from "./quote.ts";
 export * from "./quote-messages.ts";
 export * from "./read-token.ts";
+export * from "./signed-attestation.ts";
 export * from "./spec.ts";
 export * from "./task-file.ts";
 export * from "./templates.ts";

@@ -7,6 +7,7 @@ import { registerTaskFetch } from "./fetch.ts";
 import { registerTaskList } from "./list.ts";
 import { registerTaskLogs } from "./logs.ts";
 import { registerTaskPlan } from "./plan.ts";
+import { registerTaskReportEquivocation } from "./report-equivocation.ts";
 import { registerTaskShow } from "./show.ts";
 import { registerTaskSubmit } from "./submit.ts";
 import { registerTaskTopUp } from "./top-up.ts";
@@ -25,4 +26,5 @@ export function registerTaskCommands(program: Command, runtime: Runtime): void {
   registerTaskCancel(task, runtime);
   registerTaskApprove(task, runtime);
   registerTaskEnforcement(task, runtime);
+  registerTaskReportEquivocation(task, runtime);
 }
