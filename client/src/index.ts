@@ -49,6 +49,7 @@ export {
   verifyDelivery,
 } from "./delivery/verify.ts";
 export { marketDirectory } from "./directory.ts";
+export { type GangClock, ranWithin, runsSince } from "./gang-clock.ts";
 export {
   deriveOutputKey,
   type OutputKey,
