@@ -1,6 +1,8 @@
 export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan } from "./award.ts";
 export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
+export type { SeatBid } from "./chain/bid-calls.ts";
 export { checkNetwork } from "./chain/check.ts";
+export { checkEquivocation, type Equivocation, type ProvenEquivocation } from "./chain/equivocation.ts";
 export { chainError, decodeRevert, marketErrorsAbi, rpcFailure } from "./chain/errors.ts";
 export { blockAtTime, getLogsInRanges } from "./chain/logs.ts";
 export { profileDigest } from "./chain/node-calls.ts";
@@ -11,6 +13,7 @@ export {
   profileArguments,
   type UnitRates,
 } from "./chain/nodes.ts";
+export { quoteNonceAfter } from "./chain/quote-calls.ts";
 export type { SentTransaction } from "./chain/send.ts";
 export { type CheckedStatement, readStatement, type StatementSource } from "./chain/statement.ts";
 export { readRunway } from "./chain/statement-runway.ts";
@@ -48,6 +51,7 @@ export {
   verifyDelivery,
 } from "./delivery/verify.ts";
 export { marketDirectory } from "./directory.ts";
+export { type GangClock, ranWithin, runsSince } from "./gang-clock.ts";
 export {
   deriveOutputKey,
   type OutputKey,
