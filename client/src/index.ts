@@ -26,6 +26,7 @@ export type {
   TimelineEvent,
 } from "./chain/timeline.ts";
 export type { ConsumerPeer, PeerOptions } from "./consumer-peer.ts";
+export { declineWords } from "./decline-words.ts";
 export { type CiphertextStore, downloadCiphertext, memoryCiphertext } from "./delivery/ciphertext.ts";
 export { decryptDelivery } from "./delivery/decrypt.ts";
 export {
@@ -83,6 +84,7 @@ export {
   type PlanOrder,
   planOrderOf,
   planTask,
+  quoteCap,
   requirePlan,
   type TaskPlan,
   type Unfit,

@@ -138,7 +138,7 @@ export async function orderTask(
   if (task.name !== undefined) await page.getByLabel("Name").fill(task.name);
   if (task.script !== undefined) await page.getByLabel("Script (sh)").fill(task.script);
   if (task.files !== undefined) await page.getByLabel("Input files").setInputFiles([...task.files]);
-  await page.getByText("Fits", { exact: true }).first().waitFor();
+  await page.getByText("Chosen", { exact: true }).first().waitFor();
   await page.getByRole("checkbox").check();
   await task.onFilled?.();
   await page.getByRole("button", { name: "Create task" }).click();
