@@ -39,6 +39,13 @@ function refusalWords(reason: string, values: Values, amount: FormatAmount): str
   return [`it gives as its reason: ${reason}`, decided.join(", ")].filter(Boolean).join(", ");
 }
 
+/** A planner's reason without the values that decided. The chain holds only its beginning, where it is long. */
+export function reasonWords(beginning: string): string | undefined {
+  const name = Object.keys(REFUSALS).find((reason) => reason.startsWith(beginning));
+  const words = name === undefined ? undefined : REFUSALS[name];
+  return typeof words === "function" ? words({}, String) : words;
+}
+
 const UNITS: Readonly<Record<string, (count: bigint) => string>> = {
   gpus: (count) => `${count} ${count === 1n ? "GPU" : "GPUs"}`,
   vCpus: (count) => `${count} ${count === 1n ? "vCPU" : "vCPUs"}`,
@@ -74,7 +81,9 @@ const REFUSALS: Readonly<Record<string, string | Words>> = {
       ? `it keeps tasks apart by ${has}, and the task wants ${needs}`
       : "it does not keep tasks apart as well as the task wants",
   "other-gpu-model": ({ needs, has }) =>
-    needs === undefined ? undefined : `it has ${has || "no GPU"}, and the task wants ${needs}`,
+    needs === undefined
+      ? "it has another GPU model"
+      : `it has ${has || "no GPU"}, and the task wants ${needs}`,
   "storage-too-small": ({ needs, has }) =>
     isCount(needs) && isCount(has)
       ? `it has ${formatMiB(BigInt(has))} of storage, and the task wants ${formatMiB(BigInt(needs))}`

@@ -1,4 +1,5 @@
 export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan } from "./award.ts";
+export { type CancelCost, cancelCost } from "./cancel-cost.ts";
 export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
 export { checkNetwork } from "./chain/check.ts";
 export { chainError, decodeRevert, marketErrorsAbi, rpcFailure } from "./chain/errors.ts";
@@ -47,6 +48,7 @@ export {
   verifyDelivery,
 } from "./delivery/verify.ts";
 export { marketDirectory } from "./directory.ts";
+export { failureWords } from "./failure-words.ts";
 export {
   deriveOutputKey,
   type OutputKey,
@@ -64,6 +66,7 @@ export {
   leaseDeadlineOf,
   leaseStateOf,
   leaseStates,
+  ranSeconds,
   taskStateOf,
 } from "./lease-state.ts";
 export { type StateWords, stateWords } from "./lease-words.ts";

@@ -126,6 +126,21 @@ export function leaseDeadlineOf(
   }
 }
 
+/**
+ * Seconds that are billed of a lease's present run at chain time `now`, downtime apart: since it started, or those that its
+ * gang's common clock has run since (rule 13); never more than it may bill.
+ */
+export function ranSeconds(
+  lease: Pick<LeaseFacts, "startedAt" | "maxSeconds">,
+  gang: GangFacts | undefined,
+  now: bigint,
+): bigint {
+  const most = BigInt(lease.maxSeconds);
+  if (lease.startedAt === 0n) return 0n;
+  const ran = gang === undefined ? now - lease.startedAt : commonSeconds(gang, lease.startedAt, now);
+  return ran < 0n ? 0n : ran < most ? ran : most;
+}
+
 /** Since when the gang's common clock runs, 0 while it stands. */
 function runsSince(gang: GangFacts): bigint {
   if (gang.secondFrom !== 0n) return gang.secondTo === 0n ? gang.secondFrom : 0n;
@@ -134,9 +149,19 @@ function runsSince(gang: GangFacts): bigint {
 
 /** Seconds of `[from, to]` in the clock's first run: it is over where there is a second. */
 function ranBefore(gang: GangFacts, from: bigint, to: bigint): bigint {
-  if (gang.firstTo === 0n) return 0n;
-  const start = larger(from, gang.firstFrom);
-  const end = to < gang.firstTo ? to : gang.firstTo;
+  return gang.firstTo === 0n ? 0n : overlap(from, to, gang.firstFrom, gang.firstTo);
+}
+
+/** Seconds of `[from, to]` in which the clock has run. */
+function commonSeconds(gang: GangFacts, from: bigint, to: bigint): bigint {
+  return overlap(from, to, gang.firstFrom, gang.firstTo) + overlap(from, to, gang.secondFrom, gang.secondTo);
+}
+
+/** Of `[from, to]` the seconds within a run of the clock: `since` 0: there was none, `until` 0: it lasts. */
+function overlap(from: bigint, to: bigint, since: bigint, until: bigint): bigint {
+  if (since === 0n) return 0n;
+  const start = larger(from, since);
+  const end = until === 0n || to < until ? to : until;
   return end > start ? end - start : 0n;
 }
 

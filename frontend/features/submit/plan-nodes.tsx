@@ -2,8 +2,8 @@
 
 import { declineWords, type PlannedNode, type QuotedPlan, type TaskPlan, type Unfit } from "@dekuper/client";
 import type { ReactNode } from "react";
-import { shortHex } from "../../ui/address.tsx";
 import { Badge } from "../../ui/badge.tsx";
+import { shortHex } from "../../ui/short-hex.ts";
 import styles from "./plan-panel.module.css";
 
 type Money = (amount: bigint) => string;
@@ -98,9 +98,7 @@ function sentence(words: string): string {
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
-const WHAT: Record<Unfit["reason"], string> = {
-  status: "Status",
-  offline: "Liveness",
+const WHAT: Record<Exclude<Unfit["reason"], "status" | "offline">, string> = {
   gpus: "GPUs",
   "gpu-model": "GPU model",
   cpu: "vCPUs",
@@ -112,6 +110,10 @@ const WHAT: Record<Unfit["reason"], string> = {
   rate: "Rate",
 };
 
+/** Why a node does not fit, as a sentence. */
 function why({ reason, needs, has }: Unfit): string {
-  return `${WHAT[reason]}: needs ${needs}, has ${has}`;
+  if (reason === "offline") return "It is silent: nothing was heard of it.";
+  if (reason === "status")
+    return has === "Draining" ? "It finishes what it has and takes nothing new." : "It has left the market.";
+  return `${WHAT[reason]}: ${needs} wanted, ${has}.`;
 }
