@@ -21,7 +21,7 @@ import {
   taskDomain,
   taskRegistryAbi,
 } from "@dekuper/protocol";
-import { type Address, type Hex, parseEther } from "viem";
+import { type Address, type Hex, parseEther, stringToHex } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { quoteSource } from "../../client/test/quote-source.ts";
 import { createBlobStore } from "../../oracle/src/peer/blob-store.ts";
@@ -41,6 +41,8 @@ export interface SimulatedNode {
   /** The peer goes away without a word, as in a power cut, and comes back with the same key and port. */
   goAway(): Promise<void>;
   comeBack(): Promise<void>;
+  /** Gives a lease up that it runs, as if its container had gone. */
+  lose(leaseId: Hex): void;
   stop(): Promise<void>;
 }
 
@@ -121,7 +123,10 @@ export async function startSimulatedNode(
 
   let sent: Promise<unknown> = Promise.resolve();
   /** One transaction at a time: they share the operator's nonce. */
-  const call = (functionName: "acceptTask" | "startLease" | "completeLease", args: readonly unknown[]) => {
+  const call = (
+    functionName: "acceptTask" | "startLease" | "failLease" | "completeLease",
+    args: readonly unknown[],
+  ) => {
     const next = sent.then(async () => {
       const hash = await wallet.writeContract({
         address: deployment.taskRegistry,
@@ -138,6 +143,7 @@ export async function startSimulatedNode(
     return next;
   };
 
+  const runs = new Map<Hex, AbortController>();
   async function run(task: TaskFacts, { leaseId, index, attempt }: LeaseFacts): Promise<void> {
     const { taskId, specDigest } = task;
     const spec = decodeSpec(
@@ -147,6 +153,8 @@ export async function startSimulatedNode(
     await call("startLease", [leaseId, attempt]);
     const started = (await chain.head()).timestamp;
     const cancelled = new AbortController();
+    const lost = new AbortController();
+    runs.set(leaseId, lost);
     const look = async () => {
       const now = (await chain.task(taskId)).leases[index];
       if (stopped.signal.aborted || now?.status === "Stopping") cancelled.abort();
@@ -155,8 +163,12 @@ export async function startSimulatedNode(
     const end = await runSpec(spec, {
       input: (digest) => blobStore.readAll({ kind: "input", digest }, MAX_INPUT_BYTES),
       onLog: (bytes) => logStore.append(leaseId, attempt, bytes),
-      cancelled: cancelled.signal,
+      cancelled: AbortSignal.any([cancelled.signal, lost.signal]),
     }).finally(() => clearInterval(watch));
+    if (lost.signal.aborted) {
+      await call("failLease", [leaseId, attempt, stringToHex("PodGone", { size: 32 })]);
+      return;
+    }
     await logStore.end(leaseId, attempt);
     const delivery = await deliveryOf(spec, end);
     outputs.set(delivery.root, { leaseId, attempt });
@@ -217,6 +229,7 @@ export async function startSimulatedNode(
   return {
     address: operator.address,
     goAway: () => peer.stop(),
+    lose: (leaseId) => runs.get(leaseId)?.abort(),
     comeBack: async () => {
       peer = newPeer();
       await peer.start();

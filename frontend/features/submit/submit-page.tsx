@@ -28,10 +28,12 @@ export function SubmitPage() {
   const [files, setFiles] = useState<readonly File[]>([]);
   const [tried, setTried] = useState(false);
   const plan = useRef<HTMLDivElement>(null);
-  const [path, setPath] = useState<OrderPath>("quoted");
+  const [wanted, setWanted] = useState<OrderPath>("quoted");
   const { file, problems } = useMemo(() => readForm(form), [form]);
   const live = usePlan(file, form, files);
   const quotes = useQuotes(live);
+  // The open path takes one node.
+  const path = (live.plan?.leases ?? 1) > 1 ? "quoted" : wanted;
   const submission = useSubmit(({ taskId }) => router.push(`/tasks/${taskId}`));
   const isAsking = path === "quoted" && quotes.isAsking;
   const cost = path === "quoted" ? quotes.quoted : live.plan;
@@ -64,7 +66,7 @@ export function SubmitPage() {
                 live={live}
                 quotes={quotes}
                 path={path}
-                onPath={setPath}
+                onPath={setWanted}
                 token={token}
                 free={account?.free}
               />
@@ -103,6 +105,9 @@ export function SubmitPage() {
             >
               Create task
             </Button>
+          )}
+          {tried && cost?.problem !== undefined && (
+            <p className={styles.blocked}>Nothing is ordered while the plan says what is in the way.</p>
           )}
           {submission.progress !== undefined && !submission.isIdle && (
             <SubmitProgress progress={submission.progress} failed={submission.isError} />
