@@ -169,7 +169,7 @@ export async function reachState(
   wanted: readonly string[],
   options: { timeoutMs?: number; onState?: (state: string) => unknown } = {},
 ): Promise<void> {
-  const { timeoutMs = 60_000, onState } = options;
+  const { timeoutMs = 120_000, onState } = options;
   const end = Date.now() + timeoutMs;
   let shown = "";
   while (Date.now() < end) {

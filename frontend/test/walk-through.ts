@@ -89,6 +89,7 @@ async function asConsumer(
   visit: Visit,
 ): Promise<void> {
   const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
   await page.goto(url);
   await page.getByText("Online", { exact: true }).nth(1).waitFor();
   await page.getByText("Offline", { exact: true }).waitFor();

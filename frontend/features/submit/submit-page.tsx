@@ -42,7 +42,7 @@ export function SubmitPage() {
     setTried(true);
     if (file === undefined || !form.isPublic) focusFirstProblem(event.currentTarget, problems);
     else if (cost !== undefined && cost.problem === undefined)
-      submission.mutate({ form, file, files, path, quoted: quotes.quoted });
+      submission.mutate({ form, file, files, path, quoted: quotes.quoted, atMost: cost.atMost });
     else plan.current?.focus();
   };
   return (

@@ -14,6 +14,7 @@ import {
 } from "@dekuper/client";
 import { DekuperError, type TaskFile } from "@dekuper/protocol";
 import { useState } from "react";
+import { formatMoney, type Token } from "../../ui/money.ts";
 import { useMarket } from "../market/market-provider.tsx";
 import { useAction } from "../market/use-action.ts";
 import { usePeers } from "../peers/peer-provider.tsx";
@@ -36,8 +37,10 @@ export interface Draft {
   readonly file: TaskFile;
   readonly files: readonly File[];
   readonly path: OrderPath;
-  /** What was shown: it is not ordered at more. Needed for the quoted path. */
+  /** What nodes said: needed for the quoted path. */
   readonly quoted: QuotedPlan | undefined;
+  /** What was shown that the task may cost: it is not ordered at more. Base units. */
+  readonly atMost: bigint | undefined;
 }
 
 /**
@@ -80,7 +83,9 @@ export function useSubmit(onCreated: (task: SubmittedTask) => void) {
     const presence = peers.state === "ready" ? peers.presence : undefined;
     const facts = { token, terms, now: head.timestamp, presence, nowMs: Date.now() };
     const plan = planTask(task.planOrder, nodes, facts);
-    await beginUpload(requirePlan(plan).reserved);
+    const { reserved, atMost } = requirePlan(plan);
+    if (draft.atMost !== undefined && atMost > draft.atMost) throw dearer(atMost, draft.atMost, token);
+    await beginUpload(reserved);
     return submitTask({ market, peer, task, plan, onStep });
   }, onCreated);
   return { ...action, progress };
@@ -94,6 +99,14 @@ function requireQuotes(quoted: QuotedPlan | undefined): QuotedPlan {
   }
   if (quoted.problem !== undefined) throw quoted.problem;
   return quoted;
+}
+
+function dearer(atMost: bigint, shown: bigint, token: Token): DekuperError {
+  return new DekuperError(
+    "BUDGET_EXCEEDED",
+    `Rates have just risen: the task may cost ${formatMoney(atMost, token)} now, not ${formatMoney(shown, token)}.`,
+    { details: { atMost, shown }, hint: "Look at the plan again." },
+  );
 }
 
 function progressOf(step: SubmitStep): Progress {
