@@ -37,6 +37,7 @@ export {
   fetchDelivery,
   fetchSpec,
   findDelivery,
+  type ReceiptState,
 } from "./delivery/fetch.ts";
 export { readTar, type TarEntry } from "./delivery/tar.ts";
 export {
@@ -56,6 +57,7 @@ export {
   readAgeKey,
   signerOf,
   signReadToken,
+  signReceipt,
   type TypedDataSigner,
 } from "./keys.ts";
 export {

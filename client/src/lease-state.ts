@@ -28,11 +28,11 @@ export type LeaseState = (typeof leaseStates)[number];
 
 /** Until when who may do what, and what anyone may do once it has passed. Unix seconds, chain time. */
 export interface LeaseDeadline {
-  readonly what: "accept" | "take-over" | "grant" | "start" | "report" | "last-claim" | "approve";
+  readonly what: "accept" | "take-over" | "grant" | "start" | "report" | "last-claim" | "approve" | "answer";
   readonly at: bigint;
   /** From then on anyone may enforce it, by this call. */
   readonly enforceableAt: bigint;
-  readonly enforce: "expire" | "settle";
+  readonly enforce: "expire" | "settle" | "lapse-claim";
 }
 
 type Stated = Pick<LeaseFacts, "status" | "attempt" | "hasKey">;
@@ -91,7 +91,7 @@ export function isOver(state: LeaseState): boolean {
 /** The deadline of the present state; none where the lease waits for others of its gang, or is over. */
 export function leaseDeadlineOf(
   task: Pick<TaskFacts, "terms">,
-  lease: Pick<LeaseFacts, "state" | "deadline" | "startedAt" | "maxSeconds">,
+  lease: Pick<LeaseFacts, "state" | "deadline" | "startedAt" | "maxSeconds" | "claim">,
   gang: GangFacts | undefined,
 ): LeaseDeadline | undefined {
   const { outageGrace, completionGrace } = task.terms;
@@ -99,7 +99,7 @@ export function leaseDeadlineOf(
     what,
     at,
     enforceableAt: at + BigInt(outageGrace),
-    enforce: what === "approve" ? "settle" : "expire",
+    enforce: what === "approve" ? "settle" : what === "answer" ? "lapse-claim" : "expire",
   });
   switch (lease.state) {
     case "Open":
@@ -121,6 +121,8 @@ export function leaseDeadlineOf(
       return by("last-claim", lease.deadline);
     case "Completed":
       return by("approve", lease.deadline);
+    case "Disputed":
+      return lease.claim && by("answer", lease.claim.answerUntil);
     default:
       return undefined;
   }

@@ -51,6 +51,7 @@ export interface Market {
   cancel(taskId: Hex): Promise<SentTransaction>;
   approve(leaseId: Hex): Promise<SentTransaction>;
   settle(leaseId: Hex): Promise<SentTransaction>;
+  claimUndelivered(leaseId: Hex): ReturnType<typeof taskCalls.claimUndelivered>;
   lapseClaim(leaseId: Hex): Promise<SentTransaction>;
   expire(leaseId: Hex): Promise<SentTransaction>;
   failover(leaseId: Hex): Promise<SentTransaction>;
@@ -137,6 +138,7 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     cancel: (taskId) => taskCalls.cancelTask(sender, taskId),
     approve: (leaseId) => taskCalls.approve(sender, leaseId),
     settle: (leaseId) => taskCalls.settle(sender, leaseId),
+    claimUndelivered: (leaseId) => taskCalls.claimUndelivered(sender, leaseId),
     lapseClaim: (leaseId) => taskCalls.lapseClaim(sender, leaseId),
     expire: (leaseId) => taskCalls.expire(sender, leaseId),
     failover: (leaseId) => taskCalls.failover(sender, leaseId),

@@ -190,6 +190,7 @@ export function journalFacts(record: AttemptRecord): JournalFacts {
     sealed: record.sealed !== undefined,
     attested: record.attestation !== undefined,
     signed: record.signature !== undefined,
+    hasReceipt: record.receipt !== undefined,
     released: record.steps.has("released"),
     tornDown: record.steps.has("torn_down"),
     ended: record.ended !== undefined,

@@ -69,6 +69,8 @@ export interface JournalFacts {
   /** The attestation is stored: its content is fixed for ever. */
   readonly attested: boolean;
   readonly signed: boolean;
+  /** The consumer's receipt is here. */
+  readonly hasReceipt: boolean;
   readonly released: boolean;
   readonly tornDown: boolean;
   /** Its end was seen final once: it never comes back, whatever the chain or the cluster say later. */

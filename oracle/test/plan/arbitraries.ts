@@ -72,6 +72,7 @@ export const anyJournal: fc.Arbitrary<JournalFacts> = fc.record({
   sealed: mostly(false),
   attested: mostly(false),
   signed: flag,
+  hasReceipt: flag,
   released: flag,
   tornDown: flag,
   ended: mostly(false),

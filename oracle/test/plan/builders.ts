@@ -63,6 +63,7 @@ export const aJournal = (change: Partial<JournalFacts> = {}): JournalFacts => ({
   sealed: false,
   attested: false,
   signed: false,
+  hasReceipt: false,
   released: false,
   tornDown: false,
   ended: false,

@@ -37,6 +37,7 @@ const WHAT: Readonly<Record<LeaseDeadline["what"], string>> = {
   report: "reported by",
   "last-claim": "last claim by",
   approve: "window ends",
+  answer: "answered by",
 };
 
 /** Until when who must act. */
