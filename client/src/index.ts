@@ -1,4 +1,5 @@
 export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan } from "./award.ts";
+export { type CancelCost, cancelCost } from "./cancel-cost.ts";
 export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
 export type { SeatBid } from "./chain/bid-calls.ts";
 export { checkNetwork } from "./chain/check.ts";
@@ -29,6 +30,7 @@ export type {
   TimelineEvent,
 } from "./chain/timeline.ts";
 export type { ConsumerPeer, PeerOptions } from "./consumer-peer.ts";
+export { declineWords } from "./decline-words.ts";
 export { type CiphertextStore, downloadCiphertext, memoryCiphertext } from "./delivery/ciphertext.ts";
 export { decryptDelivery } from "./delivery/decrypt.ts";
 export {
@@ -51,6 +53,7 @@ export {
   verifyDelivery,
 } from "./delivery/verify.ts";
 export { marketDirectory } from "./directory.ts";
+export { failureWords } from "./failure-words.ts";
 export { type GangClock, ranWithin, runsSince } from "./gang-clock.ts";
 export {
   deriveOutputKey,
@@ -70,6 +73,7 @@ export {
   leaseDeadlineOf,
   leaseStateOf,
   leaseStates,
+  ranSeconds,
   taskStateOf,
 } from "./lease-state.ts";
 export { type StateWords, stateWords } from "./lease-words.ts";
@@ -90,6 +94,7 @@ export {
   type PlanOrder,
   planOrderOf,
   planTask,
+  quoteCap,
   requirePlan,
   type TaskPlan,
   type Unfit,

@@ -150,4 +150,19 @@ export function leaseDeadlineOf(
   }
 }
 
+/**
+ * Seconds that are billed of a lease's present run at chain time `now`, downtime apart: since it started, or those that its
+ * gang's common clock has run since (rule 13); never more than it may bill.
+ */
+export function ranSeconds(
+  lease: Pick<LeaseFacts, "startedAt" | "maxSeconds">,
+  gang: GangFacts | undefined,
+  now: bigint,
+): bigint {
+  const most = BigInt(lease.maxSeconds);
+  if (lease.startedAt === 0n) return 0n;
+  const ran = gang === undefined ? now - lease.startedAt : ranWithin(gang, lease.startedAt, now);
+  return ran < 0n ? 0n : ran < most ? ran : most;
+}
+
 const larger = (one: bigint, other: bigint) => (one > other ? one : other);
