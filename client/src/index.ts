@@ -35,6 +35,7 @@ export {
   fetchDelivery,
   fetchSpec,
   findDelivery,
+  type ReceiptState,
 } from "./delivery/fetch.ts";
 export { fetchReplicaKey, hasWon, withheldReason } from "./delivery/replica-key.ts";
 export { readTar, type TarEntry } from "./delivery/tar.ts";
@@ -54,6 +55,7 @@ export {
   readAgeKey,
   signerOf,
   signReadToken,
+  signReceipt,
   type TypedDataSigner,
 } from "./keys.ts";
 export {

@@ -28,11 +28,20 @@ export type LeaseState = (typeof leaseStates)[number];
 
 /** Until when who may do what, and what anyone may do once it has passed. Unix seconds, chain time. */
 export interface LeaseDeadline {
-  readonly what: "accept" | "take-over" | "grant" | "start" | "report" | "last-claim" | "reveal" | "approve";
+  readonly what:
+    | "accept"
+    | "take-over"
+    | "grant"
+    | "start"
+    | "report"
+    | "last-claim"
+    | "reveal"
+    | "approve"
+    | "answer";
   readonly at: bigint;
   /** From then on anyone may enforce it, by this call. */
   readonly enforceableAt: bigint;
-  readonly enforce: "expire" | "tally" | "settle";
+  readonly enforce: "expire" | "tally" | "settle" | "lapse-claim";
 }
 
 type Stated = Pick<LeaseFacts, "status" | "attempt" | "hasKey">;
@@ -92,12 +101,13 @@ export function isOver(state: LeaseState): boolean {
 const ENFORCED_BY: Partial<Record<LeaseDeadline["what"], LeaseDeadline["enforce"]>> = {
   approve: "settle",
   reveal: "tally",
+  answer: "lapse-claim",
 };
 
 /** The deadline of the present state; none where the lease waits for others of its gang or quorum, or is over. */
 export function leaseDeadlineOf(
   task: Pick<TaskFacts, "terms">,
-  lease: Pick<LeaseFacts, "state" | "deadline" | "startedAt" | "maxSeconds">,
+  lease: Pick<LeaseFacts, "state" | "deadline" | "startedAt" | "maxSeconds" | "claim">,
   gang: GangFacts | undefined,
   ballot?: Pick<BallotFacts, "revealUntil"> | undefined,
 ): LeaseDeadline | undefined {
@@ -131,6 +141,8 @@ export function leaseDeadlineOf(
       return ballot === undefined || ballot.revealUntil === 0n ? undefined : by("reveal", ballot.revealUntil);
     case "Completed":
       return by("approve", lease.deadline);
+    case "Disputed":
+      return lease.claim && by("answer", lease.claim.answerUntil);
     default:
       return undefined;
   }

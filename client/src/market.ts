@@ -51,6 +51,7 @@ export interface Market {
   cancel(taskId: Hex): Promise<SentTransaction>;
   approve(leaseId: Hex): Promise<SentTransaction>;
   settle(leaseId: Hex): Promise<SentTransaction>;
+  claimUndelivered(leaseId: Hex): ReturnType<typeof taskCalls.claimUndelivered>;
   lapseClaim(leaseId: Hex): Promise<SentTransaction>;
   tally(taskId: Hex): Promise<SentTransaction>;
   expire(leaseId: Hex): Promise<SentTransaction>;
@@ -138,6 +139,7 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     cancel: (taskId) => taskCalls.cancelTask(sender, taskId),
     approve: (leaseId) => taskCalls.approve(sender, leaseId),
     settle: (leaseId) => taskCalls.settle(sender, leaseId),
+    claimUndelivered: (leaseId) => taskCalls.claimUndelivered(sender, leaseId),
     lapseClaim: (leaseId) => taskCalls.lapseClaim(sender, leaseId),
     tally: (taskId) => taskCalls.tallyResults(sender, taskId),
     expire: (leaseId) => taskCalls.expire(sender, leaseId),

@@ -3,7 +3,7 @@ import { z } from "zod";
 
 /** libp2p protocol names carry chain and TaskRegistry: peers of two markets never talk past each other. */
 export function channelName(
-  kind: "blob" | "logs" | "peers" | "quote",
+  kind: "blob" | "logs" | "peers" | "quote" | "report" | "receipt" | "chunk" | "verdict",
   chainId: number,
   taskRegistry: Address,
 ): string {

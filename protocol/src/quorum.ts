@@ -1,6 +1,6 @@
-import { type Address, encodeAbiParameters, type Hex, hashStruct, keccak256 } from "viem";
+import { type Address, encodeAbiParameters, type Hex, keccak256 } from "viem";
 import type { Order } from "./order.ts";
-import { type OutputAttestation, outputAttestationTypes } from "./typed-data.ts";
+import { attestationDigest, type OutputAttestation } from "./typed-data.ts";
 
 /** Index into `verificationLevels`. */
 export const QUORUM = 1;
@@ -8,15 +8,6 @@ export const QUORUM = 1;
 /** Whether the leases of an order are replicas that must agree, rather than members of a gang. */
 export function isQuorum({ verification }: Pick<Order, "verification">): boolean {
   return verification === QUORUM;
-}
-
-/** EIP-712 struct hash of an attestation: what the contract keeps of it. */
-export function attestationDigest(attestation: OutputAttestation): Hex {
-  return hashStruct({
-    data: { ...attestation },
-    types: outputAttestationTypes,
-    primaryType: "OutputAttestation",
-  });
 }
 
 /**

@@ -50,6 +50,9 @@ export interface Terms {
   readonly gangFaultWindow: number;
   readonly minRun: number;
   readonly standbyBps: number;
+  /** Seconds that a node has to answer a delivery claim, and base units that the claim puts at risk. */
+  readonly answerWindow: number;
+  readonly claimBond: bigint;
 }
 
 /** A task as the chain holds it. */
@@ -114,6 +117,16 @@ export interface LeaseFacts {
   readonly reserved: bigint;
   readonly lock: bigint;
   readonly attestationDigest: Hex;
+  /** While Disputed: the claim that waits for its answer. */
+  readonly claim?: DeliveryClaimFacts | undefined;
+}
+
+/** The consumer's claim that an output was not delivered. Times in Unix seconds. */
+export interface DeliveryClaimFacts {
+  readonly claimedAt: bigint;
+  readonly answerUntil: bigint;
+  /** Base units. */
+  readonly bond: bigint;
 }
 
 /** The common clock of a task with several leases. Times in Unix seconds, 0 where not yet. */
@@ -169,6 +182,7 @@ export async function readTask(client: PublicClient, network: Network, id: Hex):
     task: (taskId: Hex) => client.readContract({ ...contract, functionName: "getTask", args: [taskId] }),
     lease: (leaseId: Hex) => client.readContract({ ...contract, functionName: "getLease", args: [leaseId] }),
     terms: (taskId: Hex) => client.readContract({ ...contract, functionName: "termsOf", args: [taskId] }),
+    claim: (leaseId: Hex) => client.readContract({ ...contract, functionName: "getClaim", args: [leaseId] }),
     gang: (taskId: Hex) => client.readContract({ ...contract, functionName: "getGang", args: [taskId] }),
     ballot: async (taskId: Hex): Promise<BallotFacts> => {
       const { winner, ...ballot } = await client.readContract({
@@ -199,13 +213,20 @@ export async function readTask(client: PublicClient, network: Network, id: Hex):
       terms,
       isolation: isolationClasses[raw.isolation] ?? "container",
     };
+    const claims = await Promise.all(
+      rawLeases.map(({ status }, index) =>
+        leaseStatuses[status] === "Disputed" ? read.claim(ids[index] ?? id) : undefined,
+      ),
+    );
     const leases = rawLeases.map((lease, index): LeaseFacts => {
       const stated = { ...lease, leaseId: ids[index] ?? id, status: leaseStatuses[lease.status] ?? "None" };
       const state = leaseStateOf(stated, gang);
+      const claim = claims[index];
       return {
         ...stated,
         state,
-        due: leaseDeadlineOf(task, { ...stated, state }, gang, ballot),
+        ...(claim === undefined ? {} : { claim }),
+        due: leaseDeadlineOf(task, { ...stated, state, claim }, gang, ballot),
         node: lease.node === zeroAddress ? undefined : lease.node,
       };
     });

@@ -12,7 +12,7 @@ import {
 import type { Address, Hex } from "viem";
 import type { AcceptedAttestation, TaskDetail } from "../chain/timeline.ts";
 import type { ConsumerPeer } from "../consumer-peer.ts";
-import { type OutputKey, signReadToken, type TypedDataSigner } from "../keys.ts";
+import { type OutputKey, signReadToken, signReceipt, type TypedDataSigner } from "../keys.ts";
 import type { Market } from "../market.ts";
 import { type CiphertextStore, downloadCiphertext } from "./ciphertext.ts";
 import { decryptDelivery } from "./decrypt.ts";
@@ -25,7 +25,16 @@ export interface FetchedDelivery extends VerifiedDelivery {
   readonly node: Address;
   readonly accepted: AcceptedAttestation;
   readonly spec: TaskSpec;
+  readonly receipt: ReceiptState;
 }
+
+/**
+ * Whether the node has the consumer's receipt. `not-needed`: the lease is paid already. `declined`: the consumer did not want to
+ * sign. `not-taken`: it could not be handed over, which takes nothing from the delivery.
+ */
+export type ReceiptState =
+  | { readonly kind: "given" | "not-needed" | "declined" }
+  | { readonly kind: "not-taken"; readonly reason: string };
 
 /** A completed lease with its checked attestation: what there is to fetch, and from whom. `detail.lease` is that lease. */
 export interface DeliveryFacts {
@@ -79,6 +88,8 @@ export async function fetchDelivery(from: {
   sink: DeliverySink;
   /** A spec kept from submitting; otherwise it is fetched by its digest. */
   spec?: TaskSpec | undefined;
+  /** Signs a receipt once everything is verified, and hands it to the node [false]. */
+  givesReceipt?: boolean | undefined;
   onProgress?: ((received: number, size: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }): Promise<FetchedDelivery> {
@@ -121,7 +132,25 @@ export async function fetchDelivery(from: {
     { attestation: accepted.attestation, salt: spec.salt },
     sink,
   );
-  return { ...facts, ...verified, spec };
+  return { ...facts, ...verified, spec, receipt: await giveReceipt(from, facts) };
+}
+
+/** While the delivery may still be disputed, the node's proof that it happened. */
+async function giveReceipt(
+  { market, peer, signer, signal, givesReceipt = false }: Parameters<typeof fetchDelivery>[0],
+  { detail: { lease }, node, accepted }: DeliveryFacts,
+): Promise<ReceiptState> {
+  if (lease.status !== "Completed" && lease.status !== "Disputed") return { kind: "not-needed" };
+  if (!givesReceipt) return { kind: "declined" };
+  try {
+    const receipt = await signReceipt(signer, market.network.deployment, lease, accepted.attestation);
+    await peer.giveReceipt(node, receipt, { signal });
+    return { kind: "given" };
+  } catch (error) {
+    signal?.throwIfAborted();
+    // A wallet that refuses, a node that is gone or knows no receipts: the files are here and right.
+    return { kind: "not-taken", reason: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 /** A task's public spec by its digest, from the first of the preferred nodes, then of all others, that has it. */

@@ -119,6 +119,7 @@ const LABELS: Readonly<Record<LeaseDeadline["what"], string>> = {
   "last-claim": "The last claim must come by",
   reveal: "Results must be opened by",
   approve: "Paid without your approval after",
+  answer: "Your claim is answered by",
 };
 
 export function deadlineOf({ due }: Pick<LeaseFacts, "due">): Deadline | undefined {

@@ -126,12 +126,19 @@ function actionsOf(from: {
             variant: "secondary",
             run: () => market.settle(lease.leaseId),
           }
-        : {
-            label: `Enforce the deadline${of}`,
-            cost: "It has passed: what was not used comes back, or another node may go on. It costs only gas.",
-            variant: "secondary",
-            run: () => market.expire(lease.leaseId),
-          },
+        : deadline.enforce === "lapse-claim"
+          ? {
+              label: `End the claim${of}`,
+              cost: "Nobody has answered it: the bond comes back, and the node is paid as if it had not been raised. It costs only gas.",
+              variant: "secondary",
+              run: () => market.lapseClaim(lease.leaseId),
+            }
+          : {
+              label: `Enforce the deadline${of}`,
+              cost: "It has passed: what was not used comes back, or another node may go on. It costs only gas.",
+              variant: "secondary",
+              run: () => market.expire(lease.leaseId),
+            },
     );
   }
   return actions;

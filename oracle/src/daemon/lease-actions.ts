@@ -21,6 +21,7 @@ import type {
   StepName,
   StoredCheckpoint,
 } from "../journal/attempts.ts";
+import type { DeliveryJournal } from "../journal/deliveries.ts";
 import type { BlobStore } from "../peer/peer.ts";
 import type { LeaseAction, StopCause } from "../plan/plan.ts";
 import { podClocks } from "../plan/pod-clock.ts";
@@ -40,6 +41,7 @@ export interface LeaseActionDeps {
   readonly driver: ClusterDriver;
   readonly sealer: ResultSealer;
   readonly journal: AttemptJournal;
+  readonly deliveries: Pick<DeliveryJournal, "dropReceipt">;
   readonly blobs: BlobStore;
   readonly logs: LogCapture;
   readonly material: MaterialStore;
@@ -145,6 +147,8 @@ export class LeaseActions {
       case "lapseClaim":
         await queue.submit({ name: "lapseClaim", args: [leaseId] }, signal);
         return;
+      case "answerWithReceipt":
+        return this.answer(record, signal);
       case "settle":
         await queue.submit({ name: "settle", args: [leaseId] }, signal);
         return this.mark(record, "settled");
@@ -328,6 +332,18 @@ export class LeaseActions {
     journal.recordSignature(record.leaseId, record.attempt, signature);
     this.deps.onStep?.("signed", record.leaseId);
     return signature;
+  }
+
+  /** A receipt that the contract does not take is none: attesters must say then what is so. */
+  private async answer({ leaseId, attempt, receipt }: AttemptRecord, signal: AbortSignal): Promise<void> {
+    if (receipt === undefined) return;
+    try {
+      await this.deps.queue.submit({ name: "answerWithReceipt", args: [leaseId, receipt] }, signal);
+    } catch (error) {
+      if (isDekuperError(error, "TRANSACTION_REVERTED") && error.details.reason === "WrongReceipt")
+        this.deps.deliveries.dropReceipt(leaseId, attempt);
+      throw error;
+    }
   }
 
   /** Chain time. */

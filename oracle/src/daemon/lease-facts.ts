@@ -221,6 +221,7 @@ export function journalFacts(record: AttemptRecord): JournalFacts {
     sealed: record.sealed !== undefined,
     attested: record.attestation !== undefined,
     signed: record.signature !== undefined,
+    hasReceipt: record.receipt !== undefined,
     canReveal:
       record.attestation !== undefined && record.signature !== undefined && record.replica !== undefined,
     keyGiven: record.steps.has("key_given"),

@@ -64,6 +64,8 @@ export interface AttemptRecord {
   readonly sealed?: SealedResult;
   readonly attestation?: OutputAttestation;
   readonly signature?: Hex;
+  /** The consumer's, that it has the output. */
+  readonly receipt?: Hex;
   /** The final status that was seen on chain, once it was final: such an attempt never comes back. */
   readonly ended?: LeaseStatus;
   readonly failReason?: string;
@@ -91,8 +93,8 @@ const STEPS: readonly StepName[] = [
   "torn_down",
 ];
 
-const SELECT = `SELECT attempts.*, attestations.content AS attestation FROM attempts
-  LEFT JOIN attestations USING (lease_id, attempt)`;
+const SELECT = `SELECT attempts.*, attestations.content AS attestation, receipts.signature AS receipt FROM attempts
+  LEFT JOIN attestations USING (lease_id, attempt) LEFT JOIN receipts USING (lease_id, attempt)`;
 
 /** The steps of each lease attempt. Every method has written and synced when it returns. */
 export class AttemptJournal {
@@ -318,6 +320,7 @@ function record(row: Row): AttemptRecord {
       ? {}
       : { attestation: fromJson<OutputAttestation>(row.attestation as string) }),
     ...(row.signature === null ? {} : { signature: row.signature as Hex }),
+    ...(row.receipt === null ? {} : { receipt: row.receipt as Hex }),
     ...(row.ended_status === null ? {} : { ended: row.ended_status as LeaseStatus }),
     ...(row.fail_reason === null ? {} : { failReason: row.fail_reason as string }),
     ...(row.pod_seconds === null ? {} : { podSeconds: row.pod_seconds as number }),

@@ -85,6 +85,8 @@ export interface JournalFacts {
   /** The attestation is stored: its content is fixed for ever. */
   readonly attested: boolean;
   readonly signed: boolean;
+  /** The consumer's receipt is here. */
+  readonly hasReceipt: boolean;
   /** Attestation, signature and salt of what was committed to are stored. */
   readonly canReveal: boolean;
   /** The consumer can have the key of this replica's output. */

@@ -215,8 +215,14 @@ function planCompleted(facts: Facts, now: Seconds): Plan {
   return planEnforceable(facts, window, { kind: "settle" }, now);
 }
 
-/** Nobody has answered the claim in time: it is no verdict, and the lease goes on to its settlement (rule 23). */
+/**
+ * A claim is answered with the consumer's own receipt, where there is one; attesters' verdicts are collected elsewhere. Nobody
+ * has answered it in time: it is no verdict, and the lease goes on to its settlement (rule 23).
+ */
 function planDisputed(facts: Facts, now: Seconds): Plan {
+  const { lease, journal, node } = facts;
+  if (journal.hasReceipt && node.maySign && now <= lease.answerUntil)
+    return act({ kind: "answerWithReceipt" });
   const window = { endsAt: facts.lease.answerUntil, waitsFor: "disputed" } as const;
   return planEnforceable(facts, window, { kind: "lapseClaim" }, now);
 }

@@ -24,6 +24,7 @@ export type LeaseAction =
   | { readonly kind: "release" }
   | { readonly kind: "settle" }
   | { readonly kind: "lapseClaim" }
+  | { readonly kind: "answerWithReceipt" }
   | { readonly kind: "tearDown" };
 
 /** Why the oracle ended a run that would have gone on; undefined: it ended by itself. */

@@ -83,6 +83,7 @@ export const anyJournal: fc.Arbitrary<JournalFacts> = fc.record({
   sealed: mostly(false),
   attested: mostly(false),
   signed: flag,
+  hasReceipt: flag,
   canReveal: flag,
   keyGiven: flag,
   released: flag,

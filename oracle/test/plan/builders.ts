@@ -64,6 +64,7 @@ export const aJournal = (change: Partial<JournalFacts> = {}): JournalFacts => ({
   sealed: false,
   attested: false,
   signed: false,
+  hasReceipt: false,
   canReveal: false,
   keyGiven: false,
   released: false,

@@ -19,6 +19,7 @@ const TRANSACTIONS: ReadonlySet<LeaseAction["kind"]> = new Set([
   "expire",
   "settle",
   "lapseClaim",
+  "answerWithReceipt",
 ]);
 
 /** Any facts of one status and one stage: what is rare among all of them. */
@@ -242,6 +243,7 @@ describe("from any facts, the planner", () => {
       if (kind === "expire") return now > deadline + lease.outageGrace;
       if (kind === "settle") return now > lease.challengeEndsAt + lease.outageGrace;
       if (kind === "lapseClaim") return now > lease.answerUntil + lease.outageGrace;
+      if (kind === "answerWithReceipt") return now <= lease.answerUntil;
       if (kind === "reveal") return now <= (lease.ballot?.revealUntil ?? 0);
       if (kind === undefined || kind === "tally" || !TRANSACTIONS.has(kind)) return undefined;
       return now <= deadline;

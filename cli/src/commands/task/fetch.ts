@@ -1,5 +1,12 @@
 import { join } from "node:path";
-import { attestationTypedData, fetchDelivery, hasWon, type LeaseFacts, signerOf } from "@dekuper/client";
+import {
+  attestationTypedData,
+  fetchDelivery,
+  hasWon,
+  type LeaseFacts,
+  type ReceiptState,
+  signerOf,
+} from "@dekuper/client";
 import { isDekuperError, type Outcome, outcomes } from "@dekuper/protocol";
 import type { Command } from "commander";
 import { formatBytes, plural, shortId } from "../../output/format.ts";
@@ -22,8 +29,9 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
       "where to (default: ./<name>-<id>); of several nodes, each into a folder of its own there, but of a quorum's one result",
     )
     .option("--force", "replace the folder if it exists")
+    .option("--no-receipt", "give the node no signed receipt that you have the result")
     .option(MEMBER_OPTION, "only this one of several nodes", readMember);
-  handle<{ to?: string; force?: boolean; member?: number }>(
+  handle<{ to?: string; force?: boolean; receipt: boolean; member?: number }>(
     command,
     runtime,
     async (context, [text = ""], options): Promise<Answer> => {
@@ -52,6 +60,7 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
             store,
             sink: place.sink,
             spec,
+            givesReceipt: options.receipt,
             signal: context.signal,
             onProgress: (got, size) =>
               context.progress.update(`fetching ${formatBytes(got)} of ${formatBytes(size)}`),
@@ -74,6 +83,7 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
             attestation: attestationTypedData(fetched.accepted, market.network.deployment),
             signature,
             verified: true,
+            receipt: fetched.receipt,
           };
         } catch (error) {
           await place.abort();
@@ -146,6 +156,21 @@ interface Fetched {
   readonly logPath: string;
   readonly files: readonly { readonly path: string; readonly size: number }[];
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  readonly receipt: ReceiptState;
+}
+
+/** What the node has to show for its delivery. */
+function receiptOf({ receipt }: Fetched): string | undefined {
+  switch (receipt.kind) {
+    case "given":
+      return "given to the node: it proves that you have the result";
+    case "declined":
+      return "none given";
+    case "not-taken":
+      return `not taken by the node: ${receipt.reason}`;
+    case "not-needed":
+      return undefined;
+  }
 }
 
 function print(out: Terminal, fetched: Fetched): void {
@@ -155,6 +180,7 @@ function print(out: Terminal, fetched: Fetched): void {
     ["output", `${out.bold(fetched.outputPath)}  ${out.dim(plural(files.length, "file"))}`],
     ["log", fetched.logPath],
     ["verified", `every file and the log are as node ${fetched.node} attested`],
+    ["receipt", receiptOf(fetched)],
   ]);
   if (files.length > 0) out.line();
   const listed = files.slice(0, LISTED);

@@ -90,6 +90,7 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
     ["runs", out.typed(`${formatSeconds(task.maxDuration)} at most${funded}`)],
     ["rate", `${amount(leases.reduce((sum, { ratePerHour }) => sum + ratePerHour, 0n))} per hour`],
     isGang ? nextOf(leases) : (dueOf(lease) ?? ["", undefined]),
+    ["claim", isGang ? undefined : claimOf(lease, amount)],
     ["output", isGang ? undefined : outputOf(lease)],
   ]);
   if (isGang) {
@@ -148,6 +149,13 @@ function outputOf({ attestation }: LeaseDetail): string | undefined {
   return `${formatBytes(ciphertextSize)}, kept until ${formatTime(retainUntil)}`;
 }
 
+/** What the consumer has claimed and put at risk, and who decides. */
+function claimOf({ claim }: LeaseDetail, amount: (value: bigint) => string): string | undefined {
+  if (claim === undefined) return undefined;
+  const raised = `not delivered, raised ${formatTime(claim.claimedAt)} with a bond of ${amount(claim.bond)}`;
+  return `${raised}; answered by your receipt, or by attesters who try to fetch it`;
+}
+
 /** One line for each lease of a gang. */
 function printMembers(out: Terminal, { task, leases }: TaskDetail, amount: (value: bigint) => string): void {
   printTable(
@@ -177,14 +185,18 @@ function printMembers(out: Terminal, { task, leases }: TaskDetail, amount: (valu
 
 /** What was paid, or is due once the window has ended. */
 function payOf({ leases, money }: TaskDetail, amount: (value: bigint) => string): [string, string] {
-  const waiting = leases.filter(({ status }) => status === "Completed");
+  const waiting = leases.filter(({ status }) => status === "Completed" || status === "Disputed");
   const down =
     money.downSeconds === 0n ? "" : ` (${formatSeconds(Number(money.downSeconds))} offline are not paid)`;
   if (waiting.length > 0) {
     const due = waiting.reduce((sum, each) => sum + (each.ratePerHour * each.billedSeconds) / 3600n, 0n);
     const ran = formatSeconds(Number(waiting.reduce((sum, each) => sum + each.billedSeconds, 0n)));
     const paid = money.gross === 0n ? "" : `; ${amount(money.gross)} paid so far`;
-    return ["due", `${amount(due)} for ${ran}, when the window ends or you approve${paid}`];
+    const isDisputed = waiting.every(({ status }) => status === "Disputed");
+    const when = isDisputed
+      ? "once the claim is answered or lapses; nothing where attesters cannot fetch the output"
+      : "when the window ends or you approve";
+    return ["due", `${amount(due)} for ${ran}, ${when}${paid}`];
   }
   if (money.ranSeconds === 0n) return ["paid", amount(money.gross)];
   const ran = formatSeconds(Number(money.billedSeconds));
@@ -208,6 +220,8 @@ function nextSteps({ task, leases, state, ballot }: TaskDetail): string[] {
         ...(canTopUp && state !== "Stopping" ? [`dekuper task top-up ${id}`] : []),
         `dekuper task cancel ${id}`,
       ];
+    case "Disputed":
+      return [`dekuper task fetch ${id}`, `dekuper task lapse-claim ${id}`];
     case "Completed":
       return [`dekuper task fetch ${id}`, `dekuper task approve ${id}`];
     default:

@@ -38,6 +38,7 @@ const WHAT: Readonly<Record<LeaseDeadline["what"], string>> = {
   "last-claim": "last claim by",
   reveal: "results open by",
   approve: "window ends",
+  answer: "answered by",
 };
 
 /** Until when who must act. */
