@@ -2,6 +2,7 @@
 import { readFile } from "node:fs/promises";
 import { type MarketParameters, readParameters } from "../ignition/parameters.ts";
 import { renderGangRows } from "../test/contracts/gang-table.ts";
+import { renderQuorumRows } from "../test/contracts/quorum-table.ts";
 import { renderMatrix, renderRows } from "../test/contracts/state-table.ts";
 import type { GeneratedFile } from "./generators/generated-file.ts";
 
@@ -137,6 +138,7 @@ export async function renderProtocol(text: string): Promise<string> {
   const tables: Record<string, string> = {
     rows: renderRows(),
     gangs: renderGangRows(),
+    quorums: renderQuorumRows(),
     matrix: renderMatrix(),
     parameters: renderParameters(await readParameters("production"), await readParameters("local")),
   };
