@@ -72,6 +72,7 @@ const WRONG_STATE = new Set([
   "CapacityInUse",
   "IsPaused",
   "TaskIsOver",
+  "StillCommitting",
   "NodeNotLost",
 ]);
 
@@ -235,6 +236,7 @@ const sentences: Readonly<Record<string, (values: ErrorDetails) => string>> = {
       : `${v.unbonding} base units are released after ${time(v.releasableAt)}`,
   StakeNotFree: (v) => `${v.wanted} base units were asked for, ${v.free} of the stake are not locked`,
   TaskIsOver: () => "the task is over",
+  StillCommitting: (v) => `${v.pending} of its replicas have not committed to a result yet`,
   NodeNotLost: (v) =>
     Number(v.offlineSince) === 0
       ? `node ${v.node} is not offline`
