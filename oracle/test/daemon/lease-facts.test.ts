@@ -247,6 +247,7 @@ describe("what the planner is told besides", () => {
         sealed,
         attestation: {} as never,
         signature: "0x00",
+        receipt: "0x0e",
         ended: "Settled",
         podSeconds: 600,
       }),
