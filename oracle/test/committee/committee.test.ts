@@ -45,14 +45,15 @@ describe("a committee of six daemons and a liar", () => {
   });
 
   it("signs nothing that it has not seen: a liar's report has the liar's signature alone", async () => {
-    const { members, liar, committee, client, send, historyOf } = network;
+    const { members, liar, committee, client, send, historyOf, until } = network;
+    await until("all are connected", () => liar.peer.connectedNodes().length === members.length);
     await sleep(REPORTED_SILENCE_MS + 5_000); // all have listened for long enough to know who is silent
     const [victim] = members as [Member];
     const { epoch, committeeVersion } = await committee();
     const issuedAt = Number((await client.getBlock()).timestamp);
     const lie = { epoch, committeeVersion, issuedAt, ...offline(victim.node) };
     const answers = await Promise.all(
-      members.map(({ node }) => liar.peer.askReport(node, lie, AbortSignal.timeout(10_000))),
+      members.map(({ node }) => liar.peer.askReport(node, lie, AbortSignal.timeout(30_000))),
     );
     for (const answer of answers) assert.deepEqual(answer, { offline: [], online: [] });
     await assert.rejects(send(offline(victim.node), [liar.provider]), /QuorumNotReached/);

@@ -15,6 +15,7 @@ import {
   specDigest,
   taskRegistryAbi,
 } from "@dekuper/protocol";
+import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { type Address, createPublicClient, getAddress, type Hex, http } from "viem";
 import { type PrivateKeyAccount, privateKeyToAccount } from "viem/accounts";
 import { DEPLOYER, freePort, startTestChain } from "../../../client/test/chain.ts";
@@ -80,7 +81,8 @@ export async function startCommittee(undo: (() => unknown)[], count: number) {
 
   const consumer = await chain.account(10_000);
   await consumer.market.deposit(5_000_000_000n);
-  const spec = aTaskSpec({}, { maxDuration: 7_200 });
+  const recipient = await identityToRecipient(await generateX25519Identity());
+  const spec = aTaskSpec({ output: { maxBytes: 1_000, recipient } }, { maxDuration: 7_200 });
 
   // Time enough to answer a report on a machine that is busy.
   const governor = walletClientOf(chain.network, privateKeyToAccount(DEPLOYER));
