@@ -12,10 +12,21 @@ export type Call =
       readonly args: readonly [leaseId: Hex, attempt: number, step: bigint, digest: Hex];
     }
   | { readonly name: "completeLease"; readonly args: readonly [OutputAttestation, signature: Hex] }
+  | {
+      readonly name: "commitResult";
+      readonly args: readonly [leaseId: Hex, attempt: number, commitment: Hex];
+    }
+  | { readonly name: "revealResult"; readonly args: readonly [OutputAttestation, signature: Hex, salt: Hex] }
+  | { readonly name: "tallyResults"; readonly args: readonly [taskId: Hex] }
   | { readonly name: "failLease"; readonly args: readonly [leaseId: Hex, attempt: number, reason: Hex] }
   | { readonly name: "failover"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "settle"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "lapseClaim"; readonly args: readonly [leaseId: Hex] }
+  | { readonly name: "answerWithReceipt"; readonly args: readonly [leaseId: Hex, signature: Hex] }
+  | {
+      readonly name: "answerWithAttesters";
+      readonly args: readonly [leaseId: Hex, fetched: boolean, signatures: readonly Hex[]];
+    }
   | { readonly name: "expire"; readonly args: readonly [leaseId: Hex] }
   | LivenessCall;
 
@@ -33,15 +44,23 @@ export const takesLease = (purpose: string): boolean => TAKES.has(purpose.split(
 const RESERVED: ReadonlySet<Call["name"]> = new Set([
   "startLease",
   "completeLease",
+  "commitResult",
+  "revealResult",
   "failLease",
   "stillAlive",
+  "answerWithReceipt",
 ]);
 
-/** Gas that start, complete and fail of one lease and its node's signs of life may take together, with room. */
+/** Gas that start, complete (or commit and reveal), fail and its node's signs of life of one lease may take together, with room. */
 export const RESERVED_GAS_PER_LEASE = 1_200_000n;
 
+/** Gas that the answer to a delivery claim may take, with the signatures of 16 attesters, with room. */
+export const RESERVED_GAS_PER_ANSWER = 500_000n;
+
+/** An answer that says "delivered" is for the node's own lease; what it says of others' can wait. */
 export function budgetOf(call: Call): GasBudget {
-  return RESERVED.has(call.name) ? "reserved" : "capped";
+  const isOwnAnswer = call.name === "answerWithAttesters" && call.args[1];
+  return RESERVED.has(call.name) || isOwnAnswer ? "reserved" : "capped";
 }
 
 /** A call without what does not tell it from another. */
@@ -56,8 +75,10 @@ export type CallPurpose =
 export function purposeOf(call: CallPurpose): string {
   switch (call.name) {
     case "completeLease":
-      return `completeLease:${call.args[0].leaseId}:${call.args[0].attempt}`;
+    case "revealResult":
+      return `${call.name}:${call.args[0].leaseId}:${call.args[0].attempt}`;
     case "startLease":
+    case "commitResult":
     case "failLease":
       return `${call.name}:${call.args[0]}:${call.args[1]}`;
     case "checkpoint":
@@ -69,6 +90,8 @@ export function purposeOf(call: CallPurpose): string {
       return `${call.name}:${call.epoch}`;
     case "report":
       return `report:${call.args[0].epoch}:${call.args[0].issuedAt}`;
+    case "answerWithAttesters":
+      return `answerWithAttesters:${call.args[0]}:${call.args[1]}`;
     default:
       return `${call.name}:${call.args[0]}`;
   }

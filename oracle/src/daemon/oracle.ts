@@ -14,6 +14,7 @@ import { networkOf } from "../config/load.ts";
 import type { OracleConfig } from "../config/schema.ts";
 import { AttemptJournal } from "../journal/attempts.ts";
 import { Database } from "../journal/database.ts";
+import { DeliveryJournal } from "../journal/deliveries.ts";
 import { FactStore } from "../journal/facts.ts";
 import { QuoteJournal } from "../journal/quotes.ts";
 import { TransactionJournal } from "../journal/transactions.ts";
@@ -41,10 +42,15 @@ import { NodeMap } from "./node-map.ts";
 import { errorFields, type OracleLog } from "./oracle-log.ts";
 import { QuoteDesk } from "./quote-desk.ts";
 import { readPolicyOf } from "./read-policy.ts";
+import { takeReceipt } from "./receipts.ts";
 import { Reconciler } from "./reconciler.ts";
 import { checkChain, finalityOf, passwordOf, untilChecked, untilReachable } from "./start-checks.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { sweep, undoAll } from "./upkeep.ts";
+import { DisputedChunks } from "./verdict-chunks.ts";
+import { OpenClaims } from "./verdict-claims.ts";
+import { VerdictCollector } from "./verdict-collector.ts";
+import { VerdictDesk } from "./verdict-desk.ts";
 import { Watch } from "./watch.ts";
 
 export interface OracleOptions {
@@ -133,6 +139,10 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
     const logStore = createLogStore({ dir: join(config.stateDir, "logs"), maxBytes: MAX_LOG_BYTES });
     const nodes = new NodeMap(reader, deployment);
     await nodes.refresh();
+    const deliveries = new DeliveryJournal(db, clock.now);
+    const policy = readPolicyOf(journal, reader);
+    const claims = new OpenClaims({ deployment, reader, store, clock });
+    const chunks = new DisputedChunks({ node, blobs, claims });
     let desk: QuoteDesk | undefined;
     const view = new LivenessView({
       deployment,
@@ -153,12 +163,18 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       directory: nodes,
       blobStore: blobs,
       logStore,
-      readPolicy: readPolicyOf(journal, reader),
+      readPolicy: policy,
       quotes: {
         quote: async (request, asker) =>
           desk === undefined ? { refused: { reason: "starting", values: {} } } : desk.quote(request, asker),
       },
       reports: coSigner,
+      claims: {
+        takeReceipt: (receipt) =>
+          takeReceipt({ deployment, attempts: journal, journal: deliveries, policy }, receipt),
+        chunk: (request, attester) => chunks.serve(request, attester),
+        verdict: (request) => deliveries.verdict(request),
+      },
       log,
       count: (event, by = 1) => metrics.peer.inc({ event }, by),
     });
@@ -183,6 +199,8 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
           .live()
           .filter(({ ended, steps }) => ended === undefined && steps.has("accepted") && !steps.has("posted"))
           .length,
+      disputableLeases: () =>
+        journal.live().filter(({ ended, steps }) => ended === undefined && steps.has("posted")).length,
       onEvent: (event, fields) => log.info(fields, event),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
@@ -220,6 +238,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       driver,
       sealer,
       journal,
+      deliveries,
       blobs,
       logs,
       material,
@@ -259,6 +278,18 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       clock,
       log,
     });
+    const verdicts = new VerdictDesk({
+      deployment,
+      account,
+      claims,
+      collector: new VerdictCollector({ deployment, node, claims, journal: deliveries, peer }),
+      journal: deliveries,
+      peer,
+      queue,
+      nodes,
+      clock,
+      log,
+    });
     const ended = Promise.withResolvers<void>();
     ended.promise.catch(() => undefined); // whoever waits for it gets it; nobody has to
     const reconciler = new Reconciler({
@@ -276,6 +307,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       actions,
       accepter,
       watch,
+      verdicts,
       logs,
       metrics,
       clock,

@@ -1,5 +1,6 @@
 import type { Deployment, PeerDirectory } from "@dekuper/protocol";
 import type { Hex } from "viem";
+import type { ClaimSource } from "./claim-channels.ts";
 import type { BlobStore, LogStore, QuoteSource, ReadPolicy, ReportSource } from "./peer.ts";
 
 /** Events with fields; pino's loggers fit. */
@@ -24,6 +25,8 @@ export const peerCounters = {
   blob_bytes_out: "Bytes of blobs given to peers",
   log_bytes_out: "Bytes of logs given to consumers",
   blobs_fetched: "Blobs fetched from other nodes",
+  receipts_taken: "Receipts of consumers that were checked and kept",
+  chunk_bytes_out: "Bytes of disputed outputs given to attesters",
   quotes_signed: "Quotes signed",
   quotes_refused: "Quote requests answered with a reason",
   reports_signed: "Reports signed for other seats of the committee",
@@ -110,6 +113,8 @@ export interface PeerNodeOptions {
   readonly quotes?: QuoteSource;
   /** Without one there is no report channel. */
   readonly reports?: ReportSource;
+  /** Without one there are no channels for receipts, chunks and verdicts. */
+  readonly claims?: ClaimSource;
   readonly log: PeerLog;
   /** Milliseconds. */
   readonly clock?: { now(): number };

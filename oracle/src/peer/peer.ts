@@ -1,6 +1,8 @@
 import type {
   BlobName,
+  channelName,
   DirectoryNode,
+  FramedStream,
   Heartbeat,
   LivenessReport,
   PeerDirectory,
@@ -21,6 +23,8 @@ export interface ReadPolicy {
   outputOwner(ciphertextRoot: Hex): { leaseId: Hex; attempt: number } | undefined;
   /** The spec digest of a lease that this node holds or held: its consumer reads the spec with the output's token. */
   specOf?(leaseId: Hex, attempt: number): Hex | undefined;
+  /** Whether the consumer may read the log by itself: a replica's comes with its output, once it has won. Default: it may. */
+  showsLog?(leaseId: Hex, attempt: number): boolean;
   /** Checks the consumer's signature over a read token (EOA, or ERC-1271 where it is a contract). */
   verifySignature(token: { consumer: Address; digest: Hex; signature: Hex }): Promise<boolean>;
 }
@@ -82,6 +86,12 @@ export interface LogStore {
   sweep(nowSeconds: number): Promise<number>;
 }
 
+/** Channels on which this node asks others. */
+export type PeerChannel = Extract<
+  Parameters<typeof channelName>[0],
+  "blob" | "peers" | "report" | "chunk" | "verdict"
+>;
+
 /** The oracle's libp2p node. Its identity is the operator key: its peer id is its chain address. */
 export interface PeerNode {
   start(): Promise<void>;
@@ -100,6 +110,13 @@ export interface PeerNode {
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void;
   /** Gets a public blob from whichever registered node has it into the local store. Throws `BLOB_NOT_FOUND`. */
   fetchBlob(name: BlobName, maxBytes: number, signal: AbortSignal): Promise<void>;
+  /** Opens a channel to a registered node for one call. Throws what the call does, `NOT_FOUND`, or `PEER_UNREACHABLE`. */
+  call<T>(
+    node: Address,
+    kind: PeerChannel,
+    use: (stream: FramedStream) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>;
   /** Gives a registered node a blob of the local store. Throws what the channel answers, or `PEER_UNREACHABLE`. */
   putBlob(node: Address, name: BlobName, signal: AbortSignal): Promise<void>;
   /** Asks another seat to sign a report. Throws what the channel answers, or `PEER_UNREACHABLE`. */

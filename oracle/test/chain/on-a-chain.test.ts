@@ -139,6 +139,7 @@ describe("the transaction queue on a real chain", () => {
       clock: systemClock,
       settings: { maxFeePerGas: 10n ** 11n, dailyCap: 10n ** 17n, replaceAfterMs: 30_000 },
       liveLeases: () => 1,
+      disputableLeases: () => 0,
     });
     const submit = async (...call: Parameters<TransactionQueue["submit"]>) => {
       const mined = queue.submit(...call);

@@ -92,6 +92,7 @@ function anOracle(t: TestContext, provider: TestProvider) {
     clock: systemClock,
     settings: { maxFeePerGas: 10n ** 11n, dailyCap: 10n ** 18n, replaceAfterMs: 30_000 },
     liveLeases: () => 1,
+    disputableLeases: () => 0,
   });
   const assignments = new Assignments({ node, store, journal, reader, log, adopt: true });
   const facts = new LeaseFactReader(reader, deployment, node);
