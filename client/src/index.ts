@@ -15,7 +15,7 @@ export type { SentTransaction } from "./chain/send.ts";
 export { type CheckedStatement, readStatement, type StatementSource } from "./chain/statement.ts";
 export { readRunway } from "./chain/statement-runway.ts";
 export type { CreatedTask, KeyWrap } from "./chain/task-calls.ts";
-export type { GangFacts, LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
+export type { BallotFacts, GangFacts, LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
 export type {
   AcceptedAttestation,
   AttemptFacts,
@@ -37,6 +37,7 @@ export {
   findDelivery,
   type ReceiptState,
 } from "./delivery/fetch.ts";
+export { fetchReplicaKey, hasWon, withheldReason } from "./delivery/replica-key.ts";
 export { readTar, type TarEntry } from "./delivery/tar.ts";
 export {
   type ByteSink,

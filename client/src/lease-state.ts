@@ -1,5 +1,5 @@
 import { DekuperError } from "@dekuper/protocol";
-import type { GangFacts, LeaseFacts, TaskFacts } from "./chain/tasks.ts";
+import type { BallotFacts, GangFacts, LeaseFacts, TaskFacts } from "./chain/tasks.ts";
 
 /**
  * Where a lease stands for its consumer: the contract's status, told apart where one status means several things.
@@ -28,11 +28,20 @@ export type LeaseState = (typeof leaseStates)[number];
 
 /** Until when who may do what, and what anyone may do once it has passed. Unix seconds, chain time. */
 export interface LeaseDeadline {
-  readonly what: "accept" | "take-over" | "grant" | "start" | "report" | "last-claim" | "approve" | "answer";
+  readonly what:
+    | "accept"
+    | "take-over"
+    | "grant"
+    | "start"
+    | "report"
+    | "last-claim"
+    | "reveal"
+    | "approve"
+    | "answer";
   readonly at: bigint;
   /** From then on anyone may enforce it, by this call. */
   readonly enforceableAt: bigint;
-  readonly enforce: "expire" | "settle" | "lapse-claim";
+  readonly enforce: "expire" | "tally" | "settle" | "lapse-claim";
 }
 
 type Stated = Pick<LeaseFacts, "status" | "attempt" | "hasKey">;
@@ -88,18 +97,26 @@ export function isOver(state: LeaseState): boolean {
   return OVER.includes(state);
 }
 
-/** The deadline of the present state; none where the lease waits for others of its gang, or is over. */
+/** The call by which anyone enforces a deadline, where it is not `expire`. */
+const ENFORCED_BY: Partial<Record<LeaseDeadline["what"], LeaseDeadline["enforce"]>> = {
+  approve: "settle",
+  reveal: "tally",
+  answer: "lapse-claim",
+};
+
+/** The deadline of the present state; none where the lease waits for others of its gang or quorum, or is over. */
 export function leaseDeadlineOf(
   task: Pick<TaskFacts, "terms">,
   lease: Pick<LeaseFacts, "state" | "deadline" | "startedAt" | "maxSeconds" | "claim">,
   gang: GangFacts | undefined,
+  ballot?: Pick<BallotFacts, "revealUntil"> | undefined,
 ): LeaseDeadline | undefined {
   const { outageGrace, completionGrace } = task.terms;
   const by = (what: LeaseDeadline["what"], at: bigint): LeaseDeadline => ({
     what,
     at,
     enforceableAt: at + BigInt(outageGrace),
-    enforce: what === "approve" ? "settle" : what === "answer" ? "lapse-claim" : "expire",
+    enforce: ENFORCED_BY[what] ?? "expire",
   });
   switch (lease.state) {
     case "Open":
@@ -119,6 +136,9 @@ export function leaseDeadlineOf(
     }
     case "Stopping":
       return by("last-claim", lease.deadline);
+    case "Committed":
+    case "Revealed":
+      return ballot === undefined || ballot.revealUntil === 0n ? undefined : by("reveal", ballot.revealUntil);
     case "Completed":
       return by("approve", lease.deadline);
     case "Disputed":

@@ -53,6 +53,7 @@ export interface Market {
   settle(leaseId: Hex): Promise<SentTransaction>;
   claimUndelivered(leaseId: Hex): ReturnType<typeof taskCalls.claimUndelivered>;
   lapseClaim(leaseId: Hex): Promise<SentTransaction>;
+  tally(taskId: Hex): Promise<SentTransaction>;
   expire(leaseId: Hex): Promise<SentTransaction>;
   failover(leaseId: Hex): Promise<SentTransaction>;
 
@@ -140,6 +141,7 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     settle: (leaseId) => taskCalls.settle(sender, leaseId),
     claimUndelivered: (leaseId) => taskCalls.claimUndelivered(sender, leaseId),
     lapseClaim: (leaseId) => taskCalls.lapseClaim(sender, leaseId),
+    tally: (taskId) => taskCalls.tallyResults(sender, taskId),
     expire: (leaseId) => taskCalls.expire(sender, leaseId),
     failover: (leaseId) => taskCalls.failover(sender, leaseId),
 

@@ -19,6 +19,8 @@ import {
   type QuoteAnswer,
   type QuoteRequest,
 } from "./quote-messages.ts";
+import type { LivenessReport } from "./report.ts";
+import { decodeReportAnswer, encodeReportRequest, type ReportAnswer } from "./report-messages.ts";
 
 /** Most bytes of one frame of a log. */
 export const MAX_LOG_FRAME_BYTES = 64 * 1024;
@@ -148,6 +150,21 @@ export async function callQuote(
   const frame = await stream.readFrame(MAX_QUOTE_ANSWER_BYTES, signal);
   if (frame === undefined) throw new DekuperError("PEER_UNREACHABLE", "The peer ended without an answer.");
   const answer = decodeQuoteAnswer(frame);
+  if ("code" in answer) throw saidBy(answer);
+  await stream.end();
+  return answer;
+}
+
+/** Asks a seat of the committee to sign a report. Its signature is not verified: see `reportSigner`. */
+export async function callReport(
+  stream: FramedStream,
+  report: LivenessReport,
+  signal?: AbortSignal,
+): Promise<ReportAnswer> {
+  await stream.writeFrame(encodeReportRequest(report), signal);
+  const frame = await stream.readFrame(MAX_HEADER_BYTES, signal);
+  if (frame === undefined) throw new DekuperError("PEER_UNREACHABLE", "The peer ended without an answer.");
+  const answer = decodeReportAnswer(frame);
   if ("code" in answer) throw saidBy(answer);
   await stream.end();
   return answer;

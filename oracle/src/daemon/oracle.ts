@@ -21,16 +21,20 @@ import { TransactionJournal } from "../journal/transactions.ts";
 import { readKeystore } from "../keystore/keystore.ts";
 import { createBlobStore } from "../peer/blob-store.ts";
 import { createLogStore } from "../peer/log-store.ts";
+import type { PeerNode } from "../peer/peer.ts";
 import { createPeerNode } from "../peer/peer-node.ts";
 import { createResultSealer } from "../result/seal.ts";
 import { Accepter } from "./accepter.ts";
+import { Attester } from "./attester.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { CoSigner } from "./co-signer.ts";
 import { Exclusions } from "./exclusions.ts";
 import { sendHeartbeats } from "./heartbeats.ts";
 import { startHttpServer } from "./http-server.ts";
 import { ImageChecker } from "./image-checker.ts";
 import { LeaseActions } from "./lease-actions.ts";
 import { LeaseFactReader } from "./lease-facts.ts";
+import { LivenessView } from "./liveness-view.ts";
 import { LogCapture, MAX_LOG_BYTES } from "./log-capture.ts";
 import { MaterialStore } from "./material.ts";
 import { createMetrics } from "./metrics.ts";
@@ -140,7 +144,18 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
     const claims = new OpenClaims({ deployment, reader, store, clock });
     const chunks = new DisputedChunks({ node, blobs, claims });
     let desk: QuoteDesk | undefined;
-    const peer = createPeerNode({
+    const view = new LivenessView({
+      deployment,
+      node,
+      reader,
+      nodes,
+      lastHeard: (other) => peer.lastHeard(other),
+      clock,
+    });
+    let started: Reconciler | undefined;
+    const maySign = () => started?.maySign ?? false;
+    const coSigner = new CoSigner({ deployment, account, reader, view, maySign });
+    const peer: PeerNode = createPeerNode({
       operatorPrivateKey: key.reveal() as `0x${string}`,
       listen: config.listen,
       announce: config.announce,
@@ -153,6 +168,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         quote: async (request, asker) =>
           desk === undefined ? { refused: { reason: "starting", values: {} } } : desk.quote(request, asker),
       },
+      reports: coSigner,
       claims: {
         takeReceipt: (receipt) =>
           takeReceipt({ deployment, attempts: journal, journal: deliveries, policy }, receipt),
@@ -169,6 +185,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       account,
       chainId: deployment.chainId,
       taskRegistry: deployment.taskRegistry,
+      liveness: deployment.liveness,
       reader,
       journal: new TransactionJournal(db, clock.now),
       clock,
@@ -304,6 +321,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       },
       onFatal: (error) => end(error),
     });
+    started = reconciler;
     desk = new QuoteDesk({
       deployment,
       account,
@@ -317,6 +335,19 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       log,
       settings: { quoteLife: config.quoteLife, allowsQuorum: config.allowQuorum },
       signal: running.signal,
+    });
+    const attester = new Attester({
+      deployment,
+      node,
+      reader,
+      queue,
+      peer,
+      view,
+      coSigner,
+      maySign,
+      metrics: metrics.committee,
+      clock,
+      log,
     });
     const end = (error?: DekuperError) => {
       reconciler.isStopping = true;
@@ -372,6 +403,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         })),
         heartbeats: { peers: peer.presence().size, received: peer.heartbeatsReceived },
         connected: peer.connectedNodes(),
+        committee: attester.status,
       }),
     });
     undo.push(() => http.stop());
@@ -388,11 +420,12 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
           freeGpus: nodes.entry(node)?.available.gpus ?? 0,
           leases: journal.live().filter(({ ended }) => ended === undefined).length,
         }),
-        maySign: () => reconciler.maySign,
+        maySign,
         clock,
         log,
         signal: running.signal,
       }),
+      attester.run(running.signal),
       sweep([blobs, logStore], clock, log, running.signal),
     ];
     undo.push(async () => {

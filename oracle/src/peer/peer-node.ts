@@ -3,16 +3,20 @@ import {
   type BlobName,
   blobRequestSchema,
   callPut,
+  callReport,
   channelName,
   chunkRequestSchema,
   DekuperError,
   type DirectoryNode,
   FramedStream,
   type Heartbeat,
+  type LivenessReport,
   logsRequestSchema,
   type Presence,
   quoteRequestSchema,
+  type ReportAnswer,
   receiptSchema,
+  reportRequestSchema,
   verdictRequestSchema,
 } from "@dekuper/protocol";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
@@ -34,6 +38,7 @@ import { AddressHints, askPeers, type PeersAnswer, peersRequestSchema, servePeer
 import { serveQuotes } from "./quote-channel.ts";
 import { ReadAccess } from "./read-access.ts";
 import { addressOfPeer, registeredNode } from "./remote.ts";
+import { serveReports } from "./report-channel.ts";
 import { isSignedBy, type SignedHeartbeat } from "./signed-heartbeat.ts";
 
 const DIAL_INTERVAL_MS = 3_000;
@@ -142,6 +147,10 @@ class DekuperPeerNode implements PeerNode {
     return this.gossip.presence();
   }
 
+  lastHeard(node: Address): number | undefined {
+    return this.gossip.last(node)?.receivedAt;
+  }
+
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void {
     return this.gossip.onTwin(listener);
   }
@@ -191,17 +200,23 @@ class DekuperPeerNode implements PeerNode {
     }
   }
 
+  async askReport(node: Address, report: LivenessReport, signal: AbortSignal): Promise<ReportAnswer> {
+    const entry = this.options.directory.find(node);
+    if (entry === undefined)
+      throw new DekuperError("NOT_FOUND", "There is no such node.", { details: { node } });
+    const raw = await this.openStream(entry, "report", signal);
+    const stream = new FramedStream(raw, { idleMs: this.limits.streamIdleMs });
+    try {
+      return await callReport(stream, report, signal);
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+  }
+
   private async serve(libp2p: DekuperLibp2p): Promise<void> {
-    const {
-      deployment,
-      directory,
-      blobStore,
-      logStore,
-      readPolicy,
-      quotes,
-      claims: source,
-      log,
-    } = this.options;
+    const { deployment, directory, blobStore, logStore, readPolicy, quotes, reports, claims, log } =
+      this.options;
     const { limits, count, clock } = this;
     const server = new ChannelServer({ directory, limits, log, count });
     const access = new ReadAccess(deployment, readPolicy, clock);
@@ -218,10 +233,14 @@ class DekuperPeerNode implements PeerNode {
       const serve = serveQuotes({ source: quotes, limits, count });
       await libp2p.handle(this.channel("quote"), server.handler(quoteRequestSchema, serve), settings);
     }
-    if (source === undefined) return;
-    const receipts = serveReceipts({ source, count });
-    const chunks = serveChunks({ source, count });
-    const verdicts = serveVerdicts({ source });
+    if (reports !== undefined) {
+      const serve = serveReports({ source: reports, limits, count });
+      await libp2p.handle(this.channel("report"), server.handler(reportRequestSchema, serve), settings);
+    }
+    if (claims === undefined) return;
+    const receipts = serveReceipts({ source: claims, count });
+    const chunks = serveChunks({ source: claims, count });
+    const verdicts = serveVerdicts({ source: claims });
     await libp2p.handle(this.channel("receipt"), server.handler(receiptSchema, receipts), settings);
     await libp2p.handle(this.channel("chunk"), server.handler(chunkRequestSchema, chunks), settings);
     await libp2p.handle(this.channel("verdict"), server.handler(verdictRequestSchema, verdicts), settings);

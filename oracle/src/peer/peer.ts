@@ -4,10 +4,12 @@ import type {
   DirectoryNode,
   FramedStream,
   Heartbeat,
+  LivenessReport,
   PeerDirectory,
   Presence,
   QuoteAnswer,
   QuoteRequest,
+  ReportAnswer,
 } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 
@@ -21,6 +23,8 @@ export interface ReadPolicy {
   outputOwner(ciphertextRoot: Hex): { leaseId: Hex; attempt: number } | undefined;
   /** The spec digest of a lease that this node holds or held: its consumer reads the spec with the output's token. */
   specOf?(leaseId: Hex, attempt: number): Hex | undefined;
+  /** Whether the consumer may read the log by itself: a replica's comes with its output, once it has won. Default: it may. */
+  showsLog?(leaseId: Hex, attempt: number): boolean;
   /** Checks the consumer's signature over a read token (EOA, or ERC-1271 where it is a contract). */
   verifySignature(token: { consumer: Address; digest: Hex; signature: Hex }): Promise<boolean>;
 }
@@ -29,6 +33,12 @@ export interface ReadPolicy {
 export interface QuoteSource {
   /** `asker`: a registered node, or a stranger's host. */
   quote(request: QuoteRequest, asker: string): Promise<QuoteAnswer>;
+}
+
+/** Answers other seats of the committee that ask for a signature. */
+export interface ReportSource {
+  /** `asker`: a registered node. Throws `NOT_ALLOWED` where it holds no seat, or the report is of another time. */
+  answer(report: LivenessReport, asker: Address): Promise<ReportAnswer>;
 }
 
 /** Content-addressed bytes on disk with quotas and expiry. Bytes are verified against their name before they count. */
@@ -77,7 +87,10 @@ export interface LogStore {
 }
 
 /** Channels on which this node asks others. */
-export type PeerChannel = Extract<Parameters<typeof channelName>[0], "blob" | "peers" | "chunk" | "verdict">;
+export type PeerChannel = Extract<
+  Parameters<typeof channelName>[0],
+  "blob" | "peers" | "report" | "chunk" | "verdict"
+>;
 
 /** The oracle's libp2p node. Its identity is the operator key: its peer id is its chain address. */
 export interface PeerNode {
@@ -90,6 +103,8 @@ export interface PeerNode {
   /** Sends this node's heartbeat to everyone. */
   publishHeartbeat(heartbeat: Heartbeat): Promise<void>;
   presence(): ReadonlyMap<Address, Presence>;
+  /** When the newest heartbeat of a node came, Unix milliseconds; undefined: never. */
+  lastHeard(node: Address): number | undefined;
   readonly heartbeatsReceived: number;
   /** Fires when another instance sends heartbeats under this node's own key (rule 32). */
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void;
@@ -104,4 +119,6 @@ export interface PeerNode {
   ): Promise<T>;
   /** Gives a registered node a blob of the local store. Throws what the channel answers, or `PEER_UNREACHABLE`. */
   putBlob(node: Address, name: BlobName, signal: AbortSignal): Promise<void>;
+  /** Asks another seat to sign a report. Throws what the channel answers, or `PEER_UNREACHABLE`. */
+  askReport(node: Address, report: LivenessReport, signal: AbortSignal): Promise<ReportAnswer>;
 }

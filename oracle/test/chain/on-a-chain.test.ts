@@ -133,6 +133,7 @@ describe("the transaction queue on a real chain", () => {
       account: privateKeyToAccount(provider.operatorKey),
       chainId: chain.network.deployment.chainId,
       taskRegistry: chain.network.deployment.taskRegistry,
+      liveness: chain.network.deployment.liveness,
       reader,
       journal,
       clock: systemClock,

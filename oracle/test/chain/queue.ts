@@ -48,6 +48,7 @@ export async function startQueue(
       account,
       chainId: chain.chainId,
       taskRegistry: `0x${"22".repeat(20)}`,
+      liveness: `0x${"55".repeat(20)}`,
       reader,
       journal,
       clock,

@@ -86,6 +86,7 @@ function anOracle(t: TestContext, provider: TestProvider) {
     account: privateKeyToAccount(provider.operatorKey),
     chainId: deployment.chainId,
     taskRegistry: deployment.taskRegistry,
+    liveness: deployment.liveness,
     reader,
     journal: new TransactionJournal(db, systemClock.now),
     clock: systemClock,
