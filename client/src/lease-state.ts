@@ -1,5 +1,6 @@
 import { DekuperError } from "@dekuper/protocol";
 import type { BallotFacts, GangFacts, LeaseFacts, TaskFacts } from "./chain/tasks.ts";
+import { ranWithin, runsSince } from "./gang-clock.ts";
 
 /**
  * Where a lease stands for its consumer: the contract's status, told apart where one status means several things.
@@ -131,8 +132,9 @@ export function leaseDeadlineOf(
       const grace = BigInt(completionGrace);
       const left = BigInt(lease.maxSeconds);
       if (gang === undefined) return by("report", lease.startedAt + left + grace);
-      const from = larger(runsSince(gang), lease.startedAt);
-      return by("report", from + left - ranBefore(gang, lease.startedAt, from) + grace);
+      const from = runsSince(gang);
+      const used = ranWithin(gang, lease.startedAt, from);
+      return by("report", larger(from, lease.startedAt) + left - used + grace);
     }
     case "Stopping":
       return by("last-claim", lease.deadline);
@@ -148,18 +150,19 @@ export function leaseDeadlineOf(
   }
 }
 
-/** Since when the gang's common clock runs, 0 while it stands. */
-function runsSince(gang: GangFacts): bigint {
-  if (gang.secondFrom !== 0n) return gang.secondTo === 0n ? gang.secondFrom : 0n;
-  return gang.firstTo === 0n ? gang.firstFrom : 0n;
-}
-
-/** Seconds of `[from, to]` in the clock's first run: it is over where there is a second. */
-function ranBefore(gang: GangFacts, from: bigint, to: bigint): bigint {
-  if (gang.firstTo === 0n) return 0n;
-  const start = larger(from, gang.firstFrom);
-  const end = to < gang.firstTo ? to : gang.firstTo;
-  return end > start ? end - start : 0n;
+/**
+ * Seconds that are billed of a lease's present run at chain time `now`, downtime apart: since it started, or those that its
+ * gang's common clock has run since (rule 13); never more than it may bill.
+ */
+export function ranSeconds(
+  lease: Pick<LeaseFacts, "startedAt" | "maxSeconds">,
+  gang: GangFacts | undefined,
+  now: bigint,
+): bigint {
+  const most = BigInt(lease.maxSeconds);
+  if (lease.startedAt === 0n) return 0n;
+  const ran = gang === undefined ? now - lease.startedAt : ranWithin(gang, lease.startedAt, now);
+  return ran < 0n ? 0n : ran < most ? ran : most;
 }
 
 const larger = (one: bigint, other: bigint) => (one > other ? one : other);

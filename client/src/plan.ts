@@ -150,6 +150,20 @@ export function requirePlan(plan: TaskPlan): {
   return { ratePerHour, atMost, reserved, fitting };
 }
 
+/**
+ * The most that a quote for one lease may ask: the plan's cap; where no node fits, what the dearest of all asks, so that each
+ * says itself why it does not quote. Undefined: there is no node.
+ */
+export function quoteCap({ cap, nodes }: Pick<TaskPlan, "cap" | "nodes">): bigint | undefined {
+  return (
+    cap ??
+    nodes
+      .map(({ asks }) => asks)
+      .sort(compare)
+      .at(-1)
+  );
+}
+
 /** What an existing order asks for, to plan it again. */
 export function planOrderOf(order: Order): PlanOrder {
   return {

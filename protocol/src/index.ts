@@ -36,6 +36,7 @@ export * from "./quote-messages.ts";
 export * from "./read-token.ts";
 export * from "./report.ts";
 export * from "./report-messages.ts";
+export * from "./signed-attestation.ts";
 export * from "./spec.ts";
 export * from "./task-file.ts";
 export * from "./templates.ts";
