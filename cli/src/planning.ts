@@ -54,7 +54,7 @@ export async function planFile(
   path: string,
   options: { wanted: WantedPath; recipient?: string; consumer?: Address | undefined },
 ): Promise<Planned> {
-  const [{ listenForPresence, planQuotes, planTask }, { loadTask }] = await Promise.all([
+  const [{ listenForPresence, planQuotes, planTask, quoteCap }, { loadTask }] = await Promise.all([
     import("@dekuper/client"),
     import("@dekuper/client/node"),
   ]);
@@ -74,7 +74,7 @@ export async function planFile(
   const presence = await listenForPresence(peer, active, { signal });
   const facts = { token, terms, now: head.timestamp, presence, nowMs: Date.now() };
   const plan = planTask(task.planOrder, nodes, facts);
-  const cap = plan.cap ?? highest(plan);
+  const cap = quoteCap(plan);
   if (wanted === "open" || cap === undefined) {
     context.progress.clear();
     return { task, path: "open", plan, quoted: undefined, nodes, peer };
@@ -85,12 +85,4 @@ export async function planFile(
   const isCovered = quoted.placements.length > 0;
   const falls = wanted === "quoted-or-open" && !isCovered && task.planOrder.leases === 1;
   return { task, path: falls ? "open" : "quoted", plan, quoted, nodes, peer };
-}
-
-/** Where no node is fit, the dearest is asked too: each says itself why it does not quote. */
-function highest({ nodes }: TaskPlan): bigint | undefined {
-  return nodes.reduce<bigint | undefined>(
-    (most, { asks }) => (most === undefined || asks > most ? asks : most),
-    undefined,
-  );
 }

@@ -1,4 +1,5 @@
 export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan } from "./award.ts";
+export { type CancelCost, cancelCost } from "./cancel-cost.ts";
 export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
 export type { SeatBid } from "./chain/bid-calls.ts";
 export { checkNetwork } from "./chain/check.ts";
@@ -18,7 +19,7 @@ export type { SentTransaction } from "./chain/send.ts";
 export { type CheckedStatement, readStatement, type StatementSource } from "./chain/statement.ts";
 export { readRunway } from "./chain/statement-runway.ts";
 export type { CreatedTask, KeyWrap } from "./chain/task-calls.ts";
-export type { GangFacts, LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
+export type { BallotFacts, GangFacts, LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
 export type {
   AcceptedAttestation,
   AttemptFacts,
@@ -29,6 +30,7 @@ export type {
   TimelineEvent,
 } from "./chain/timeline.ts";
 export type { ConsumerPeer, PeerOptions } from "./consumer-peer.ts";
+export { declineWords } from "./decline-words.ts";
 export { type CiphertextStore, downloadCiphertext, memoryCiphertext } from "./delivery/ciphertext.ts";
 export { decryptDelivery } from "./delivery/decrypt.ts";
 export {
@@ -38,7 +40,9 @@ export {
   fetchDelivery,
   fetchSpec,
   findDelivery,
+  type ReceiptState,
 } from "./delivery/fetch.ts";
+export { fetchReplicaKey, hasWon, withheldReason } from "./delivery/replica-key.ts";
 export { readTar, type TarEntry } from "./delivery/tar.ts";
 export {
   type ByteSink,
@@ -49,6 +53,7 @@ export {
   verifyDelivery,
 } from "./delivery/verify.ts";
 export { marketDirectory } from "./directory.ts";
+export { failureWords } from "./failure-words.ts";
 export { type GangClock, ranWithin, runsSince } from "./gang-clock.ts";
 export {
   deriveOutputKey,
@@ -57,6 +62,7 @@ export {
   readAgeKey,
   signerOf,
   signReadToken,
+  signReceipt,
   type TypedDataSigner,
 } from "./keys.ts";
 export {
@@ -67,6 +73,7 @@ export {
   leaseDeadlineOf,
   leaseStateOf,
   leaseStates,
+  ranSeconds,
   taskStateOf,
 } from "./lease-state.ts";
 export { type StateWords, stateWords } from "./lease-words.ts";
@@ -87,6 +94,7 @@ export {
   type PlanOrder,
   planOrderOf,
   planTask,
+  quoteCap,
   requirePlan,
   type TaskPlan,
   type Unfit,

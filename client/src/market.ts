@@ -58,7 +58,9 @@ export interface Market {
   cancel(taskId: Hex): Promise<SentTransaction>;
   approve(leaseId: Hex): Promise<SentTransaction>;
   settle(leaseId: Hex): Promise<SentTransaction>;
+  claimUndelivered(leaseId: Hex): ReturnType<typeof taskCalls.claimUndelivered>;
   lapseClaim(leaseId: Hex): Promise<SentTransaction>;
+  tally(taskId: Hex): Promise<SentTransaction>;
   expire(leaseId: Hex): Promise<SentTransaction>;
   failover(leaseId: Hex): Promise<SentTransaction>;
 
@@ -153,7 +155,9 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     cancel: (taskId) => taskCalls.cancelTask(sender, taskId),
     approve: (leaseId) => taskCalls.approve(sender, leaseId),
     settle: (leaseId) => taskCalls.settle(sender, leaseId),
+    claimUndelivered: (leaseId) => taskCalls.claimUndelivered(sender, leaseId),
     lapseClaim: (leaseId) => taskCalls.lapseClaim(sender, leaseId),
+    tally: (taskId) => taskCalls.tallyResults(sender, taskId),
     expire: (leaseId) => taskCalls.expire(sender, leaseId),
     failover: (leaseId) => taskCalls.failover(sender, leaseId),
 

@@ -1,7 +1,7 @@
-import { type Hex, hashStruct, isHex } from "viem";
+import { type Hex, isHex } from "viem";
 import { z } from "zod";
 import { DekuperError } from "./errors.ts";
-import { type OutputAttestation, outputAttestationTypes } from "./typed-data.ts";
+import type { OutputAttestation } from "./typed-data.ts";
 
 /** An end-of-run claim with its operator's signature. */
 export interface SignedAttestation {
@@ -64,15 +64,6 @@ export function parseSignedAttestation(content: unknown, file: string): SignedAt
   if (!signature.success)
     throw invalid(file, "signature", inner.signature ?? outer.signature, "expected 0x and 130 hex digits");
   return { attestation: parsed.data, signature: signature.data };
-}
-
-/** EIP-712 struct hash: two attestations differ where theirs do. */
-export function attestationDigest(attestation: OutputAttestation): Hex {
-  return hashStruct({
-    data: { ...attestation },
-    types: outputAttestationTypes,
-    primaryType: "OutputAttestation",
-  });
 }
 
 function recordOf(value: unknown): Readonly<Record<string, unknown>> | undefined {

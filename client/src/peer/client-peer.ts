@@ -6,6 +6,7 @@ import {
   callLogs,
   callPut,
   callQuote,
+  callReceipt,
   channelName,
   compressedPublicKey,
   DekuperError,
@@ -20,6 +21,7 @@ import {
   type QuoteAnswer,
   type QuoteRequest,
   type ReadToken,
+  type Receipt,
 } from "@dekuper/protocol";
 import { publicKeyFromRaw } from "@libp2p/crypto/keys";
 import type { PeerId } from "@libp2p/interface";
@@ -81,6 +83,7 @@ export interface ClientPeer extends ConsumerPeer {
   ): AsyncIterable<Uint8Array>;
   /** Not verified: see `quoteProblem`. */
   askQuote(node: Address, request: QuoteRequest, options?: PeerOptions): Promise<QuoteAnswer>;
+  giveReceipt(node: Address, receipt: Receipt, options?: PeerOptions): Promise<void>;
   /** Joins the market's heartbeats as a light subscriber; every one is checked against the registry. */
   subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void;
   /** Nodes with an open connection. */
@@ -240,6 +243,12 @@ class DekuperClientPeer implements ClientPeer {
   async askQuote(node: Address, request: QuoteRequest, options: PeerOptions = {}): Promise<QuoteAnswer> {
     return this.withStream(node, "quote", IDLE_MS, options.signal, (stream, until) =>
       callQuote(stream, request, until),
+    );
+  }
+
+  async giveReceipt(node: Address, receipt: Receipt, options: PeerOptions = {}): Promise<void> {
+    return this.withStream(node, "receipt", IDLE_MS, options.signal, (stream, until) =>
+      callReceipt(stream, receipt, until),
     );
   }
 

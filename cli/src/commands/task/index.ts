@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { Runtime } from "../../run.ts";
 import { registerTaskApprove } from "./approve.ts";
 import { registerTaskCancel } from "./cancel.ts";
+import { registerTaskClaim } from "./claim.ts";
 import { registerTaskEnforcement } from "./enforce.ts";
 import { registerTaskFetch } from "./fetch.ts";
 import { registerTaskList } from "./list.ts";
@@ -27,6 +28,7 @@ export function registerTaskCommands(program: Command, runtime: Runtime): void {
   registerTaskWatch(task, runtime);
   registerTaskCancel(task, runtime);
   registerTaskApprove(task, runtime);
+  registerTaskClaim(task, runtime);
   registerTaskEnforcement(task, runtime);
   registerTaskReportEquivocation(task, runtime);
 }
