@@ -89,7 +89,7 @@ export function TaskFormFields({ form, problems, files, token, onChange, onFiles
               {...field("rate")}
               suffix={symbol}
               inputMode="decimal"
-              placeholder="Lowest posted"
+              placeholder="As nodes ask"
               hint="For one node; the most that a quote may ask"
             />
             <TextField

@@ -34,7 +34,7 @@ export function stepsOf(
       member === undefined || writer.isAlone ? text : `Member ${member}: ${text}`;
     const details = events.flatMap((event) => {
       const detail = detailOf(event, writer);
-      return detail === undefined ? [] : own(event.member, detail);
+      return detail === undefined ? [] : own(isOfAll(event) ? undefined : event.member, detail);
     });
     const { hash, block, time, from, gasUsed } = main;
     const titled = own(isOfAll(main) ? undefined : main.member, title);
