@@ -52,6 +52,12 @@ export function printPlan(out: Terminal, token: TokenInfo, planned: Planned): vo
     ["task", out.bold(spec.name)],
     ["image", spec.image],
     ["needs", `${each}${formatResources(planOrder)}, ${spec.resources.isolation} isolation`],
+    [
+      "agree",
+      spec.verification === "quorum"
+        ? `${planOrder.threshold} of ${plan.leases} must have the same result, each on a node of another owner`
+        : undefined,
+    ],
     ["runs", `${formatSeconds(spec.resources.maxDuration)} at most`],
     ["inputs", task.inputs.length === 0 ? undefined : `${task.inputs.length} (${inputBytes} bytes)`],
     ["rate", rate === undefined ? undefined : `${rate} per hour${isGang ? ", all nodes together" : ""}`],

@@ -17,6 +17,7 @@ import {
   parseImage,
   parseMiB,
   parseSeconds,
+  quorumOf,
   specDigest,
   type TaskFile,
   type TaskSpec,
@@ -89,6 +90,7 @@ export function prepareTask(from: {
   const { file, network, token } = from;
   const gpu = parseGpu(file.resources.gpu ?? 0);
   const template = templates[file.template ?? "container"];
+  const quorum = quorumOf(file);
   const unchecked = {
     version: 1,
     salt: from.salt ?? bytesToHex(crypto.getRandomValues(new Uint8Array(32))),
@@ -111,7 +113,7 @@ export function prepareTask(from: {
       maxBytes: orDefault(file.output?.maxSize, parseBytes, DEFAULT_OUTPUT_BYTES),
       recipient: from.recipient,
     },
-    verification: file.verification ?? "signed",
+    verification: quorum === undefined ? "signed" : "quorum",
   };
   const spec = checked(unchecked);
   const specBytes = encodeSpec(spec);
@@ -135,7 +137,8 @@ export function prepareTask(from: {
       memoryMiB: BigInt(spec.resources.memoryMiB),
       storageMiB: BigInt(spec.resources.storageMiB),
       isolation: spec.resources.isolation,
-      leases: file.nodes ?? 1,
+      leases: quorum?.of ?? file.nodes ?? 1,
+      threshold: quorum?.agree ?? 0,
       maxDuration: spec.resources.maxDuration,
       fundedSeconds: orDefault(file.fund, parseSeconds, spec.resources.maxDuration),
       rate: orDefault(file.rate, (text) => parseAmount(text, token), undefined),
@@ -143,7 +146,7 @@ export function prepareTask(from: {
     },
     openFor: orDefault(file.openFor, parseSeconds, times.openFor),
     startWindow: orDefault(file.startWithin, parseSeconds, times.startWindow),
-    maxAttempts: file.attempts,
+    maxAttempts: quorum === undefined ? file.attempts : 1,
     failoverAfter: orDefault(file.failover, parseSeconds, times.failoverAfter),
   };
 }
@@ -159,7 +162,7 @@ export function orderOf(
   return {
     specDigest: task.specDigest,
     leases: task.planOrder.leases,
-    threshold: 0,
+    threshold: task.planOrder.threshold ?? 0,
     maxAttempts: task.maxAttempts ?? DEFAULT_ATTEMPTS[path],
     isPrivate: false,
     gpus: resources.gpus,

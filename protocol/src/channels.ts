@@ -22,10 +22,11 @@ const bytes = z.int().nonnegative();
 
 /**
  * How a blob is named: `spec` by its salted digest, `input` and `checkpoint` by plain sha-256, `output` by its ciphertext's
- * Merkle root. The receiver verifies the bytes against the name.
+ * Merkle root, `output-key` by the root of the output that it opens. The receiver verifies the bytes against the name; a key
+ * by what it opens.
  */
 export const blobNameSchema = z.strictObject({
-  kind: z.enum(["spec", "input", "output", "checkpoint"]),
+  kind: z.enum(["spec", "input", "output", "output-key", "checkpoint"]),
   digest: hex32,
 });
 export type BlobName = z.infer<typeof blobNameSchema>;

@@ -126,6 +126,12 @@ export async function lapseClaim(sender: Sender, leaseId: Hex): Promise<SentTran
   return plain(await send(sender, "lapse the claim", call));
 }
 
+/** Counts the votes of a quorum, once all have revealed or their time is over. Anyone may. */
+export async function tallyResults(sender: Sender, taskId: Hex): Promise<SentTransaction> {
+  const call = { ...registryOf(sender), functionName: "tallyResults", args: [taskId] } as const;
+  return plain(await send(sender, "count the votes", call));
+}
+
 /** Enforces whichever deadline has passed. Anyone may. */
 export async function expire(sender: Sender, leaseId: Hex): Promise<SentTransaction> {
   const call = { ...registryOf(sender), functionName: "expire", args: [leaseId] } as const;

@@ -2,6 +2,7 @@ import {
   DekuperError,
   type Isolation,
   isolationClasses,
+  isQuorum,
   type LeaseStatus,
   leaseId as leaseIdOf,
   leaseStatuses,
@@ -73,6 +74,10 @@ export interface TaskFacts {
   readonly capacity: { readonly gpus: number; readonly vCpus: number; readonly memoryMiB: bigint };
   readonly storageMiB: bigint;
   readonly leaseCount: number;
+  /** Index into `verificationLevels`. */
+  readonly verification: number;
+  /** How many replicas of a quorum must agree, else 0. */
+  readonly threshold: number;
   readonly maxAttempts: number;
   readonly isPrivate: boolean;
   readonly specDigest: Hex;
@@ -140,6 +145,19 @@ export interface GangFacts {
   readonly isCancelled: boolean;
 }
 
+/** The vote of a quorum's replicas. */
+export interface BallotFacts {
+  /** Replicas that have neither committed nor been lost. */
+  readonly pending: number;
+  readonly committed: number;
+  readonly revealed: number;
+  readonly isTallied: boolean;
+  /** Unix seconds, 0 while any replica is pending. */
+  readonly revealUntil: bigint;
+  /** Enough of the results are alike. */
+  readonly hasWinner: boolean;
+}
+
 /** A task with its leases. */
 export interface TaskSummary {
   readonly task: TaskFacts;
@@ -149,8 +167,10 @@ export interface TaskSummary {
   readonly lease: LeaseFacts;
   /** What the leases together amount to. */
   readonly state: LeaseState;
-  /** Where the task has several leases. */
+  /** Where the task has several leases that run as one. */
   readonly gang: GangFacts | undefined;
+  /** Where the leases are replicas of a quorum. */
+  readonly ballot: BallotFacts | undefined;
   /** Known where it was found by its creation. */
   readonly order?: Order;
 }
@@ -164,6 +184,14 @@ export async function readTask(client: PublicClient, network: Network, id: Hex):
     terms: (taskId: Hex) => client.readContract({ ...contract, functionName: "termsOf", args: [taskId] }),
     claim: (leaseId: Hex) => client.readContract({ ...contract, functionName: "getClaim", args: [leaseId] }),
     gang: (taskId: Hex) => client.readContract({ ...contract, functionName: "getGang", args: [taskId] }),
+    ballot: async (taskId: Hex): Promise<BallotFacts> => {
+      const { winner, ...ballot } = await client.readContract({
+        ...contract,
+        functionName: "getBallot",
+        args: [taskId],
+      });
+      return { ...ballot, hasWinner: BigInt(winner) !== 0n };
+    },
   };
   try {
     const [asTask, asLease] = await Promise.all([read.task(id), read.lease(id)]);
@@ -172,10 +200,11 @@ export async function readTask(client: PublicClient, network: Network, id: Hex):
     const taskId = isLease ? asLease.taskId : id;
     const raw = isLease ? await read.task(taskId) : asTask;
     const ids = Array.from({ length: raw.leaseCount }, (_, index) => leaseIdOf(taskId, index));
-    const isGang = ids.length > 1;
-    const [terms, gang, ...rawLeases] = await Promise.all([
+    const isGang = ids.length > 1 && !isQuorum(raw);
+    const [terms, gang, ballot, ...rawLeases] = await Promise.all([
       read.terms(taskId),
       isGang ? read.gang(taskId) : undefined,
+      isQuorum(raw) ? read.ballot(taskId) : undefined,
       ...ids.map((leaseId) => (leaseId === id ? asLease : read.lease(leaseId))),
     ]);
     const task: TaskFacts = {
@@ -197,13 +226,13 @@ export async function readTask(client: PublicClient, network: Network, id: Hex):
         ...stated,
         state,
         ...(claim === undefined ? {} : { claim }),
-        due: leaseDeadlineOf(task, { ...stated, state, claim }, gang),
+        due: leaseDeadlineOf(task, { ...stated, state, claim }, gang, ballot),
         node: lease.node === zeroAddress ? undefined : lease.node,
       };
     });
     const lease = leases.find(({ leaseId }) => leaseId === id) ?? leases[0];
     if (lease === undefined) throw notFound(id);
-    return { task, leases, lease, state: taskStateOf(leases), gang };
+    return { task, leases, lease, state: taskStateOf(leases), gang, ballot };
   } catch (cause) {
     throw chainError(cause, "read the task", network);
   }

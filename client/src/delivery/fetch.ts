@@ -16,6 +16,7 @@ import { type OutputKey, signReadToken, signReceipt, type TypedDataSigner } from
 import type { Market } from "../market.ts";
 import { type CiphertextStore, downloadCiphertext } from "./ciphertext.ts";
 import { decryptDelivery } from "./decrypt.ts";
+import { fetchReplicaKey, hasWon, withheldReason } from "./replica-key.ts";
 import { type DeliverySink, type VerifiedDelivery, verifyAttestation, verifyDelivery } from "./verify.ts";
 
 /** A delivery that was fetched, opened and found to be as attested. */
@@ -42,10 +43,24 @@ export interface DeliveryFacts {
   readonly accepted: AcceptedAttestation;
 }
 
-/** Finds the attestation of a lease (of a task: its first) on chain and checks it. `WRONG_STATE` before the end. */
+/**
+ * Finds the attestation of a lease (of a task: its first, of a quorum: its first that has won) on chain and checks it.
+ * `WRONG_STATE` before the end, and for replicas whose output is handed to nobody.
+ */
 export async function findDelivery(market: Market, id: Hex): Promise<DeliveryFacts> {
-  const detail = await market.taskDetail(id);
-  const { task, lease } = detail;
+  const found = await market.taskDetail(id);
+  const { task } = found;
+  const winner =
+    found.ballot === undefined || id !== task.taskId
+      ? undefined
+      : found.leases.find((lease) => hasWon(found, lease));
+  const lease = winner ?? found.lease;
+  const detail = { ...found, lease };
+  const withheld = withheldReason(found, lease);
+  if (withheld !== undefined)
+    throw new DekuperError("WRONG_STATE", `Replica ${lease.index} of task ${task.taskId}: ${withheld}.`, {
+      details: { taskId: task.taskId, member: lease.index, state: lease.state },
+    });
   const accepted = lease.attestation;
   if (accepted === undefined || lease.node === undefined) {
     throw new DekuperError(
@@ -83,8 +98,9 @@ export async function fetchDelivery(from: {
   const { detail, node, accepted } = facts;
   const { deployment } = market.network;
   const sign = () => signReadToken(signer, deployment, detail.lease, "output");
-  // Nodes give specs to each other only; the lease's node gives it to its consumer too. One signature serves both reads.
-  let token: ReadToken | undefined = from.spec === undefined ? await sign() : undefined;
+  // Nodes give specs to each other only; the lease's node gives it to its consumer too. One signature serves all reads.
+  const isReplica = detail.ballot !== undefined;
+  let token: ReadToken | undefined = from.spec === undefined || isReplica ? await sign() : undefined;
   const spec =
     from.spec ?? (await fetchSpec(market, peer, detail.task.specDigest, [{ node, token }], signal));
   if (spec.output.recipient !== key.recipient) {
@@ -93,6 +109,11 @@ export async function fetchDelivery(from: {
       hint: "Use the wallet, or the --age-key file, that the task was submitted with.",
     });
   }
+  const { ciphertextRoot } = accepted.attestation;
+  const opener =
+    isReplica && token !== undefined
+      ? await fetchReplicaKey({ peer, node, ciphertextRoot, token, key, signal })
+      : key;
   await downloadCiphertext({
     peer,
     node,
@@ -107,7 +128,7 @@ export async function fetchDelivery(from: {
     signal,
   });
   const verified = await verifyDelivery(
-    decryptDelivery(store.read(), key),
+    decryptDelivery(store.read(), opener),
     { attestation: accepted.attestation, salt: spec.salt },
     sink,
   );

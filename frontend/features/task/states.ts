@@ -117,6 +117,7 @@ const LABELS: Readonly<Record<LeaseDeadline["what"], string>> = {
   start: "The node must start by",
   report: "The run must be reported by",
   "last-claim": "The last claim must come by",
+  reveal: "Results must be opened by",
   approve: "Paid without your approval after",
   answer: "Your claim is answered by",
 };

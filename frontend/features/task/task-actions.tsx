@@ -18,6 +18,9 @@ interface Action {
   run(): Promise<unknown>;
 }
 
+/** Of a quorum's votes. */
+const COUNT = "Count the results";
+
 /** What can be done now, and what each costs. */
 export function TaskActions(props: { detail: TaskDetail; token: Token; now: number | undefined }) {
   const market = useMarket();
@@ -97,6 +100,16 @@ function actionsOf(from: {
   for (const lease of leases) {
     const deadline = deadlineOf(lease);
     if (deadline === undefined || now === undefined || now <= deadline.enforceableAt) continue;
+    if (deadline.enforce === "tally") {
+      if (actions.some(({ label }) => label === COUNT)) continue; // of all replicas at once
+      actions.push({
+        label: COUNT,
+        cost: "Their time to open their results is over: anyone may have them counted. It costs only gas.",
+        variant: "secondary",
+        run: () => market.tally(task.taskId),
+      });
+      continue;
+    }
     const of = leases.length === 1 ? "" : ` of member ${lease.index}`;
     actions.push(
       deadline.enforce === "settle"

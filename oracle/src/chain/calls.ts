@@ -12,6 +12,12 @@ export type Call =
       readonly args: readonly [leaseId: Hex, attempt: number, step: bigint, digest: Hex];
     }
   | { readonly name: "completeLease"; readonly args: readonly [OutputAttestation, signature: Hex] }
+  | {
+      readonly name: "commitResult";
+      readonly args: readonly [leaseId: Hex, attempt: number, commitment: Hex];
+    }
+  | { readonly name: "revealResult"; readonly args: readonly [OutputAttestation, signature: Hex, salt: Hex] }
+  | { readonly name: "tallyResults"; readonly args: readonly [taskId: Hex] }
   | { readonly name: "failLease"; readonly args: readonly [leaseId: Hex, attempt: number, reason: Hex] }
   | { readonly name: "failover"; readonly args: readonly [leaseId: Hex] }
   | { readonly name: "settle"; readonly args: readonly [leaseId: Hex] }
@@ -38,12 +44,14 @@ export const takesLease = (purpose: string): boolean => TAKES.has(purpose.split(
 const RESERVED: ReadonlySet<Call["name"]> = new Set([
   "startLease",
   "completeLease",
+  "commitResult",
+  "revealResult",
   "failLease",
   "stillAlive",
   "answerWithReceipt",
 ]);
 
-/** Gas that start, complete and fail of one lease and its node's signs of life may take together, with room. */
+/** Gas that start, complete (or commit and reveal), fail and its node's signs of life of one lease may take together, with room. */
 export const RESERVED_GAS_PER_LEASE = 1_200_000n;
 
 /** Gas that the answer to a delivery claim may take, with the signatures of 16 attesters, with room. */
@@ -67,8 +75,10 @@ export type CallPurpose =
 export function purposeOf(call: CallPurpose): string {
   switch (call.name) {
     case "completeLease":
-      return `completeLease:${call.args[0].leaseId}:${call.args[0].attempt}`;
+    case "revealResult":
+      return `${call.name}:${call.args[0].leaseId}:${call.args[0].attempt}`;
     case "startLease":
+    case "commitResult":
     case "failLease":
       return `${call.name}:${call.args[0]}:${call.args[1]}`;
     case "checkpoint":

@@ -1,3 +1,4 @@
+import { isQuorum } from "@dekuper/protocol";
 import { recoverAddress } from "viem";
 import type { ChainReader } from "../chain/reader.ts";
 import type { AttemptJournal } from "../journal/attempts.ts";
@@ -9,6 +10,10 @@ export function readPolicyOf(journal: AttemptJournal, reader: ChainReader): Read
     consumerOf: (leaseId, attempt) => journal.consumerOf(leaseId, attempt),
     outputOwner: (root) => journal.outputOwner(root),
     specOf: (leaseId, attempt) => journal.find(leaseId, attempt)?.order.specDigest,
+    showsLog: (leaseId, attempt) => {
+      const record = journal.find(leaseId, attempt);
+      return record === undefined || !isQuorum(record.order) || record.steps.has("key_given");
+    },
     verifySignature: async ({ consumer, digest, signature }) => {
       const recovered = await recoverAddress({ hash: digest, signature }).catch(() => undefined);
       if (recovered === consumer) return true;

@@ -183,4 +183,10 @@ export const migrations: readonly string[] = [
   DELETE FROM node_events;
   CREATE INDEX lease_events_claims ON lease_events (deadline) WHERE kind = 'UndeliveredClaimed';
   `,
+  `
+  -- A quorum's replica: what it encrypts under, and what it needs to reveal what it committed to. Decided once.
+  ALTER TABLE attempts ADD COLUMN replica_json TEXT;
+  ALTER TABLE attempts ADD COLUMN committed_at INTEGER;
+  ALTER TABLE attempts ADD COLUMN key_given_at INTEGER;
+  `,
 ];

@@ -1,4 +1,4 @@
-import { type BlobRequest, DekuperError } from "@dekuper/protocol";
+import { type BlobName, type BlobRequest, DekuperError } from "@dekuper/protocol";
 import { type Call, sendAnswer } from "./channel-server.ts";
 import type { CountPeer } from "./options.ts";
 import type { BlobStore } from "./peer.ts";
@@ -22,7 +22,7 @@ export function serveBlobs(options: { store: BlobStore; access: ReadAccess; coun
 }
 
 async function has(store: BlobStore, { request, remote, stream }: Call<BlobRequest>): Promise<void> {
-  if (request.name.kind === "output") throw denied("outputs are named by whoever may read them");
+  if (isOutput(request.name)) throw denied("outputs are named by whoever may read them");
   if (request.name.kind === "checkpoint" && remote.node === undefined)
     throw denied("only registered nodes ask for checkpoints");
   await sendAnswer(stream, { ok: true, size: (await demandSize(store, request)).size });
@@ -33,7 +33,7 @@ async function get(
   { request, remote, stream, signal }: Call<Get>,
 ): Promise<void> {
   const { name, offset, token } = request;
-  if (name.kind === "output") await access.demandOutput(token, name.digest);
+  if (isOutput(name)) await access.demandOutput(token, name.digest);
   else if (name.kind === "spec" && token !== undefined) await access.demandSpec(token, name.digest);
   else if (remote.node?.active !== true)
     throw denied("only registered, active nodes read specs, inputs and checkpoints");
@@ -57,7 +57,7 @@ async function put(
   { request, remote, stream, signal }: Call<Put>,
 ): Promise<void> {
   const { name, size } = request;
-  if (name.kind === "output") throw new DekuperError("NOT_ALLOWED", "Outputs are not taken from others.");
+  if (isOutput(name)) throw new DekuperError("NOT_ALLOWED", "Outputs are not taken from others.");
   if (name.kind === "checkpoint" && remote.node === undefined)
     throw new DekuperError("NOT_ALLOWED", "Checkpoints are taken from registered nodes only.");
   if ((await store.renew(name)) !== undefined) {
@@ -76,6 +76,11 @@ async function put(
   };
   await store.put(name, size, { owner: remote.owner, offset, bytes: counted() });
   await sendAnswer(stream, { ok: true });
+}
+
+/** Named by its ciphertext's root, as is the key that opens it. */
+function isOutput({ kind }: BlobName): boolean {
+  return kind === "output" || kind === "output-key";
 }
 
 async function demandSize(store: BlobStore, { name }: BlobRequest): Promise<{ size: number }> {

@@ -23,6 +23,8 @@ export interface ReadPolicy {
   outputOwner(ciphertextRoot: Hex): { leaseId: Hex; attempt: number } | undefined;
   /** The spec digest of a lease that this node holds or held: its consumer reads the spec with the output's token. */
   specOf?(leaseId: Hex, attempt: number): Hex | undefined;
+  /** Whether the consumer may read the log by itself: a replica's comes with its output, once it has won. Default: it may. */
+  showsLog?(leaseId: Hex, attempt: number): boolean;
   /** Checks the consumer's signature over a read token (EOA, or ERC-1271 where it is a contract). */
   verifySignature(token: { consumer: Address; digest: Hex; signature: Hex }): Promise<boolean>;
 }

@@ -2,11 +2,12 @@ import { join } from "node:path";
 import {
   attestationTypedData,
   fetchDelivery,
+  hasWon,
   type LeaseFacts,
   type ReceiptState,
   signerOf,
 } from "@dekuper/client";
-import { type Outcome, outcomes } from "@dekuper/protocol";
+import { isDekuperError, type Outcome, outcomes } from "@dekuper/protocol";
 import type { Command } from "commander";
 import { formatBytes, plural, shortId } from "../../output/format.ts";
 import { padEnd, printFields, widthOf } from "../../output/table.ts";
@@ -25,7 +26,7 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
     .argument("<task>", "task or lease id, or its beginning")
     .option(
       "--to <folder>",
-      "where to (default: ./<name>-<id>); of several nodes, each into a folder of its own there",
+      "where to (default: ./<name>-<id>); of several nodes, each into a folder of its own there, but of a quorum's one result",
     )
     .option("--force", "replace the folder if it exists")
     .option("--no-receipt", "give the node no signed receipt that you have the result")
@@ -99,16 +100,27 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
       const isOne = options.member !== undefined || found.leases.length === 1 || found.lease.leaseId === id;
       const approve = (out: Terminal) =>
         out.next(`dekuper task approve ${shortId(task.taskId).slice(0, -1)}`);
-      if (isOne) {
-        const lease = leaseOfMember(found, options.member);
-        const one = await fetchOne(lease, target);
-        return {
-          json: one,
-          print: (out) => {
-            print(out, one);
-            if (lease.status === "Completed") approve(out);
-          },
-        };
+      const answer = (one: Awaited<ReturnType<typeof fetchOne>>): Answer => ({
+        json: one,
+        print: (out) => {
+          print(out, one);
+          if (found.leases[one.member]?.status === "Completed") approve(out);
+        },
+      });
+      if (isOne) return answer(await fetchOne(leaseOfMember(found, options.member), target));
+      if (found.ballot !== undefined) {
+        // Replicas that have won hold the same: the first that gives it will do.
+        const [first = found.lease, ...others] = found.leases.filter((lease) => hasWon(found, lease));
+        const fetched = others.reduce(
+          (got, lease) =>
+            got.catch((error: unknown) => {
+              if (!isDekuperError(error)) throw error;
+              context.progress.done(`member ${lease.index} is asked instead: ${error.message}`);
+              return fetchOne(lease, target);
+            }),
+          fetchOne(first, target),
+        );
+        return answer(await fetched);
       }
       const done = found.leases.filter(({ status }) => status === "Completed" || status === "Settled");
       const all: Awaited<ReturnType<typeof fetchOne>>[] = [];

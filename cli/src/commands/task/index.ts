@@ -8,6 +8,7 @@ import { registerTaskFetch } from "./fetch.ts";
 import { registerTaskList } from "./list.ts";
 import { registerTaskLogs } from "./logs.ts";
 import { registerTaskPlan } from "./plan.ts";
+import { registerTaskReportEquivocation } from "./report-equivocation.ts";
 import { registerTaskShow } from "./show.ts";
 import { registerTaskSubmit } from "./submit.ts";
 import { registerTaskTopUp } from "./top-up.ts";
@@ -27,4 +28,5 @@ export function registerTaskCommands(program: Command, runtime: Runtime): void {
   registerTaskApprove(task, runtime);
   registerTaskClaim(task, runtime);
   registerTaskEnforcement(task, runtime);
+  registerTaskReportEquivocation(task, runtime);
 }

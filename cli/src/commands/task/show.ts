@@ -49,6 +49,7 @@ export function registerTaskShow(parent: Command, runtime: Runtime): void {
         outcome,
         leases: detail.leases.map(signed),
         gang: detail.gang ?? null,
+        ballot: detail.ballot ?? null,
         money: detail.money,
         attestation,
         timeline: detail.timeline,
@@ -78,6 +79,7 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
     ["lease", isGang ? undefined : lease.leaseId],
     ["name", name],
     ["status", isGang ? paintState(out, detail.state, gangState(detail)) : leaseState(out, lease)],
+    ["agree", agreeOf(detail)],
     ["consumer", task.consumer],
     ["node", isGang ? undefined : lease.node],
     ["attempt", isGang || lease.attempt < 2 ? undefined : attemptsOf(lease, task.maxAttempts)],
@@ -109,6 +111,14 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
 function gangState({ state, leases }: TaskDetail): string {
   const alike = leases.filter((lease) => lease.state === state).length;
   return `${stateInWords(state)}, ${alike} of ${leases.length}`;
+}
+
+/** How a quorum's vote stands. */
+function agreeOf({ task, ballot }: TaskDetail): string | undefined {
+  if (ballot === undefined) return undefined;
+  const wanted = `${task.threshold} of ${task.leaseCount} must have the same result`;
+  if (ballot.isTallied) return `${wanted}: ${ballot.hasWinner ? "they have" : "no so many have"}`;
+  return `${wanted}; ${ballot.committed} sealed, ${ballot.revealed} open`;
 }
 
 /** Of a gang's deadlines the one that passes first. */
@@ -193,7 +203,7 @@ function payOf({ leases, money }: TaskDetail, amount: (value: bigint) => string)
   return ["paid", `${amount(money.gross)} for ${ran}, of which ${amount(money.fee)} are fee${down}`];
 }
 
-function nextSteps({ task, leases, state }: TaskDetail): string[] {
+function nextSteps({ task, leases, state, ballot }: TaskDetail): string[] {
   const id = shortId(task.taskId).slice(0, -1);
   const canTopUp = task.fundedSeconds < task.maxDuration;
   switch (state) {
@@ -206,7 +216,7 @@ function nextSteps({ task, leases, state }: TaskDetail): string[] {
     case "Running":
     case "Stopping":
       return [
-        `dekuper task logs ${id} -f`,
+        ...(ballot === undefined ? [`dekuper task logs ${id} -f`] : []), // replicas show none while they run
         ...(canTopUp && state !== "Stopping" ? [`dekuper task top-up ${id}`] : []),
         `dekuper task cancel ${id}`,
       ];

@@ -36,6 +36,7 @@ const WHAT: Readonly<Record<LeaseDeadline["what"], string>> = {
   start: "starts by",
   report: "reported by",
   "last-claim": "last claim by",
+  reveal: "results open by",
   approve: "window ends",
   answer: "answered by",
 };

@@ -90,6 +90,14 @@ function describe(
       return values.delivered === true ? "it was delivered" : "it could not be fetched";
     case "ClaimLapsed":
       return "without a verdict";
+    case "ResultRevealed":
+      return `${outcomes[(values.attestation as { outcome: number }).outcome] ?? ""}, ${values.alike} alike`;
+    case "ResultsTallied": {
+      const agreed = BigInt(values.winner as Hex) === 0n ? "too few alike" : "enough alike";
+      return `${values.revealed} of ${values.committed} open, ${agreed}`;
+    }
+    case "NotRevealed":
+      return `${amount(values.slashed as bigint)} slashed`;
     case "LeaseFailed":
       return hexToString(values.reason as Hex, { size: 32 });
     case "AttemptLost":
