@@ -82,7 +82,7 @@ export function losses(get: () => NetworkFixture): void {
     it("rules 13 and 17: a gang on two providers goes on when one dies: another node takes the rank over at its checkpoint, and the survivor is paid for the waiting", async () => {
       const network = get();
       const { market } = network.session;
-      const lost = network.record.providers.find(({ name }) => name === "provider3");
+      const lost = network.state.require().providers.find(({ name }) => name === "provider3");
       assert.ok(lost !== undefined);
       // Registered before the order, or it had no ticket; asleep, so that the others get the leases.
       await joinInPlaceOf(network, lost, "spare1");
