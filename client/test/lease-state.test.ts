@@ -161,5 +161,11 @@ describe("a lease's deadline", () => {
     });
     assert.equal(leaseDeadlineOf(task, { ...lease, state: "Completed" }, undefined)?.enforce, "settle");
     assert.equal(at("Settled"), undefined);
+    const claim = { claimedAt: 450n, answerUntil: 600n, bond: 1n };
+    const disputed = leaseDeadlineOf(task, { ...lease, state: "Disputed", claim }, undefined);
+    assert.deepEqual(
+      [disputed?.what, disputed?.enforceableAt, disputed?.enforce],
+      ["answer", 605n, "lapse-claim"],
+    );
   });
 });
