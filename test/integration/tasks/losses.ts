@@ -51,8 +51,8 @@ export function losses(get: () => NetworkFixture): void {
         ({ lease }) => lease.status === "Running" && lease.attempt === 2,
       );
       assert.notEqual(second.node, lost.operator.address);
-      await restartOracle(network, lost); // it wakes up to a lease that is not its any more
       await postsNothing(network, lost, second);
+      await restartOracle(network, lost); // it wakes up to a lease that is not its any more
       await network.untilStatus(taskId, ["Completed"]);
       assert.equal((await network.fetch(taskId)).output.get("from"), "half\n");
       await network.session.market.approve(leaseId);
