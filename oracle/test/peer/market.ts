@@ -25,7 +25,7 @@ import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { type BlobQuotas, createBlobStore, type FileBlobStore } from "../../src/peer/blob-store.ts";
 import { createLogStore } from "../../src/peer/log-store.ts";
 import type { CountPeer, PeerCounter, PeerLimits } from "../../src/peer/options.ts";
-import type { LogStore, PeerNode, QuoteSource, ReadPolicy } from "../../src/peer/peer.ts";
+import type { LogStore, PeerNode, QuoteSource, ReadPolicy, ReportSource } from "../../src/peer/peer.ts";
 import { createPeerNode } from "../../src/peer/peer-node.ts";
 import { aTaskSpec } from "../task-spec.ts";
 
@@ -100,6 +100,7 @@ export interface TestNodeOptions {
   readonly registeredAt?: readonly string[];
   readonly deployment?: Deployment;
   readonly quotes?: QuoteSource;
+  readonly reports?: ReportSource;
 }
 
 /** A real peer node on loopback with stores of its own, registered where it listens. */
@@ -133,6 +134,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     dialIntervalMs: 100,
     exchangeIntervalMs: 300,
     ...(options.quotes === undefined ? {} : { quotes: options.quotes }),
+    ...(options.reports === undefined ? {} : { reports: options.reports }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   await peer.start();
