@@ -1,4 +1,4 @@
-export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan } from "./award.ts";
+export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan, readersOf } from "./award.ts";
 export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
 export { checkNetwork } from "./chain/check.ts";
 export { chainError, decodeRevert, marketErrorsAbi, rpcFailure } from "./chain/errors.ts";
@@ -98,6 +98,7 @@ export {
   type QuoteQuestion,
 } from "./quote-offers.ts";
 export { type AwardableQuotes, collectQuotes } from "./quotes.ts";
+export { type SealedBlob, sealInputs, sealTask } from "./sealed-task.ts";
 export { type SeedStep, sourceOf } from "./seed.ts";
 export { type Balances, type Purse, purses, totalOf } from "./statement/balances.ts";
 export { checkStatement, type StatementCheck } from "./statement/check.ts";
@@ -122,5 +123,7 @@ export {
   orderOf,
   type PreparedTask,
   prepareTask,
+  requirePublic,
   type TaskInput,
 } from "./task.ts";
+export { deriveTaskKey, findTaskKey, throwawayTaskKey, wrapTaskKey } from "./task-key.ts";

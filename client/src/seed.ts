@@ -65,21 +65,38 @@ export function notSeeded({ failures }: Seeded): DekuperError {
 }
 
 async function putAll({ peer, task, onStep, signal }: Seeding, node: Address): Promise<number> {
-  const blobs = new Map<Hex, { name: BlobName; source: BlobSource }>();
-  for (const { digest, source } of task.inputs) {
-    blobs.set(digest, { name: { kind: "input", digest }, source });
-  }
-  blobs.set(task.specDigest, {
-    name: { kind: "spec", digest: task.specDigest },
-    source: sourceOf(task.specBytes),
-  });
   let total = 0;
-  for (const { name, source } of blobs.values()) {
+  for (const { name, source } of blobsOf(task)) {
     onStep?.({ kind: "uploading", node, name, size: source.size });
     await peer.putBlob(node, name, source, { signal });
     total += source.size;
   }
   return total;
+}
+
+/** What nodes get of a task, each blob once: of a private one nothing that can be read without its key. */
+function blobsOf({ spec, specDigest, specBytes, inputs, sealed }: PreparedTask): Iterable<SeededBlob> {
+  const blobs = new Map<Hex, SeededBlob>();
+  const add = (kind: BlobName["kind"], { digest, source }: { digest: Hex; source: BlobSource }) =>
+    blobs.set(digest, { name: { kind, digest }, source });
+  if (spec.public) {
+    for (const input of inputs) add("input", input);
+    add("spec", { digest: specDigest, source: sourceOf(specBytes) });
+    return blobs.values();
+  }
+  for (const input of inputs) add("sealed", requireSealed(input.sealed));
+  add("sealed", requireSealed(sealed?.spec));
+  return blobs.values();
+}
+
+interface SeededBlob {
+  readonly name: BlobName;
+  readonly source: BlobSource;
+}
+
+function requireSealed<Sealed>(sealed: Sealed | undefined): Sealed {
+  if (sealed !== undefined) return sealed;
+  throw new DekuperError("INTERNAL", "A private task was to be sent before it was sealed.");
 }
 
 /** Bytes in memory as a source that can be opened again. */

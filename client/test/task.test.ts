@@ -152,11 +152,8 @@ describe("parseTaskFile", () => {
       assert.throws(() => fileOf(text), { code: "TASK_FILE_INVALID", message });
     });
   }
-  it("asks for public: true, and refuses secrets and reserved variables", () => {
-    assert.throws(() => fileOf(hello.replace("public: true", "public: false")), {
-      code: "PRIVATE_SPEC_UNSUPPORTED",
-    });
-    assert.throws(() => fileOf(`${hello}env: [WANDB_KEY]\n`), { code: "PRIVATE_SPEC_UNSUPPORTED" });
+  it("refuses reserved variables, and secrets in a public task", () => {
+    assert.throws(() => fileOf(`${hello}env: [WANDB_KEY]\n`), { code: "SECRET_IN_PUBLIC_SPEC" });
     assert.throws(() => fileOf(`${hello}env: { MASTER_ADDR: x }\n`), { code: "ENV_RESERVED" });
   });
 });

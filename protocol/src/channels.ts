@@ -22,10 +22,11 @@ const bytes = z.int().nonnegative();
 
 /**
  * How a blob is named: `spec` by its salted digest, `input` and `checkpoint` by plain sha-256, `output` by its ciphertext's
- * Merkle root. The receiver verifies the bytes against the name.
+ * Merkle root, `sealed` (the spec or an input of a private task) by its ciphertext's sha-256. The receiver verifies the bytes
+ * against the name.
  */
 export const blobNameSchema = z.strictObject({
-  kind: z.enum(["spec", "input", "output", "checkpoint"]),
+  kind: z.enum(["spec", "input", "output", "checkpoint", "sealed"]),
   digest: hex32,
 });
 export type BlobName = z.infer<typeof blobNameSchema>;

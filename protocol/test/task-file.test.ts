@@ -49,11 +49,10 @@ describe("task.yaml", () => {
     ["a fund that is more than the duration", `${good}fund: 6m\n`, "TASK_FILE_INVALID", 9, "fund"],
     ["a wrong name", good.replace("sum", "Sum!"), "TASK_FILE_INVALID", 1, "name"],
     ["broken YAML", `${good}env: {A: [}\n`, "TASK_FILE_INVALID", 9, "(YAML)"],
-    ["a private spec", good.replace("public: true\n", ""), "PRIVATE_SPEC_UNSUPPORTED", 1, "public"],
     [
-      "a bare env name",
+      "a bare env name of a public task",
       `${good}env:\n  - A=1\n  - WANDB_KEY\n`,
-      "PRIVATE_SPEC_UNSUPPORTED",
+      "SECRET_IN_PUBLIC_SPEC",
       11,
       "env.WANDB_KEY",
     ],

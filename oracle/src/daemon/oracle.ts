@@ -21,6 +21,7 @@ import { readKeystore } from "../keystore/keystore.ts";
 import { createBlobStore } from "../peer/blob-store.ts";
 import { createLogStore } from "../peer/log-store.ts";
 import { createPeerNode } from "../peer/peer-node.ts";
+import { plainCipher } from "../result/checkpoint.ts";
 import { createResultSealer } from "../result/seal.ts";
 import { Accepter } from "./accepter.ts";
 import { Checkpoints } from "./checkpoints.ts";
@@ -40,6 +41,7 @@ import { readPolicyOf } from "./read-policy.ts";
 import { Reconciler } from "./reconciler.ts";
 import { checkChain, finalityOf, passwordOf, untilChecked, untilReachable } from "./start-checks.ts";
 import { openStateFolder } from "./state-folder.ts";
+import { TaskKeys } from "./task-keys.ts";
 import { sweep, undoAll } from "./upkeep.ts";
 import { Watch } from "./watch.ts";
 
@@ -138,7 +140,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       directory: nodes,
       blobStore: blobs,
       logStore,
-      readPolicy: readPolicyOf(journal, reader),
+      readPolicy: readPolicyOf(journal, store, reader),
       quotes: {
         quote: async (request, asker) =>
           desk === undefined ? { refused: { reason: "starting", values: {} } } : desk.quote(request, asker),
@@ -182,7 +184,8 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         maxImageBytes: config.maxImageBytes,
       },
     });
-    const material = new MaterialStore(blobs, peer, config.maxInputBytes, images);
+    const taskKeys = new TaskKeys(key, node, store);
+    const material = new MaterialStore(blobs, peer, config.maxInputBytes, images, taskKeys);
     const sealer = createResultSealer({ driver, blobStore: blobs });
     const checkpoints = new Checkpoints({
       driver,
@@ -194,6 +197,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       log,
       signal: running.signal,
       settings: { maxBytes: config.maxCheckpointBytes, copies: config.checkpointCopies },
+      cipherOf: (record) => (record.order.isPrivate ? taskKeys.cipherOf(record) : plainCipher),
     });
     const actions = new LeaseActions({
       deployment,

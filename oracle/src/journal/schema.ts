@@ -158,4 +158,18 @@ export const migrations: readonly string[] = [
   ALTER TABLE transactions ADD COLUMN is_final INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX transactions_unsettled ON transactions (state) WHERE is_final = 0;
   `,
+  `
+  -- Keys of private tasks that nodes were handed, as the chain carries them; salt: what their sealed blobs begin with.
+  CREATE TABLE key_grants (
+    task_id TEXT NOT NULL,
+    node TEXT NOT NULL,
+    wrap TEXT NOT NULL,
+    salt TEXT,
+    block INTEGER NOT NULL,
+    log_index INTEGER NOT NULL,
+    PRIMARY KEY (block, log_index)
+  ) STRICT;
+  CREATE INDEX key_grants_by_task ON key_grants (task_id, node);
+  CREATE INDEX key_grants_by_salt ON key_grants (salt, node);
+  `,
 ];

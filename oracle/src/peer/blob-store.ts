@@ -30,7 +30,13 @@ export const DEFAULT_BLOB_QUOTAS: BlobQuotas = {
   minFreeBytes: GIB,
 };
 
-const KINDS = ["spec", "input", "output", "checkpoint"] as const satisfies readonly BlobName["kind"][];
+const KINDS = [
+  "spec",
+  "input",
+  "output",
+  "checkpoint",
+  "sealed",
+] as const satisfies readonly BlobName["kind"][];
 
 /** Owner of what this node fetches or makes itself. */
 export const SELF = "self";

@@ -42,7 +42,7 @@ export interface LeaseFacts {
 /** `cancelled` by the consumer, or wound down with its gang, of which a member was lost for good. */
 export type StopReason = "cancelled" | "peer-lost";
 
-/** What the run needs besides its pod: its spec and inputs, checked against the order, and its image. */
+/** What the run needs besides its pod: its spec and inputs, opened and checked against the order, and its image. */
 export type MaterialFacts =
   | { readonly kind: "unknown" }
   /** Nobody has it yet, or nobody could be asked; asked for again at `retryAt`. */

@@ -198,6 +198,7 @@ export async function startOracle(t: TestContext, chain: TestChain, change: { ga
     sent,
     events,
     oracle,
+    stateDir,
     client,
     lease,
     money,
