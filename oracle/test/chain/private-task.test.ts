@@ -126,9 +126,16 @@ async function orderPrivately(t: TestContext, { consumer }: RunningOracle, nodes
   const [terms, head] = await Promise.all([market.terms(), market.head()]);
   const { cap = 0n } = planTask(task.planOrder, all, { token, terms, now: head.timestamp });
   const asking = { market, peer, task, cap: 2n * cap, nodes: all };
-  const plan = await planQuotes({ ...asking, consumer: address });
-  const submitted = await awardTask({ ...asking, plan });
-  return { task, taskKey, key, signer, peer, plan, submitted };
+  // A busy machine may answer too late to be heard; then nothing was ordered, and it is asked again.
+  for (let tries = 0; ; tries++) {
+    try {
+      const plan = await planQuotes({ ...asking, consumer: address });
+      assert.equal(plan.offers.offers.length, all.length, "every node offers");
+      return { task, taskKey, key, signer, peer, plan, submitted: await awardTask({ ...asking, plan }) };
+    } catch (error) {
+      if (tries >= 9) throw error;
+    }
+  }
 }
 
 async function grantsOf({ taskId }: Pick<SubmittedTask, "taskId">, { client }: RunningOracle) {
