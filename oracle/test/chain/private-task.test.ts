@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import {
   awardTask,
@@ -10,9 +10,12 @@ import {
   deriveOutputKey,
   deriveTaskKey,
   fetchDelivery,
+  type KeyWrap,
+  type Market,
   marketDirectory,
   memoryCiphertext,
   memorySink,
+  type PreparedTask,
   planQuotes,
   planTask,
   prepareTask,
@@ -32,7 +35,7 @@ import {
   sealedSize,
   taskRegistryAbi,
 } from "@dekuper/protocol";
-import { type Address, stringToBytes } from "viem";
+import { type Address, hexToString, stringToBytes } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { startNodePeer } from "../../../client/src/node/market-peer.ts";
 import { startTestChain, type TestChain } from "../../../client/test/chain.ts";
@@ -78,10 +81,10 @@ async function startNode(t: TestContext, rate: bigint): Promise<RunningOracle> {
   return running;
 }
 
-/** Two nodes; the first is cheaper. Both have seen each other's profiles. */
-async function twoNodes(t: TestContext) {
+/** Two nodes; the first is cheaper, unless both ask the same. They know each other. */
+async function twoNodes(t: TestContext, dearer = 2n) {
   const cheap = await startNode(t, PER_VCPU_HOUR);
-  const dear = await startNode(t, 2n * PER_VCPU_HOUR);
+  const dear = await startNode(t, dearer * PER_VCPU_HOUR);
   await cheap.mine(2);
   for (const node of [cheap, dear]) await node.caughtUp();
   const connected = async () => {
@@ -94,9 +97,25 @@ async function twoNodes(t: TestContext) {
   return { cheap, dear };
 }
 
+/** What a test orders otherwise than the command would. */
+interface Oddly {
+  readonly text?: string;
+  readonly task?: (task: PreparedTask) => PreparedTask;
+  readonly wraps?: (wraps: readonly KeyWrap[]) => readonly KeyWrap[];
+}
+
 /** Orders a private task by quotes, as the command does. */
-async function orderPrivately(t: TestContext, { consumer }: RunningOracle, nodes: readonly Address[]) {
-  const { market, address, key: wallet } = consumer;
+async function orderPrivately(
+  t: TestContext,
+  { consumer }: Pick<RunningOracle, "consumer">,
+  nodes: readonly Address[],
+  { text = TEXT, task: changed = (task) => task, wraps: handed = (wraps) => wraps }: Oddly = {},
+) {
+  const { address, key: wallet } = consumer;
+  const market: Market = {
+    ...consumer.market,
+    createAndAward: (order, quotes, wraps) => consumer.market.createAndAward(order, quotes, handed(wraps)),
+  };
   const signer = signerOf(privateKeyToAccount(wallet));
   const key = await deriveOutputKey(signer, chain.network.deployment);
   const taskKey = deriveTaskKey(key);
@@ -109,17 +128,15 @@ async function orderPrivately(t: TestContext, { consumer }: RunningOracle, nodes
   };
   const digest = `0x${createHash("sha256").update(bytes).digest("hex")}` as const;
   const token = await market.token();
-  const task = await sealTask(
-    prepareTask({
-      file: parseTaskFile(TEXT),
-      network: chain.network,
-      token,
-      inputs: await sealInputs([{ path: "rows.csv", digest, source }], taskKey),
-      recipient: key.recipient,
-      env: { TOKEN: SECRET },
-    }),
-    taskKey,
-  );
+  const prepared = prepareTask({
+    file: parseTaskFile(text),
+    network: chain.network,
+    token,
+    inputs: await sealInputs([{ path: "rows.csv", digest, source }], taskKey),
+    recipient: key.recipient,
+    env: { TOKEN: SECRET },
+  });
+  const task = changed(await sealTask(prepared, taskKey));
   const peer = await startNodePeer(market);
   t.after(() => peer.stop());
   const all = (await market.nodes()).filter((node) => nodes.includes(node.address));
@@ -153,6 +170,30 @@ async function grantsOf({ taskId }: Pick<SubmittedTask, "taskId">, { client }: R
 /** As a consumer without a token. */
 async function readFrom(peer: Pick<ConsumerPeer, "getBlob">, node: Address, name: BlobName): Promise<void> {
   for await (const _ of peer.getBlob(node, name, { signal: signal() })) return;
+}
+
+/** Digests, without 0x, of the checkpoints that a daemon holds. */
+function checkpointsOf({ stateDir }: RunningOracle): () => Promise<string[]> {
+  return async () => {
+    const entries = await readdir(join(stateDir, "blobs", "checkpoint"), { recursive: true });
+    return entries.map((entry) => basename(entry));
+  };
+}
+
+/** Why a node gave a lease back. */
+async function failReason(
+  { leaseId }: SubmittedTask,
+  { client }: RunningOracle,
+): Promise<string | undefined> {
+  const [failed] = await client.getContractEvents({
+    address: chain.network.deployment.taskRegistry,
+    abi: taskRegistryAbi,
+    eventName: "LeaseFailed",
+    args: { leaseId },
+    fromBlock: 0n,
+    strict: true,
+  });
+  return failed && hexToString(failed.args.reason, { size: 32 });
 }
 
 /** Everything that a daemon has on its disk. */
@@ -266,5 +307,87 @@ describe("a private task (rule 11)", () => {
     const { billedSeconds, ratePerHour } = await cheap.lease(leaseId);
     assert.ok(billedSeconds > 0n);
     assert.equal((await cheap.money()).earned, payOf(billedSeconds, ratePerHour));
+  });
+
+  it("is taken over by a standby with its own wrap, from the sealed checkpoint", async (t) => {
+    const { cheap, dear } = await twoNodes(t, 1n);
+    const { submitted, plan } = await orderPrivately(t, cheap, [cheap.provider.node, dear.provider.node]);
+    const { leaseId } = submitted;
+    const isCheap = plan.placements[0]?.node === cheap.provider.node;
+    const [first, standby] = isCheap ? [cheap, dear] : [dear, cheap];
+    await standby.untilStatus(leaseId, "Running");
+    const weights = "the weights, which are as secret as the rows that they were made of\n".repeat(100);
+    first.cluster.checkpoint = { "step-7/weights": weights };
+    const checkpoints = checkpointsOf(standby);
+    await standby.until("a copy of the checkpoint that is claimed", async () => {
+      const { checkpointDigest } = await first.lease(leaseId);
+      return (await checkpoints()).includes(checkpointDigest.slice(2));
+    });
+
+    await first.oracle.stop();
+    await first.provider.fail(leaseId, 1, "drained");
+    await standby.until("the second attempt", () => standby.cluster.received.has(`${leaseId}:2`));
+    const received = standby.cluster.received.get(`${leaseId}:2`);
+    assert.equal(received?.spec.env.TOKEN, SECRET);
+    assert.deepEqual(received.inputs, { "rows.csv": INPUT });
+    assert.deepEqual(received.checkpoint, { "step-7/weights": weights });
+    for (const node of [first, standby]) assert.ok(!(await onDisk(node)).includes(weights.slice(0, 40)));
+    await standby.untilStatus(leaseId, "Running");
+    assert.deepEqual((await standby.lease(leaseId)).node, standby.provider.node);
+  });
+
+  it("that does not hold what was ordered, or whose key another consumer made, is given back before it starts", async (t) => {
+    const node = await startNode(t, PER_VCPU_HOUR);
+    const { provider, consumer } = node;
+    await node.mine(2);
+    await node.caughtUp();
+    const { staked } = (await provider.market.node(provider.node)).stake;
+    const other = await chain.account(10_000);
+    await other.market.deposit(5_000_000_000n);
+    const once = `${TEXT}attempts: 1\n`;
+    const good = await orderPrivately(t, node, [provider.node], { text: once });
+    await node.untilStatus(good.submitted.leaseId, "Running");
+    const [copied] = await grantsOf(good.submitted, node);
+
+    const wrong: [string, Pick<RunningOracle, "consumer">, Oddly, string][] = [
+      [
+        "another spec",
+        node,
+        { text: once, task: (task) => ({ ...task, specDigest: good.task.specDigest }) },
+        "Unfit:spec-invalid",
+      ],
+      [
+        "an image that the envelope did not name",
+        node,
+        {
+          text: once.replace("ghcr.io", "registry.example.org"),
+          task: (task) => ({ ...task, spec: { ...task.spec, image: aTaskSpec().image } }),
+        },
+        "Unfit:image-host-not-allowed",
+      ],
+      [
+        "a wrap from the chain",
+        { consumer: other },
+        {
+          text: once,
+          task: (task) => ({ ...task, specDigest: good.task.specDigest }),
+          wraps: (wraps) => wraps.map((wrap) => ({ ...wrap, wrap: copied?.wrap ?? "0x" })),
+        },
+        "Unfit:key-wrap-invalid",
+      ],
+    ];
+    for (const [what, who, oddly, reason] of wrong) {
+      const before = (await who.consumer.market.account(who.consumer.address)).free;
+      const { submitted } = await orderPrivately(t, who, [provider.node], oddly);
+      await node.untilStatus(submitted.leaseId, "Failed");
+      assert.equal(await failReason(submitted, node), reason, what);
+      assert.equal(
+        (await who.consumer.market.account(who.consumer.address)).free,
+        before,
+        "all of it is back",
+      );
+    }
+    assert.equal(node.cluster.made.length, 1, "nothing ran but the good one");
+    assert.equal((await provider.market.node(provider.node)).stake.staked, staked);
   });
 });
