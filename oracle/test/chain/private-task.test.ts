@@ -338,7 +338,7 @@ describe("a private task (rule 11)", () => {
 
   it("that does not hold what was ordered, or whose key another consumer made, is given back before it starts", async (t) => {
     const node = await startNode(t, PER_VCPU_HOUR);
-    const { provider, consumer } = node;
+    const { provider } = node;
     await node.mine(2);
     await node.caughtUp();
     const { staked } = (await provider.market.node(provider.node)).stake;
