@@ -1,14 +1,12 @@
-import { createRequire } from "node:module";
 import hardhatToolboxMochaEthers from "@nomicfoundation/hardhat-toolbox-mocha-ethers";
-import { configVariable, defineConfig } from "hardhat/config";
-
-const require = createRequire(import.meta.url);
+import { configVariable, defineConfig, overrideTask } from "hardhat/config";
+import { sharedCompiler } from "./scripts/shared-build.ts";
 
 /** One compiler setting for tests, demo and production: what is tested is what is deployed. */
 const compiler = {
   version: "0.8.37",
   // npm's solc: the same build everywhere, and no download.
-  path: require.resolve("solc/soljson.js"),
+  path: sharedCompiler(),
   settings: {
     // Transient storage (the reentrancy guard) needs cancun; nothing needs a later one, and rollups lag behind.
     evmVersion: "cancun",
@@ -30,6 +28,11 @@ const draws = {
 
 export default defineConfig({
   plugins: [hardhatToolboxMochaEthers],
+  tasks: [
+    overrideTask("build")
+      .setAction(() => import("./scripts/build-task.ts"))
+      .build(),
+  ],
   solidity: {
     profiles: { default: compiler, production: compiler },
     // A deployment does not wait for the Solidity tests to compile.
@@ -41,7 +44,7 @@ export default defineConfig({
       invariant: { runs: draws.runs, depth: draws.depth, failOnRevert: false },
     },
   },
-  ...(isCoverage ? { typechain: { outDir: "coverage/build/types" } } : {}),
+  typechain: { outDir: isCoverage ? "coverage/build/types" : "types/ethers-contracts" },
   paths: { ...build, tests: { mocha: "test/contracts" } },
   networks: {
     /** `npx hardhat node --network local`: a chain of one's own that mines each transaction at once. */

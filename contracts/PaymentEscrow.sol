@@ -22,6 +22,7 @@ import {Peers} from "./libraries/Peers.sol";
 /// - NoLeasePaidAboveReserve: the attempts of a lease together are never paid more than it reserved, and none twice.
 /// - ReservationIsTheLiveLeases: a task's reservation is what its leases that have not ended still reserve.
 /// - EndedTasksHoldNothing: a task whose leases have all ended has no reservation.
+/// - BondsAreTheOpenClaims: the bonds held are those of the delivery claims that wait for their answer.
 /// - NoRoleMovesTokens: tokens leave only to their owner's choice, the fixed fee recipient or the dead address.
 contract PaymentEscrow is IPaymentEscrow, ReentrancyGuardTransient, ERC2771Context {
     using SafeCast for uint256;

@@ -48,6 +48,9 @@ import {Quotes} from "./libraries/Quotes.sol";
 /// - LostAttemptsAreNeverPaid: an attempt is paid when it is lost, once, and never again.
 /// - ExcludedOwnersNeverReturn: an owner that has lost a lease never holds it again, with whatever node.
 /// - AttemptsNeverAboveMaximum: no lease is given away more often than its order says.
+/// - OnlyCommitmentsAreRevealed: a replica reveals the result that it committed to, and no other.
+/// - OnlyTheMajorityIsPaid: a replica outside of the majority that was counted is paid nothing.
+/// - ClaimsNeedAVerdict: a delivery claim is decided by the consumer's own receipt or more than two thirds of the attesters.
 contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
     using Markets for Market;
 

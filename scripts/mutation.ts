@@ -5,7 +5,9 @@
  *
  * Each mutant's contracts alone are compiled, without the optimiser, and run in memory through the cheapest tests first:
  * the library's own fuzz tests, those of `test/contracts`, the invariants of `contracts/test`. A run that was stopped goes on.
+ * The order is drawn by hash: with `--minutes N` a run ends early, and its report is of a fair sample of all mutants.
  */
+import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { parse, readSources } from "./mutation/compiler.ts";
 import { Journal } from "./mutation/journal.ts";
@@ -20,6 +22,7 @@ const { values: options } = parseArgs({
     list: { type: "boolean", default: false },
     match: { type: "string", default: "" },
     jobs: { type: "string", default: "2" },
+    minutes: { type: "string", default: "Infinity" },
   },
 });
 
@@ -40,6 +43,15 @@ function allMutants(): readonly Mutant[] {
   });
 }
 
+/** A fixed order that has nothing to do with where a mutant stands. */
+function shuffled(mutants: readonly Mutant[]): readonly Mutant[] {
+  const drawn = mutants.map((mutant) => ({
+    mutant,
+    at: createHash("sha256").update(mutant.key).digest("hex"),
+  }));
+  return drawn.sort((a, b) => (a.at < b.at ? -1 : 1)).map(({ mutant }) => mutant);
+}
+
 function check(): void {
   const problems = problemsOf(sources, mutated);
   for (const problem of problems) console.error(problem);
@@ -52,12 +64,13 @@ function check(): void {
 }
 
 async function run(): Promise<void> {
-  const mutants = allMutants().filter(({ key }) => key.includes(options.match));
+  const mutants = shuffled(allMutants().filter(({ key }) => key.includes(options.match)));
   const journal = new Journal(sources);
   const open = mutants.filter((mutant) => journal.verdictOf(mutant) === undefined);
   console.log(`${mutants.length} mutants, ${open.length} to judge`);
   let judged = 0;
-  await judgeAll(open, Number(options.jobs), (mutant, verdict) => {
+  const end = Date.now() + Number(options.minutes) * 60_000;
+  await judgeAll(open, Number(options.jobs), end, (mutant, verdict) => {
     journal.write(mutant, verdict);
     if (verdict.kind === "survived") console.log(`survived: line ${mutant.line}, ${mutant.key}`);
     if (++judged % 25 === 0) console.log(`${judged} of ${open.length}`);
@@ -71,7 +84,7 @@ async function run(): Promise<void> {
     `${count("killed")} killed, ${count("survived")} survived, ${count("same code")} the same code, ${count("invalid")} invalid`,
   );
   if (options.match !== "") return;
-  writeReport(sources, mutated, verdicts);
+  writeReport(sources, mutated, mutants.length, verdicts);
   check();
 }
 

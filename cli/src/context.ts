@@ -19,7 +19,7 @@ export interface GlobalOptions extends KeyOptions {
 }
 
 /** Whom a command acts for on the local network when nothing is said. */
-export type Role = "consumer" | "provider1";
+export type Role = "consumer" | "provider1" | "operator1";
 
 /** What a command works with; each part is made when it is first asked for, and closed at the end. */
 export class CommandContext {

@@ -1,4 +1,4 @@
-import { type Decline, type QuotedPlan, readersOf, type TaskPlan, type TokenInfo } from "@dekuper/client";
+import { declineWords, type QuotedPlan, readersOf, type TaskPlan, type TokenInfo } from "@dekuper/client";
 import { formatAmount, formatResources, formatSeconds, plural, shortAddress } from "./output/format.ts";
 import { printFields, printSentence, printTable } from "./output/table.ts";
 import type { Terminal } from "./output/terminal.ts";
@@ -54,6 +54,12 @@ export function printPlan(out: Terminal, token: TokenInfo, planned: Planned): vo
     ["task", out.bold(spec.name)],
     ["image", spec.image],
     ["needs", `${each}${formatResources(planOrder)}, ${spec.resources.isolation} isolation`],
+    [
+      "agree",
+      spec.verification === "quorum"
+        ? `${planOrder.threshold} of ${plan.leases} must have the same result, each on a node of another owner`
+        : undefined,
+    ],
     ["runs", `${formatSeconds(spec.resources.maxDuration)} at most`],
     ["inputs", task.inputs.length === 0 ? undefined : `${task.inputs.length} (${inputBytes} bytes)`],
     ["rate", rate === undefined ? undefined : `${rate} per hour${isGang ? ", all nodes together" : ""}`],
@@ -146,7 +152,7 @@ function printQuotes(
         shortAddress(decline.node),
         out.dim("-"),
         out.paint("red", "no"),
-        whyNot(decline, token),
+        declineWords(decline, (amount) => formatAmount(amount, token)),
       ]),
     ],
   );
@@ -156,31 +162,4 @@ function chosenInWords(members: readonly number[], isGang: boolean): string {
   if (members.length === 0) return "";
   if (!isGang) return "chosen";
   return `chosen for ${members.length === 1 ? "member" : "members"} ${members.join(", ")}`;
-}
-
-/** Why a node does not quote, with the values that decided. */
-export function whyNot({ kind, reason, values }: Decline, token: TokenInfo): string {
-  switch (kind) {
-    case "not-active":
-      return `the node is ${reason}`;
-    case "offline":
-      return "offline: it cannot be reached";
-    case "timed-out":
-      return "it did not answer in time";
-    case "rate-above-cap": {
-      const { asks, cap } = values;
-      if (asks === undefined || cap === undefined) return "it asks more than the rate allows";
-      return `asks ${formatAmount(BigInt(asks), token)}, at most ${formatAmount(BigInt(cap), token)} is offered`;
-    }
-    case "invalid-answer":
-    case "invalid-quote":
-      return `its answer is not valid (${reason})`;
-    case "refused": {
-      const { what, needs, free } = values;
-      if (what !== undefined && needs !== undefined && free !== undefined)
-        return `${reason}: needs ${needs} ${what}, has ${free} free`;
-      const decided = Object.entries(values).map(([name, value]) => `${name} ${value}`);
-      return decided.length === 0 ? reason : `${reason}: ${decided.join(", ")}`;
-    }
-  }
 }

@@ -59,7 +59,15 @@ export async function planFile(
     import("@dekuper/client"),
     import("@dekuper/client/node"),
   ]);
-  const { deriveTaskKey, listenForPresence, planQuotes, planTask, requirePublic, throwawayTaskKey } = client;
+  const {
+    deriveTaskKey,
+    listenForPresence,
+    planQuotes,
+    planTask,
+    quoteCap,
+    requirePublic,
+    throwawayTaskKey,
+  } = client;
   const { wanted, key, consumer = zeroAddress } = options;
   const { env, signal } = context;
   const [token, file] = await Promise.all([market.token(), readTaskFile(path)]);
@@ -86,7 +94,7 @@ export async function planFile(
   const presence = await listenForPresence(peer, active, { signal });
   const facts = { token, terms, now: head.timestamp, presence, nowMs: Date.now() };
   const plan = planTask(task.planOrder, nodes, facts);
-  const cap = plan.cap ?? highest(plan);
+  const cap = quoteCap(plan);
   if (wanted === "open" || cap === undefined) {
     context.progress.clear();
     return { task, path: "open", plan, quoted: undefined, nodes, peer };
@@ -97,12 +105,4 @@ export async function planFile(
   const isCovered = quoted.placements.length > 0;
   const falls = wanted === "quoted-or-open" && !isCovered && task.planOrder.leases === 1;
   return { task, path: falls ? "open" : "quoted", plan, quoted, nodes, peer };
-}
-
-/** Where no node is fit, the dearest is asked too: each says itself why it does not quote. */
-function highest({ nodes }: TaskPlan): bigint | undefined {
-  return nodes.reduce<bigint | undefined>(
-    (most, { asks }) => (most === undefined || asks > most ? asks : most),
-    undefined,
-  );
 }

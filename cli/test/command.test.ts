@@ -3,6 +3,7 @@ import { after, before, describe } from "node:test";
 import { account } from "./command/account.ts";
 import { badNetworks } from "./command/bad-networks.ts";
 import { badTaskFiles } from "./command/bad-task-files.ts";
+import { claims } from "./command/claims.ts";
 import { gang } from "./command/gang.ts";
 import { localNetwork } from "./command/local-network.ts";
 import { node } from "./command/node.ts";
@@ -30,6 +31,7 @@ describe("dekuper", () => {
   account(get);
   task(get);
   taskResult(get);
+  claims(get);
   gang(get);
   terminal(get);
   node(get);

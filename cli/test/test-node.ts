@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { marketDirectory } from "@dekuper/client";
 import {
   chunkRoot,
+  DekuperError,
   decodeSpec,
   type Heartbeat,
   MAX_SPEC_BYTES,
   type OutputAttestation,
   outcomes,
+  type Receipt,
+  receiptDigest,
 } from "@dekuper/protocol";
 import { type Address, type Hex, recoverAddress, stringToBytes } from "viem";
 import { freePort, type TestChain } from "../../client/test/chain.ts";
@@ -38,6 +41,8 @@ export interface TestNode extends TestProvider {
   begin(id: Hex, log: string): Promise<void>;
   /** Ends a lease that was begun: seals its result as an oracle does and attests it on chain. */
   finish(id: Hex, run: TestRun): Promise<OutputAttestation>;
+  /** What consumers have signed that they have. */
+  readonly receipts: readonly Receipt[];
   stop(): Promise<void>;
 }
 
@@ -48,10 +53,12 @@ export async function startTestNode(chain: TestChain, dir: string): Promise<Test
   const blobs = await createBlobStore({ dir: join(dir, "blobs") });
   const logs = createLogStore({ dir: join(dir, "logs") });
   const leases: Leases = new Map();
-  const peer = await startPeer(chain, provider, listen, blobs, logs, leases);
+  const receipts: Receipt[] = [];
+  const peer = await startPeer(chain, provider, listen, blobs, logs, leases, receipts);
   const beats = sendHeartbeats(chain, provider, peer);
   return {
     ...provider,
+    receipts,
     begin: async (id, log) => {
       const { task, lease } = await provider.market.task(id);
       leases.set(lease.leaseId, { consumer: task.consumer });
@@ -105,6 +112,7 @@ async function startPeer(
   blobStore: BlobStore,
   logStore: LogStore,
   leases: Leases,
+  receipts: Receipt[],
 ): Promise<StartedPeer> {
   const quiet = () => undefined;
   const peer = createPeerNode({
@@ -124,6 +132,17 @@ async function startPeer(
         (await recoverAddress({ hash: digest, signature })) === consumer,
     },
     quotes: { quote: (request) => provider.quote(request) },
+    claims: {
+      takeReceipt: async (receipt) => {
+        const hash = receiptDigest(chain.network.deployment, receipt);
+        const signer = await recoverAddress({ hash, signature: receipt.signature });
+        if (signer !== leases.get(receipt.leaseId)?.consumer)
+          throw new DekuperError("NOT_ALLOWED", "The receipt's signature is not the consumer's.");
+        receipts.push(receipt);
+      },
+      chunk: () => Promise.reject(new DekuperError("READ_DENIED", "This node serves no chunks.")),
+      verdict: () => undefined,
+    },
     log: { debug: quiet, info: quiet, warn: quiet },
   });
   await peer.start();

@@ -1,4 +1,4 @@
-import { DekuperError, formatAmount, type Order, reservation } from "@dekuper/protocol";
+import { DekuperError, formatAmount, isQuorum, type Order, reservation } from "@dekuper/protocol";
 import type { Address } from "viem";
 import type { MarketNode } from "./chain/nodes.ts";
 import type { ConsumerPeer } from "./consumer-peer.ts";
@@ -132,7 +132,8 @@ export async function awardTask(
     const expected = place(offers, question.order);
     if (expected === undefined) throw notCovered(question.order, offers.offers, offers.declined);
     const chosen = expected.map(({ node }) => node);
-    await give([...chosen, ...standbysOf(offers, chosen)]);
+    // Nobody takes a replica over.
+    await give([...chosen, ...(isQuorum(question.order) ? [] : standbysOf(offers, chosen))]);
     onStep?.({ kind: "quoting", nodes: chosen });
     const found = await collectQuotes(question, offers, async () => (await market.head()).timestamp);
     const awarded = found.placements.map(({ node }) => node);
@@ -187,6 +188,7 @@ function place(offers: Offers, order: Order): Placement[] | undefined {
   return placeLeases(
     offers.offers,
     Array.from({ length: order.leases }, (_, index) => index),
+    isQuorum(order),
   );
 }
 

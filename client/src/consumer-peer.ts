@@ -5,6 +5,7 @@ import type {
   QuoteAnswer,
   QuoteRequest,
   ReadToken,
+  Receipt,
 } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 
@@ -34,6 +35,8 @@ export interface ConsumerPeer {
   ): AsyncIterable<Uint8Array>;
   /** Asks a node for an offer or for quotes; what it signs is not verified: see `quoteProblem`. */
   askQuote(node: Address, request: QuoteRequest, options?: PeerOptions): Promise<QuoteAnswer>;
+  /** Hands a node the consumer's receipt; resolves once the node keeps it. `NOT_FOUND` or `NOT_ALLOWED` where it does not. */
+  giveReceipt(node: Address, receipt: Receipt, options?: PeerOptions): Promise<void>;
   /** Calls back with every heartbeat that counts; returns how to stop. */
   subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void;
 }

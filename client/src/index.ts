@@ -1,6 +1,9 @@
 export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan, readersOf } from "./award.ts";
+export { type CancelCost, cancelCost } from "./cancel-cost.ts";
 export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
+export type { SeatBid } from "./chain/bid-calls.ts";
 export { checkNetwork } from "./chain/check.ts";
+export { checkEquivocation, type Equivocation, type ProvenEquivocation } from "./chain/equivocation.ts";
 export { chainError, decodeRevert, marketErrorsAbi, rpcFailure } from "./chain/errors.ts";
 export { blockAtTime, getLogsInRanges } from "./chain/logs.ts";
 export { profileDigest } from "./chain/node-calls.ts";
@@ -11,11 +14,12 @@ export {
   profileArguments,
   type UnitRates,
 } from "./chain/nodes.ts";
+export { quoteNonceAfter } from "./chain/quote-calls.ts";
 export type { SentTransaction } from "./chain/send.ts";
 export { type CheckedStatement, readStatement, type StatementSource } from "./chain/statement.ts";
 export { readRunway } from "./chain/statement-runway.ts";
 export type { CreatedTask, KeyWrap } from "./chain/task-calls.ts";
-export type { GangFacts, LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
+export type { BallotFacts, GangFacts, LeaseFacts, TaskFacts, TaskSummary, Terms } from "./chain/tasks.ts";
 export type {
   AcceptedAttestation,
   AttemptFacts,
@@ -26,6 +30,7 @@ export type {
   TimelineEvent,
 } from "./chain/timeline.ts";
 export type { ConsumerPeer, PeerOptions } from "./consumer-peer.ts";
+export { declineWords } from "./decline-words.ts";
 export { type CiphertextStore, downloadCiphertext, memoryCiphertext } from "./delivery/ciphertext.ts";
 export { decryptDelivery } from "./delivery/decrypt.ts";
 export {
@@ -35,7 +40,9 @@ export {
   fetchDelivery,
   fetchSpec,
   findDelivery,
+  type ReceiptState,
 } from "./delivery/fetch.ts";
+export { fetchReplicaKey, hasWon, withheldReason } from "./delivery/replica-key.ts";
 export { readTar, type TarEntry } from "./delivery/tar.ts";
 export {
   type ByteSink,
@@ -46,6 +53,8 @@ export {
   verifyDelivery,
 } from "./delivery/verify.ts";
 export { marketDirectory } from "./directory.ts";
+export { failureWords } from "./failure-words.ts";
+export { type GangClock, ranWithin, runsSince } from "./gang-clock.ts";
 export {
   deriveOutputKey,
   type OutputKey,
@@ -53,6 +62,7 @@ export {
   readAgeKey,
   signerOf,
   signReadToken,
+  signReceipt,
   type TypedDataSigner,
 } from "./keys.ts";
 export {
@@ -63,6 +73,7 @@ export {
   leaseDeadlineOf,
   leaseStateOf,
   leaseStates,
+  ranSeconds,
   taskStateOf,
 } from "./lease-state.ts";
 export { type StateWords, stateWords } from "./lease-words.ts";
@@ -83,6 +94,7 @@ export {
   type PlanOrder,
   planOrderOf,
   planTask,
+  quoteCap,
   requirePlan,
   type TaskPlan,
   type Unfit,

@@ -1,11 +1,15 @@
 import {
   ageIdentity,
+  attestationDigest,
   DekuperError,
   type Deployment,
+  type OutputAttestation,
   outputKeyTypes,
   type ReadScope,
   type ReadToken,
+  type Receipt,
   readTypes,
+  receiptTypedData,
   taskDomain,
 } from "@dekuper/protocol";
 import { hkdf } from "@noble/hashes/hkdf.js";
@@ -143,6 +147,21 @@ export async function signReadToken(
     message: { ...token, chainId: BigInt(token.chainId), expiry: BigInt(token.expiry) },
   });
   return { ...token, signature };
+}
+
+/** Says that the ciphertext of a lease attempt is here, whole and as attested: with it the node answers a claim that it is not. */
+export async function signReceipt(
+  signer: TypedDataSigner,
+  deployment: Deployment,
+  lease: { leaseId: Hex; attempt: number },
+  attestation: OutputAttestation,
+): Promise<Receipt> {
+  const receipt = {
+    leaseId: lease.leaseId,
+    attempt: lease.attempt,
+    attestationDigest: attestationDigest(attestation),
+  };
+  return { ...receipt, signature: await signer.signTypedData(receiptTypedData(deployment, receipt)) };
 }
 
 function signOutputKey(signer: TypedDataSigner, deployment: Deployment): Promise<Hex> {

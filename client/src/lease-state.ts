@@ -1,5 +1,6 @@
 import { DekuperError } from "@dekuper/protocol";
-import type { GangFacts, LeaseFacts, TaskFacts } from "./chain/tasks.ts";
+import type { BallotFacts, GangFacts, LeaseFacts, TaskFacts } from "./chain/tasks.ts";
+import { ranWithin, runsSince } from "./gang-clock.ts";
 
 /**
  * Where a lease stands for its consumer: the contract's status, told apart where one status means several things.
@@ -28,11 +29,20 @@ export type LeaseState = (typeof leaseStates)[number];
 
 /** Until when who may do what, and what anyone may do once it has passed. Unix seconds, chain time. */
 export interface LeaseDeadline {
-  readonly what: "accept" | "take-over" | "grant" | "start" | "report" | "last-claim" | "approve";
+  readonly what:
+    | "accept"
+    | "take-over"
+    | "grant"
+    | "start"
+    | "report"
+    | "last-claim"
+    | "reveal"
+    | "approve"
+    | "answer";
   readonly at: bigint;
   /** From then on anyone may enforce it, by this call. */
   readonly enforceableAt: bigint;
-  readonly enforce: "expire" | "settle";
+  readonly enforce: "expire" | "tally" | "settle" | "lapse-claim";
 }
 
 type Stated = Pick<LeaseFacts, "status" | "attempt" | "hasKey">;
@@ -88,18 +98,26 @@ export function isOver(state: LeaseState): boolean {
   return OVER.includes(state);
 }
 
-/** The deadline of the present state; none where the lease waits for others of its gang, or is over. */
+/** The call by which anyone enforces a deadline, where it is not `expire`. */
+const ENFORCED_BY: Partial<Record<LeaseDeadline["what"], LeaseDeadline["enforce"]>> = {
+  approve: "settle",
+  reveal: "tally",
+  answer: "lapse-claim",
+};
+
+/** The deadline of the present state; none where the lease waits for others of its gang or quorum, or is over. */
 export function leaseDeadlineOf(
   task: Pick<TaskFacts, "terms">,
-  lease: Pick<LeaseFacts, "state" | "deadline" | "startedAt" | "maxSeconds">,
+  lease: Pick<LeaseFacts, "state" | "deadline" | "startedAt" | "maxSeconds" | "claim">,
   gang: GangFacts | undefined,
+  ballot?: Pick<BallotFacts, "revealUntil"> | undefined,
 ): LeaseDeadline | undefined {
   const { outageGrace, completionGrace } = task.terms;
   const by = (what: LeaseDeadline["what"], at: bigint): LeaseDeadline => ({
     what,
     at,
     enforceableAt: at + BigInt(outageGrace),
-    enforce: what === "approve" ? "settle" : "expire",
+    enforce: ENFORCED_BY[what] ?? "expire",
   });
   switch (lease.state) {
     case "Open":
@@ -114,30 +132,37 @@ export function leaseDeadlineOf(
       const grace = BigInt(completionGrace);
       const left = BigInt(lease.maxSeconds);
       if (gang === undefined) return by("report", lease.startedAt + left + grace);
-      const from = larger(runsSince(gang), lease.startedAt);
-      return by("report", from + left - ranBefore(gang, lease.startedAt, from) + grace);
+      const from = runsSince(gang);
+      const used = ranWithin(gang, lease.startedAt, from);
+      return by("report", larger(from, lease.startedAt) + left - used + grace);
     }
     case "Stopping":
       return by("last-claim", lease.deadline);
+    case "Committed":
+    case "Revealed":
+      return ballot === undefined || ballot.revealUntil === 0n ? undefined : by("reveal", ballot.revealUntil);
     case "Completed":
       return by("approve", lease.deadline);
+    case "Disputed":
+      return lease.claim && by("answer", lease.claim.answerUntil);
     default:
       return undefined;
   }
 }
 
-/** Since when the gang's common clock runs, 0 while it stands. */
-function runsSince(gang: GangFacts): bigint {
-  if (gang.secondFrom !== 0n) return gang.secondTo === 0n ? gang.secondFrom : 0n;
-  return gang.firstTo === 0n ? gang.firstFrom : 0n;
-}
-
-/** Seconds of `[from, to]` in the clock's first run: it is over where there is a second. */
-function ranBefore(gang: GangFacts, from: bigint, to: bigint): bigint {
-  if (gang.firstTo === 0n) return 0n;
-  const start = larger(from, gang.firstFrom);
-  const end = to < gang.firstTo ? to : gang.firstTo;
-  return end > start ? end - start : 0n;
+/**
+ * Seconds that are billed of a lease's present run at chain time `now`, downtime apart: since it started, or those that its
+ * gang's common clock has run since (rule 13); never more than it may bill.
+ */
+export function ranSeconds(
+  lease: Pick<LeaseFacts, "startedAt" | "maxSeconds">,
+  gang: GangFacts | undefined,
+  now: bigint,
+): bigint {
+  const most = BigInt(lease.maxSeconds);
+  if (lease.startedAt === 0n) return 0n;
+  const ran = gang === undefined ? now - lease.startedAt : ranWithin(gang, lease.startedAt, now);
+  return ran < 0n ? 0n : ran < most ? ran : most;
 }
 
 const larger = (one: bigint, other: bigint) => (one > other ? one : other);

@@ -1,12 +1,15 @@
-import type { Network, Order, SignedQuote } from "@dekuper/protocol";
+import type { Network, Order, SignedAttestation, SignedQuote } from "@dekuper/protocol";
 import { DekuperError, taskRegistryAbi } from "@dekuper/protocol";
 import type { Address, Hex, LocalAccount, PublicClient } from "viem";
 import { type AccountInfo, readAccount, readToken, type TokenInfo } from "./chain/account.ts";
 import * as accountCalls from "./chain/account-calls.ts";
+import * as bidCalls from "./chain/bid-calls.ts";
 import { checkNetwork } from "./chain/check.ts";
+import { type ProvenEquivocation, proveEquivocation } from "./chain/equivocation.ts";
 import { chainError } from "./chain/errors.ts";
 import * as nodeCalls from "./chain/node-calls.ts";
 import { type MarketNode, type NodeProfile, readNode, readNodes, type UnitRates } from "./chain/nodes.ts";
+import * as quoteCalls from "./chain/quote-calls.ts";
 import type { Sender, SentTransaction } from "./chain/send.ts";
 import * as taskCalls from "./chain/task-calls.ts";
 import { readTask, readTasksOf, readTasksOfNode, type TaskSummary, type Terms } from "./chain/tasks.ts";
@@ -51,7 +54,9 @@ export interface Market {
   cancel(taskId: Hex): Promise<SentTransaction>;
   approve(leaseId: Hex): Promise<SentTransaction>;
   settle(leaseId: Hex): Promise<SentTransaction>;
+  claimUndelivered(leaseId: Hex): ReturnType<typeof taskCalls.claimUndelivered>;
   lapseClaim(leaseId: Hex): Promise<SentTransaction>;
+  tally(taskId: Hex): Promise<SentTransaction>;
   expire(leaseId: Hex): Promise<SentTransaction>;
   failover(leaseId: Hex): Promise<SentTransaction>;
 
@@ -67,6 +72,15 @@ export interface Market {
   releaseUnbonded(node: Address): Promise<SentTransaction>;
   stake(node: Address, amount: bigint): Promise<SentTransaction>;
   unstake(node: Address, amount: bigint): Promise<SentTransaction>;
+  migrate(from: Address, to: Address): Promise<SentTransaction>;
+  /** The wallet is the operator that signed the quote. */
+  cancelQuote(nonce: bigint): Promise<SentTransaction>;
+  cancelQuotes(below: bigint): Promise<SentTransaction>;
+  /** How the node's bid for a seat among the attesters stands. */
+  seatBid(node: Address): Promise<bidCalls.SeatBid>;
+  bid(node: Address, amount: bigint): Promise<SentTransaction>;
+  withdrawBid(node: Address): Promise<SentTransaction>;
+  proveEquivocation(first: SignedAttestation, second: SignedAttestation): Promise<ProvenEquivocation>;
 }
 
 export interface MarketOptions {
@@ -137,7 +151,9 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     cancel: (taskId) => taskCalls.cancelTask(sender, taskId),
     approve: (leaseId) => taskCalls.approve(sender, leaseId),
     settle: (leaseId) => taskCalls.settle(sender, leaseId),
+    claimUndelivered: (leaseId) => taskCalls.claimUndelivered(sender, leaseId),
     lapseClaim: (leaseId) => taskCalls.lapseClaim(sender, leaseId),
+    tally: (taskId) => taskCalls.tallyResults(sender, taskId),
     expire: (leaseId) => taskCalls.expire(sender, leaseId),
     failover: (leaseId) => taskCalls.failover(sender, leaseId),
 
@@ -150,5 +166,12 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     releaseUnbonded: (node) => nodeCalls.nodeCall(sender, "releaseUnbonded", node),
     stake: (node, amount) => nodeCalls.stake(sender, node, amount),
     unstake: (node, amount) => nodeCalls.unstake(sender, node, amount),
+    migrate: (from, to) => nodeCalls.migrate(sender, from, to),
+    cancelQuote: (nonce) => quoteCalls.cancelQuote(sender, nonce),
+    cancelQuotes: (below) => quoteCalls.cancelQuotes(sender, below),
+    seatBid: (node) => bidCalls.readSeatBid(client, network, node),
+    bid: (node, amount) => bidCalls.bid(sender, node, amount),
+    withdrawBid: (node) => bidCalls.withdrawBid(sender, node),
+    proveEquivocation: (first, second) => proveEquivocation(sender, first, second),
   };
 }

@@ -25,6 +25,8 @@ export interface PlanOrder {
   readonly isolation: Isolation;
   /** Equal shares of the task, each of the size above. */
   readonly leases: number;
+  /** How many replicas of a quorum must agree, each of which goes to another owner; 0 [0]: it is none. */
+  readonly threshold?: number | undefined;
   /** Seconds. */
   readonly maxDuration: number;
   /** Seconds that are reserved for at first. */
@@ -112,6 +114,7 @@ export function planTask(order: PlanOrder, nodes: readonly MarketNode[], facts: 
     return { node: node.address, asks, online, reasons: all, takes, fits: all.length === 0 };
   });
   planned.sort((a, b) => Number(b.fits) - Number(a.fits) || compare(a.asks, b.asks));
+  if (isQuorumOf(order)) leaveOneOfEachOwner(planned, nodes);
   const fitting = planned.filter((node) => node.fits).map((node) => node.node);
   const { leases, maxDuration, fundedSeconds, budget } = order;
   const all = BigInt(leases);
@@ -147,6 +150,20 @@ export function requirePlan(plan: TaskPlan): {
   return { ratePerHour, atMost, reserved, fitting };
 }
 
+/**
+ * The most that a quote for one lease may ask: the plan's cap; where no node fits, what the dearest of all asks, so that each
+ * says itself why it does not quote. Undefined: there is no node.
+ */
+export function quoteCap({ cap, nodes }: Pick<TaskPlan, "cap" | "nodes">): bigint | undefined {
+  return (
+    cap ??
+    nodes
+      .map(({ asks }) => asks)
+      .sort(compare)
+      .at(-1)
+  );
+}
+
 /** What an existing order asks for, to plan it again. */
 export function planOrderOf(order: Order): PlanOrder {
   return {
@@ -157,6 +174,7 @@ export function planOrderOf(order: Order): PlanOrder {
     storageMiB: order.storageMiB,
     isolation: isolationClasses[order.isolation] ?? "container",
     leases: order.leases,
+    threshold: order.threshold,
     maxDuration: order.maxDuration,
     fundedSeconds: order.fundedSeconds,
     rate: order.ratePerHour,
@@ -274,6 +292,20 @@ function roomFor(node: MarketNode, rate: bigint, order: PlanOrder, facts: PlanFa
   return Number(room.reduce((least, each) => (each < least ? each : least)));
 }
 
+const isQuorumOf = ({ threshold = 0 }: PlanOrder) => threshold > 0;
+
+/** Replicas on nodes of one owner would agree with themselves: of each owner the first node takes one. */
+function leaveOneOfEachOwner(planned: PlannedNode[], nodes: readonly MarketNode[]): void {
+  const ownerOf = new Map(nodes.map(({ address, owner }) => [address, owner]));
+  const seen = new Set<Address | undefined>();
+  for (const [at, node] of planned.entries()) {
+    if (node.takes === 0) continue;
+    const owner = ownerOf.get(node.node);
+    planned[at] = { ...node, takes: seen.has(owner) ? 0 : 1 };
+    seen.add(owner);
+  }
+}
+
 interface Candidate {
   readonly node: MarketNode;
   readonly asks: bigint;
@@ -286,10 +318,11 @@ function lowestRate(capable: readonly Candidate[], order: PlanOrder, facts: Plan
     return reasons.length === 0 && priceReasons(node, asks, asks, order, facts).length === 0;
   });
   const rates = willing.map(({ asks }) => asks).sort(compare);
-  const placed = (rate: bigint) =>
-    willing
-      .filter(({ asks }) => asks <= rate)
-      .reduce((sum, { node }) => sum + roomFor(node, rate, order, facts), 0);
+  const placed = (rate: bigint) => {
+    const within = willing.filter(({ asks }) => asks <= rate);
+    if (isQuorumOf(order)) return new Set(within.map(({ node }) => node.owner)).size;
+    return within.reduce((sum, { node }) => sum + roomFor(node, rate, order, facts), 0);
+  };
   return rates.find((rate) => placed(rate) >= order.leases) ?? rates.at(-1);
 }
 

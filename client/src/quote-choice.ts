@@ -21,17 +21,21 @@ export interface Placement {
 /**
  * Places leases on offers: the cheapest come first, so that no other choice costs less; among offers at the same rate each
  * lease goes to the owner that has fewest of the task, then to the node that has fewest. The number of providers is not
- * kept low. Pure, and the same for the same offers in any order. Undefined: they do not cover the leases.
+ * kept low. Pure, and the same for the same offers in any order. Undefined: they do not cover the leases. `apart`: each
+ * lease goes to another owner, as a quorum's must: one owner's replicas would agree with themselves.
  */
 export function placeLeases(
   offers: readonly NodeOffer[],
   leases: readonly number[],
+  apart = false,
 ): Placement[] | undefined {
   const open = offers.map((offer) => ({ offer, members: [] as number[] }));
   const ofOwner = new Map<Address, number>();
   const owned = ({ offer }: { offer: NodeOffer }) => ofOwner.get(offer.owner) ?? 0;
   for (const lease of leases) {
-    const [first, ...rest] = open.filter(({ offer, members }) => members.length < offer.members);
+    const [first, ...rest] = open.filter(
+      (one) => one.members.length < one.offer.members && !(apart && owned(one) > 0),
+    );
     if (first === undefined) return undefined;
     const best = rest.reduce((best, other) => (precedes(other, best, owned) ? other : best), first);
     best.members.push(lease);

@@ -1,4 +1,11 @@
-import { DekuperError, type Order, quoteProblem, reservation, type SignedQuote } from "@dekuper/protocol";
+import {
+  DekuperError,
+  isQuorum,
+  type Order,
+  quoteProblem,
+  reservation,
+  type SignedQuote,
+} from "@dekuper/protocol";
 import type { Address } from "viem";
 import { type NodeOffer, type Placement, placeLeases } from "./quote-choice.ts";
 import {
@@ -51,7 +58,7 @@ export async function collectQuotes(
   const signed = new Map<Address, Signed>();
   let offers = from.offers;
   for (;;) {
-    const placements = placeLeases(offers, leases);
+    const placements = placeLeases(offers, leases, isQuorum(order));
     if (placements === undefined) throw notCovered(order, offers, declined);
     const unsigned = placements.filter(
       ({ node, members }) => !members.every((index) => quoteOf(signed, node, index)),
@@ -139,14 +146,17 @@ export function notCovered(
   offers: readonly NodeOffer[],
   declined: readonly Decline[],
 ): DekuperError {
-  const offered = offers.reduce((total, { members }) => total + members, 0);
+  const owners = new Set(offers.map(({ owner }) => owner)).size;
+  const offered = isQuorum(order) ? owners : offers.reduce((total, { members }) => total + members, 0);
   const counts = new Map<string, number>();
   for (const { reason, kind } of declined) {
     const why = kind === "refused" ? reason : kind;
     counts.set(why, (counts.get(why) ?? 0) + 1);
   }
   const why = [...counts].sort((a, b) => b[1] - a[1]).map(([reason, times]) => `${reason} (${times})`);
-  const some = `Nodes offer ${offered} of ${order.leases} ${order.leases === 1 ? "lease" : "leases"}`;
+  const some = isQuorum(order)
+    ? `Nodes of ${owners} ${owners === 1 ? "owner" : "owners"} offer a replica, ${order.leases} are needed`
+    : `Nodes offer ${offered} of ${order.leases} ${order.leases === 1 ? "lease" : "leases"}`;
   return new DekuperError("NO_NODE_FITS", `${[some, why.join(", ")].filter(Boolean).join(": ")}.`, {
     details: { leases: order.leases, offered, reasons: why.join(", ") },
   });

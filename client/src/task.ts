@@ -17,6 +17,7 @@ import {
   parseImage,
   parseMiB,
   parseSeconds,
+  quorumOf,
   specDigest,
   type TaskFile,
   type TaskKey,
@@ -98,6 +99,7 @@ export function prepareTask(from: {
   const { file, network, token } = from;
   const gpu = parseGpu(file.resources.gpu ?? 0);
   const template = templates[file.template ?? "container"];
+  const quorum = quorumOf(file);
   const unchecked = {
     version: 1,
     salt: from.salt ?? bytesToHex(crypto.getRandomValues(new Uint8Array(32))),
@@ -125,7 +127,7 @@ export function prepareTask(from: {
       maxBytes: orDefault(file.output?.maxSize, parseBytes, DEFAULT_OUTPUT_BYTES),
       recipient: from.recipient,
     },
-    verification: file.verification ?? "signed",
+    verification: quorum === undefined ? "signed" : "quorum",
   };
   const spec = checked(unchecked);
   const specBytes = encodeSpec(spec);
@@ -149,7 +151,8 @@ export function prepareTask(from: {
       memoryMiB: BigInt(spec.resources.memoryMiB),
       storageMiB: BigInt(spec.resources.storageMiB),
       isolation: spec.resources.isolation,
-      leases: file.nodes ?? 1,
+      leases: quorum?.of ?? file.nodes ?? 1,
+      threshold: quorum?.agree ?? 0,
       maxDuration: spec.resources.maxDuration,
       fundedSeconds: orDefault(file.fund, parseSeconds, spec.resources.maxDuration),
       rate: orDefault(file.rate, (text) => parseAmount(text, token), undefined),
@@ -157,7 +160,7 @@ export function prepareTask(from: {
     },
     openFor: orDefault(file.openFor, parseSeconds, times.openFor),
     startWindow: orDefault(file.startWithin, parseSeconds, times.startWindow),
-    maxAttempts: file.attempts,
+    maxAttempts: quorum === undefined ? file.attempts : 1,
     failoverAfter: orDefault(file.failover, parseSeconds, times.failoverAfter),
   };
 }
@@ -174,7 +177,7 @@ export function orderOf(
   return {
     specDigest: task.specDigest,
     leases: task.planOrder.leases,
-    threshold: 0,
+    threshold: task.planOrder.threshold ?? 0,
     maxAttempts: task.maxAttempts ?? DEFAULT_ATTEMPTS[path],
     isPrivate: !task.spec.public,
     gpus: resources.gpus,

@@ -5,6 +5,7 @@ import {
   type QuoteAnswer,
   type QuoteRequest,
   type ReadToken,
+  type Receipt,
 } from "@dekuper/protocol";
 import type { Address } from "viem";
 import { concat } from "./delivery-builder.ts";
@@ -18,6 +19,8 @@ export class FakePeer implements ConsumerPeer {
   readonly puts: { node: Address; name: BlobName }[] = [];
   /** What each node answers to a quote request; the others cannot be reached. */
   readonly quotes = new Map<Address, (request: QuoteRequest, signal?: AbortSignal) => Promise<QuoteAnswer>>();
+  readonly receipts: Receipt[] = [];
+  refusesReceipts: DekuperError | undefined;
   log: Uint8Array | DekuperError = new Uint8Array();
   logReads = 0;
 
@@ -73,6 +76,12 @@ export class FakePeer implements ConsumerPeer {
     const answer = this.quotes.get(node);
     if (answer === undefined) throw new DekuperError("PEER_UNREACHABLE", `${node} cannot be reached.`);
     return answer(request, options.signal);
+  }
+
+  async giveReceipt(...[node, receipt]: Parameters<ConsumerPeer["giveReceipt"]>) {
+    this.reach(node);
+    if (this.refusesReceipts !== undefined) throw this.refusesReceipts;
+    this.receipts.push(receipt);
   }
 
   subscribeHeartbeats() {

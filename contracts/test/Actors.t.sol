@@ -93,6 +93,24 @@ contract ActorsTest is Cheats {
 
     string[] private _pathsGangsThatWait = ["waiting paid", "cancel of a gang while Assigned"];
 
+    string[] private _pathsQuorumsAndClaims = [
+        "award of a quorum",
+        "commitResult",
+        "revealResult",
+        "changed result refused",
+        "tally with a majority",
+        "tally without a majority",
+        "replica agreed",
+        "slash of who did not reveal",
+        "claimUndelivered",
+        "answerWithReceipt",
+        "forged receipt refused",
+        "verdict: fetched",
+        "verdict: not fetched",
+        "minority refused",
+        "lapseClaim"
+    ];
+
     string[] private _pathsSlashes = [
         "slash of a held lock",
         "slash after the end",
@@ -246,6 +264,33 @@ contract ActorsTest is Cheats {
             _handler.waitLong.selector
         ];
         _walk(_list(abi.encode(selectors)), _pathsGangsThatWait, GANG_WALKS, GANG_STEPS);
+    }
+
+    /// @notice Replicas that must agree, and results that are said to be missing.
+    function test_QuorumsAndClaimsReachEveryPath() public {
+        bytes4[20] memory selectors = [
+            _handler.awardQuorum.selector,
+            _handler.startGang.selector,
+            _handler.startGang.selector,
+            _handler.commitResult.selector,
+            _handler.commitResult.selector,
+            _handler.commitResult.selector,
+            _handler.commitResult.selector,
+            _handler.revealResult.selector,
+            _handler.revealResult.selector,
+            _handler.revealResult.selector,
+            _handler.tallyResults.selector,
+            _handler.tallyResults.selector,
+            _handler.createTask.selector,
+            _handler.advance.selector,
+            _handler.claimUndelivered.selector,
+            _handler.claimUndelivered.selector,
+            _handler.answerWithReceipt.selector,
+            _handler.answerWithAttesters.selector,
+            _handler.lapseClaim.selector,
+            _handler.waitLong.selector
+        ];
+        _walk(_list(abi.encode(selectors)), _pathsQuorumsAndClaims, WALKS, STEPS);
     }
 
     /// @notice Evidence against attempts of every kind.

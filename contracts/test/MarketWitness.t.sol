@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Gang, Lease, LeaseStatus, OutputAttestation, Task} from "../interfaces/Types.sol";
+import {Gang, Lease, LeaseStatus, OutputAttestation, Task, Verification} from "../interfaces/Types.sol";
 import {INodeRegistry} from "../interfaces/INodeRegistry.sol";
 import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
 import {ITaskRegistry} from "../interfaces/ITaskRegistry.sol";
@@ -82,10 +82,11 @@ abstract contract MarketWitness is MarketActors {
     function _look(bytes32 leaseId) internal {
         Story storage story = _stories[leaseId];
         Lease memory lease = tasks.getLease(leaseId);
-        // Settled, Cancelled, Failed and Expired are ends; before them the order of the enum is the order of life.
-        bool isForward = lease.status > story.status && story.status < LeaseStatus.Settled;
+        bool isForward = _stage(lease.status) > _stage(story.status) && !_isOver(story.status);
         bool isReopened = lease.status == LeaseStatus.Open && story.isReopened && story.status < LeaseStatus.Stopping;
-        _hold(lease.status == story.status || isForward || isReopened, "StatusOnlyMovesForward", "a lease came back");
+        bool isAnswered = lease.status == LeaseStatus.Completed && story.status == LeaseStatus.Disputed;
+        bool isLegal = lease.status == story.status || isForward || isReopened || isAnswered;
+        _hold(isLegal, "StatusOnlyMovesForward", "a lease came back");
         story.isReopened = false;
         story.status = lease.status;
         story.node = lease.node;
@@ -93,6 +94,22 @@ abstract contract MarketWitness is MarketActors {
         story.startedAt = lease.startedAt;
         story.lastClaimAt = lease.lastClaimAt;
         story.ran = 0;
+    }
+
+    /// @dev The order of life: the enum's, but that the states of a quorum and of a claim were added behind the ends.
+    function _stage(LeaseStatus status) private pure returns (uint256) {
+        if (status == LeaseStatus.Committed) return 50;
+        if (status == LeaseStatus.Revealed) return 51;
+        if (status == LeaseStatus.Disputed) return 65;
+        return 10 * uint256(status) + (status == LeaseStatus.Completed ? 10 : 0) + (_isOver(status) ? 10 : 0);
+    }
+
+    function _isOver(LeaseStatus status) internal pure returns (bool) {
+        return status >= LeaseStatus.Settled && status <= LeaseStatus.Expired;
+    }
+
+    function _isQuorum(bytes32 taskId) internal view returns (bool) {
+        return tasks.getTask(taskId).verification == Verification.Quorum;
     }
 
     function _hold(bool fact, string memory invariant, string memory what) internal {
@@ -145,7 +162,11 @@ abstract contract MarketWitness is MarketActors {
         if (kind == ITaskRegistry.LeaseAssigned.selector) {
             _readAssigned(entry.topics[1], entry.topics[2], _address(entry.topics[3]), entry.data);
         } else if (kind == ITaskRegistry.LeaseEnded.selector) {
-            _readUnclaimed(entry.topics[1]);
+            (LeaseStatus from,,,) = abi.decode(entry.data, (LeaseStatus, LeaseStatus, uint64, uint256));
+            if (from < LeaseStatus.Settled) _readUnclaimed(entry.topics[1]);
+            else _hold(_stories[entry.topics[1]].ran == 0, "OnlyTheMajorityIsPaid", "paid for what was judged against it");
+        } else if (kind == ITaskRegistry.ReplicaAgreed.selector) {
+            _readAgreed(entry.topics[1], entry.data);
         } else if (kind == ITaskRegistry.AttemptLost.selector) {
             _readUnclaimed(entry.topics[1]);
             (uint32 attempt,,) = abi.decode(entry.data, (uint32, uint64, uint256));
@@ -194,9 +215,18 @@ abstract contract MarketWitness is MarketActors {
         _hold(billed + down <= story.maxSeconds, "BilledNeverAboveRun", "above its maximum");
     }
 
+    /// @dev A replica of the majority is paid for what ran until it committed.
+    function _readAgreed(bytes32 leaseId, bytes memory data) private {
+        Story storage story = _stories[leaseId];
+        (uint256 billed, uint256 down,) = abi.decode(data, (uint64, uint64, uint64));
+        _hold(billed + down <= story.lastClaimAt - story.startedAt, "BilledNeverAboveRun", "above the commitment");
+        _hold(billed + down <= story.maxSeconds, "BilledNeverAboveRun", "above its maximum");
+        ++done["replica agreed"];
+    }
+
     /// @dev Seconds between the two that a lease may be paid for: in a gang, those in which its clock ran.
     function _billable(bytes32 taskId, uint256 from, uint256 to) private view returns (uint256) {
-        if (tasks.getTask(taskId).leaseCount == 1) return to - from;
+        if (tasks.getTask(taskId).leaseCount == 1 || _isQuorum(taskId)) return to - from;
         Gang memory gang = tasks.getGang(taskId);
         return _common(from, to, gang.firstFrom, gang.firstTo) + _common(from, to, gang.secondFrom, gang.secondTo);
     }

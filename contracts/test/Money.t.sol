@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 // The runner knows its tests by `test`, `testFuzz_` and `invariant_`.
 // solhint-disable func-name-mixedcase
 
-import {Capacity, Lease, LeaseStatus, PastAttempt, Task} from "../interfaces/Types.sol";
+import {Ballot, Capacity, Lease, LeaseStatus, PastAttempt, Task, Verification} from "../interfaces/Types.sol";
 import {Forwarder} from "../Forwarder.sol";
 import {Liveness} from "../Liveness.sol";
 import {NodeRegistry} from "../NodeRegistry.sol";
@@ -42,7 +42,7 @@ contract MoneyTest is Cheats {
         uint256 over;
         for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
             (, Lease memory lease,) = _lease(i);
-            if (lease.status >= LeaseStatus.Settled) ++over;
+            if (_isOver(lease.status)) ++over;
         }
         assertTrue(over != 0, "no lease came to its end in this run");
         invariant_BalanceCoversEveryClaim();
@@ -66,6 +66,10 @@ contract MoneyTest is Cheats {
         invariant_LostAttemptsAreNeverPaid();
         invariant_ExcludedOwnersNeverReturn();
         invariant_AttemptsNeverAboveMaximum();
+        invariant_OnlyCommitmentsAreRevealed();
+        invariant_OnlyTheMajorityIsPaid();
+        invariant_ClaimsNeedAVerdict();
+        invariant_BondsAreTheOpenClaims();
         invariant_EveryLeaseHasAWayOut();
     }
 
@@ -175,7 +179,7 @@ contract MoneyTest is Cheats {
             Capacity memory used;
             for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
                 (, Lease memory lease, Task memory task) = _lease(i);
-                if (lease.node != node || !_isHeld(lease.status) || lease.status == LeaseStatus.Completed) continue;
+                if (lease.node != node || !_isBusy(lease.status)) continue;
                 used.gpus += task.capacity.gpus;
                 used.vCpus += task.capacity.vCpus;
                 used.memoryMiB += task.capacity.memoryMiB;
@@ -263,6 +267,33 @@ contract MoneyTest is Cheats {
         }
     }
 
+    function invariant_OnlyCommitmentsAreRevealed() public view {
+        _notBroken("OnlyCommitmentsAreRevealed");
+    }
+
+    function invariant_OnlyTheMajorityIsPaid() public view {
+        _notBroken("OnlyTheMajorityIsPaid");
+        for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
+            (bytes32 leaseId, Lease memory lease, Task memory task) = _lease(i);
+            if (task.verification != Verification.Quorum || lease.status != LeaseStatus.Failed) continue;
+            Ballot memory ballot = _tasks.getBallot(lease.taskId);
+            if (ballot.isTallied && lease.attestationDigest != 0) assertEq(_handler.storyOf(leaseId).paid, 0, "paid");
+        }
+    }
+
+    function invariant_ClaimsNeedAVerdict() public view {
+        _notBroken("ClaimsNeedAVerdict");
+    }
+
+    function invariant_BondsAreTheOpenClaims() public view {
+        uint256 bonds;
+        for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
+            (bytes32 leaseId, Lease memory lease,) = _lease(i);
+            if (lease.status == LeaseStatus.Disputed) bonds += _tasks.getClaim(leaseId).bond;
+        }
+        assertEq(_escrow.totalBonds(), bonds, "bonds held against open claims");
+    }
+
     function _notBroken(string memory invariant) private view {
         string memory what = _handler.broken(invariant);
         assertTrue(bytes(what).length == 0, what);
@@ -271,7 +302,7 @@ contract MoneyTest is Cheats {
     function _claims() private view returns (uint256) {
         (uint256 free, uint256 reserved, uint256 earnings, uint256 fees, uint256 stake, uint256 forfeited) =
             _escrow.totals();
-        return free + reserved + earnings + fees + stake + forfeited;
+        return free + reserved + earnings + fees + stake + forfeited + _escrow.totalBonds();
     }
 
     function _lease(uint256 index) private view returns (bytes32 leaseId, Lease memory lease, Task memory task) {
@@ -298,11 +329,17 @@ contract MoneyTest is Cheats {
         }
     }
 
+    /// @dev Capacity is taken from the award until the run's end.
+    function _isBusy(LeaseStatus status) private pure returns (bool) {
+        return status >= LeaseStatus.Assigned && status <= LeaseStatus.Stopping;
+    }
+
+    /// @dev A lock stays until the lease is over.
     function _isHeld(LeaseStatus status) private pure returns (bool) {
-        return status >= LeaseStatus.Assigned && status <= LeaseStatus.Completed;
+        return status >= LeaseStatus.Assigned && !_isOver(status);
     }
 
     function _isOver(LeaseStatus status) private pure returns (bool) {
-        return status >= LeaseStatus.Settled;
+        return status >= LeaseStatus.Settled && status <= LeaseStatus.Expired;
     }
 }

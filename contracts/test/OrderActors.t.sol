@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {ERC2771Forwarder} from "@openzeppelin/contracts/metatx/ERC2771Forwarder.sol";
 import {MessageHashUtils} from "@openzeppelin/contracts/utils/cryptography/MessageHashUtils.sol";
-import {KeyWrap, Lease, LeaseStatus, NodeStatus, Order, Quote, Task} from "../interfaces/Types.sol";
+import {KeyWrap, Lease, LeaseStatus, NodeStatus, Order, Quote, Task, Verification} from "../interfaces/Types.sol";
 import {IPaymentEscrow} from "../interfaces/IPaymentEscrow.sol";
 import {ITaskRegistry} from "../interfaces/ITaskRegistry.sol";
 import {LivenessActors} from "./LivenessActors.t.sol";
@@ -11,6 +11,9 @@ import {LivenessActors} from "./LivenessActors.t.sol";
 /// @title Orders, quotes, keys and top-ups, driven by the fuzzer
 abstract contract OrderActors is LivenessActors {
     uint256 public constant MAX_LEASES = 24;
+    /// @dev Of the seed of an order of three leases: these bits make it a quorum's.
+    uint256 internal constant QUORUM_MASK = 3 << 40;
+    uint256 internal constant QUORUM_BITS = 1 << 40;
     bytes32 private constant FORWARD_TYPEHASH = keccak256(
         "ForwardRequest(address from,address to,uint256 value,uint256 gas,uint256 nonce,uint48 deadline,bytes data)"
     );
@@ -150,7 +153,8 @@ abstract contract OrderActors is LivenessActors {
         vm.prank(consumer);
         taskId = tasks.createAndAward(order, quotes, signatures, wraps);
         _remember(taskId);
-        ++done[members == 1 ? "award" : "award of a gang"];
+        if (_isQuorum(taskId)) ++done["award of a quorum"];
+        else ++done[members == 1 ? "award" : "award of a gang"];
     }
 
     function _accept(bytes32 leaseId, uint256 by) internal {
@@ -246,6 +250,10 @@ abstract contract OrderActors is LivenessActors {
         order.startWindow = 60;
         order.failoverAfter = 5;
         order.openUntil = uint64(_clock + 100 + 2 * duration);
+        if (members != 3 || seed & QUORUM_MASK != QUORUM_BITS) return order;
+        order.verification = Verification.Quorum;
+        order.threshold = 2;
+        order.maxAttempts = 1;
     }
 
     function _quote(
@@ -263,6 +271,7 @@ abstract contract OrderActors is LivenessActors {
         quote.startWindow = uint32(20 + (seed >> index * 8) % 41);
         quote.expiry = uint64(_clock + seed % 61);
         quote.nonce = ++_quoteNonce;
+        quote.verification = order.verification;
     }
 
     /// @dev The first node that takes leases, looking from a fuzzed place.

@@ -14,6 +14,9 @@ const require = createRequire(import.meta.url);
 const DEPLOYER: Hex = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80";
 const UNIT = 10n ** 6n;
 
+/** What a node posts that says nothing else. */
+export const NODE_RATES = { perGpuHour: 2n * UNIT, perVCpuHour: UNIT / 20n };
+
 export interface LocalMarket {
   readonly network: Network & { burnerKey: Hex };
   /** Registers a node with stake. */
@@ -101,7 +104,7 @@ async function addNode(network: Network, profile: Partial<NodeProfile>, operator
     storageMiB: 512_000n,
     isolation: "user-namespace",
     region: "eu-north",
-    posted: { perGpuHour: 2n * UNIT, perVCpuHour: UNIT / 20n },
+    posted: NODE_RATES,
     multiaddrs: ["/ip4/127.0.0.1/tcp/4999/ws"],
     ...profile,
   });

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   createMarket,
+  type LeaseFacts,
   marketDirectory,
   type NodeProfile,
   type TaskFacts,
@@ -15,15 +16,18 @@ import {
   type OutputAttestation,
   outcomes,
   outputAttestationTypes,
+  type QuoteAnswer,
+  type QuoteRequest,
   taskDomain,
   taskRegistryAbi,
 } from "@dekuper/protocol";
-import { type Address, type Hex, parseEther } from "viem";
+import { type Address, type Hex, parseEther, stringToHex } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { quoteSource } from "../../client/test/quote-source.ts";
 import { createBlobStore } from "../../oracle/src/peer/blob-store.ts";
 import { createLogStore } from "../../oracle/src/peer/log-store.ts";
 import { createPeerNode } from "../../oracle/src/peer/peer-node.ts";
-import type { LocalMarket } from "./local-market.ts";
+import { type LocalMarket, NODE_RATES } from "./local-market.ts";
 import { freePort } from "./processes.ts";
 import { deliveryOf, runSpec } from "./simulated-run.ts";
 
@@ -37,19 +41,23 @@ export interface SimulatedNode {
   /** The peer goes away without a word, as in a power cut, and comes back with the same key and port. */
   goAway(): Promise<void>;
   comeBack(): Promise<void>;
+  /** Gives a lease up that it runs, as if its container had gone. */
+  lose(leaseId: Hex): void;
   stop(): Promise<void>;
 }
 
 export interface SimulatedNodeOptions {
   readonly profile?: Partial<NodeProfile>;
-  /** Whether it accepts tasks [true]. */
+  /** Whether it takes tasks on the open path [true]. What it has quoted for and is given, it runs in any case. */
   readonly accepts?: boolean;
+  /** Says why it does not quote; undefined: it quotes, at what it posts. */
+  readonly refuses?: (request: QuoteRequest) => Extract<QuoteAnswer, { refused: unknown }> | undefined;
 }
 
-/** A node with the oracle's real peer and stores, whose cluster is child processes: it takes every task of the burner account. */
+/** A node with the oracle's real peer and stores, whose cluster is child processes: it runs tasks of the burner account. */
 export async function startSimulatedNode(
   market: LocalMarket,
-  { profile = {}, accepts = true }: SimulatedNodeOptions = {},
+  { profile = {}, accepts = true, refuses }: SimulatedNodeOptions = {},
 ): Promise<SimulatedNode> {
   const { network } = market;
   const { deployment } = network;
@@ -64,6 +72,12 @@ export async function startSimulatedNode(
   const consumer = privateKeyToAccount(network.burnerKey).address;
   const outputs = new Map<Hex, { leaseId: Hex; attempt: number }>();
   const port = await freePort();
+  const quote = quoteSource({
+    network,
+    operator,
+    now: async () => (await chain.head()).timestamp,
+    perVCpuHour: (profile.posted ?? NODE_RATES).perVCpuHour,
+  });
   const newPeer = () =>
     createPeerNode({
       operatorPrivateKey: operatorKey,
@@ -72,6 +86,7 @@ export async function startSimulatedNode(
       directory,
       blobStore,
       logStore,
+      quotes: { quote: async (request) => refuses?.(request) ?? quote(request) },
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
       readPolicy: {
         consumerOf: () => consumer,
@@ -108,7 +123,10 @@ export async function startSimulatedNode(
 
   let sent: Promise<unknown> = Promise.resolve();
   /** One transaction at a time: they share the operator's nonce. */
-  const call = (functionName: "acceptTask" | "startLease" | "completeLease", args: readonly unknown[]) => {
+  const call = (
+    functionName: "acceptTask" | "startLease" | "failLease" | "completeLease",
+    args: readonly unknown[],
+  ) => {
     const next = sent.then(async () => {
       const hash = await wallet.writeContract({
         address: deployment.taskRegistry,
@@ -125,28 +143,35 @@ export async function startSimulatedNode(
     return next;
   };
 
-  async function run(task: TaskFacts, leaseId: Hex): Promise<void> {
+  const runs = new Map<Hex, AbortController>();
+  async function run(task: TaskFacts, { leaseId, index, attempt }: LeaseFacts): Promise<void> {
     const { taskId, specDigest } = task;
     const spec = decodeSpec(
       await blobStore.readAll({ kind: "spec", digest: specDigest }, MAX_SPEC_BYTES),
       specDigest,
     );
-    await call("acceptTask", [taskId]);
-    await call("startLease", [leaseId, 1]);
+    await call("startLease", [leaseId, attempt]);
     const started = (await chain.head()).timestamp;
     const cancelled = new AbortController();
+    const lost = new AbortController();
+    runs.set(leaseId, lost);
     const look = async () => {
-      if (stopped.signal.aborted || (await chain.task(taskId)).lease.status === "Stopping") cancelled.abort();
+      const now = (await chain.task(taskId)).leases[index];
+      if (stopped.signal.aborted || now?.status === "Stopping") cancelled.abort();
     };
     const watch = setInterval(() => void look().catch(() => undefined), POLL_MS);
     const end = await runSpec(spec, {
       input: (digest) => blobStore.readAll({ kind: "input", digest }, MAX_INPUT_BYTES),
-      onLog: (bytes) => logStore.append(leaseId, 1, bytes),
-      cancelled: cancelled.signal,
+      onLog: (bytes) => logStore.append(leaseId, attempt, bytes),
+      cancelled: AbortSignal.any([cancelled.signal, lost.signal]),
     }).finally(() => clearInterval(watch));
-    await logStore.end(leaseId, 1);
+    if (lost.signal.aborted) {
+      await call("failLease", [leaseId, attempt, stringToHex("PodGone", { size: 32 })]);
+      return;
+    }
+    await logStore.end(leaseId, attempt);
     const delivery = await deliveryOf(spec, end);
-    outputs.set(delivery.root, { leaseId, attempt: 1 });
+    outputs.set(delivery.root, { leaseId, attempt });
     const writer = await blobStore.create();
     await writer.write(delivery.ciphertext);
     await writer.commit({ kind: "output", digest: delivery.root });
@@ -154,7 +179,7 @@ export async function startSimulatedNode(
     const attestation: OutputAttestation = {
       taskId,
       leaseId,
-      attempt: 1,
+      attempt,
       specDigest,
       outputDigest: delivery.outputDigest,
       logDigest: delivery.logDigest,
@@ -181,15 +206,21 @@ export async function startSimulatedNode(
 
   const stopped = new AbortController();
   const running: Promise<void>[] = [];
-  const seen = new Set<Hex>();
+  const done = new Set<string>();
+  /** Once for each key; what fails is shown, as a daemon would log it. */
+  const once = (key: string, work: () => Promise<void>) => {
+    if (done.has(key)) return;
+    done.add(key);
+    running.push(work().catch((error) => console.error(`The simulated node failed: ${key}.`, error)));
+  };
   const working = (async () => {
-    while (accepts && !stopped.signal.aborted) {
-      for (const { task, lease } of await chain.tasks(consumer)) {
-        if (seen.has(task.taskId) || lease.status !== "Open") continue;
-        seen.add(task.taskId);
-        running.push(
-          run(task, lease.leaseId).catch((error) => console.error("The simulated run failed.", error)),
-        );
+    while (!stopped.signal.aborted) {
+      for (const { task, lease: first, leases } of await chain.tasks(consumer)) {
+        if (accepts && first.state === "Open" && leases.length === 1)
+          once(`accept ${task.taskId}`, async () => call("acceptTask", [task.taskId]));
+        for (const lease of leases)
+          if (lease.node === operator.address && lease.state === "Assigned")
+            once(`run ${lease.leaseId} ${lease.attempt}`, () => run(task, lease));
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
@@ -198,6 +229,7 @@ export async function startSimulatedNode(
   return {
     address: operator.address,
     goAway: () => peer.stop(),
+    lose: (leaseId) => runs.get(leaseId)?.abort(),
     comeBack: async () => {
       peer = newPeer();
       await peer.start();

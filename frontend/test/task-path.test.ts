@@ -46,7 +46,7 @@ describe("a task in the browser, against a node's real peer", { timeout: 400_000
     const metrics = result.files.get("metrics.json");
     assert.deepEqual(JSON.parse(Buffer.from(metrics ?? []).toString()), { steps: 3, accuracy: 0.98 });
     assert.match(Buffer.from(result.files.get("log.txt") ?? []).toString(), /step 3\n$/);
-    for (const step of ["Ordered", "Accepted by a node", "Started", "Run ended, result signed", "Paid"])
+    for (const step of ["Ordered and assigned", "Started", "Run ended, result signed", "Paid"])
       assert.ok(result.timeline.includes(step), step);
     assert.deepEqual(result.violations, []);
     assert.equal(result.scrollsSideways, false);

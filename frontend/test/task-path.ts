@@ -129,6 +129,7 @@ export async function orderTask(
   task: {
     name?: string;
     script?: string;
+    nodes?: string;
     files?: readonly InputFile[];
     /** Called before the button is pressed. */
     onFilled?: () => Promise<void>;
@@ -137,8 +138,12 @@ export async function orderTask(
   await page.goto(`${url}/submit`);
   if (task.name !== undefined) await page.getByLabel("Name").fill(task.name);
   if (task.script !== undefined) await page.getByLabel("Script (sh)").fill(task.script);
+  if (task.nodes !== undefined) {
+    await page.getByText("More options").click();
+    await page.getByLabel("Nodes", { exact: true }).fill(task.nodes);
+  }
   if (task.files !== undefined) await page.getByLabel("Input files").setInputFiles([...task.files]);
-  await page.getByText("Fits", { exact: true }).first().waitFor();
+  await page.getByText("Chosen", { exact: true }).first().waitFor();
   await page.getByRole("checkbox").check();
   await task.onFilled?.();
   await page.getByRole("button", { name: "Create task" }).click();
@@ -147,7 +152,10 @@ export async function orderTask(
     .getByRole("alert")
     .filter({ hasText: /[A-Z]+_[A-Z]+/ });
   await Promise.race([
-    page.waitForURL(/\/tasks\/0x[0-9a-f]{64}$/),
+    page.waitForURL(/\/tasks\/0x[0-9a-f]{64}$/).catch(async (cause: unknown) => {
+      const plan = await page.getByRole("complementary").innerText();
+      throw new Error(`The task was not created. The page says:\n${plan}`, { cause });
+    }),
     failure.waitFor().then(async () => {
       throw new Error(await failure.innerText());
     }),
@@ -161,7 +169,7 @@ export async function reachState(
   wanted: readonly string[],
   options: { timeoutMs?: number; onState?: (state: string) => unknown } = {},
 ): Promise<void> {
-  const { timeoutMs = 60_000, onState } = options;
+  const { timeoutMs = 120_000, onState } = options;
   const end = Date.now() + timeoutMs;
   let shown = "";
   while (Date.now() < end) {

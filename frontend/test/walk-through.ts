@@ -1,9 +1,11 @@
+import { leaseId } from "@dekuper/protocol";
 import type { Browser, BrowserContext, Page } from "playwright-core";
+import type { Hex } from "viem";
 import { connectBurner, launchBrowser } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
 import { connectInjectedWallet, injectedWallet } from "./injected-wallet.ts";
 import { startLocalMarket } from "./local-market.ts";
-import { startSimulatedNode } from "./simulated-node.ts";
+import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
 import { deposit, orderTask, reachState } from "./task-path.ts";
 
 /** Called at each state that a person can meet; the page stands still until it returns. */
@@ -36,12 +38,12 @@ export async function walkThrough(visit: Visit): Promise<void> {
   const stops: (() => Promise<unknown>)[] = [() => market.stop(), () => dapp.stop(), () => browser.close()];
   try {
     await beforeNodes(await browser.newContext(), dapp.url, visit);
-    for (const options of [{ profile: { region: "eu-north" } }, { profile: H100, accepts: false }]) {
-      const node = await startSimulatedNode(market, options);
-      stops.push(() => node.stop());
-    }
+    const node = await startSimulatedNode(market, { profile: { region: "eu-north" } });
+    stops.push(() => node.stop());
+    const other = await startSimulatedNode(market, { profile: H100, accepts: false });
+    stops.push(() => other.stop());
     await market.addNode({ region: "us-west", isolation: "container" });
-    await asConsumer(await browser.newContext(), dapp.url, visit);
+    await asConsumer(await browser.newContext(), dapp.url, node, visit);
     await withTrouble(browser, dapp.url, market.network.rpcUrls[0] ?? "", visit);
   } finally {
     for (const stop of stops.reverse()) await stop();
@@ -55,6 +57,7 @@ const H100 = {
   gpuMemoryMiB: 81_920,
   vCpus: 128,
   memoryMiB: 1_048_576n,
+  posted: { perGpuHour: 2_500_000n, perVCpuHour: 80_000n },
 };
 
 async function beforeNodes(context: BrowserContext, url: string, visit: Visit): Promise<void> {
@@ -79,8 +82,14 @@ async function beforeNodes(context: BrowserContext, url: string, visit: Visit): 
   await context.close();
 }
 
-async function asConsumer(context: BrowserContext, url: string, visit: Visit): Promise<void> {
+async function asConsumer(
+  context: BrowserContext,
+  url: string,
+  node: SimulatedNode,
+  visit: Visit,
+): Promise<void> {
   const page = await context.newPage();
+  page.setDefaultTimeout(60_000);
   await page.goto(url);
   await page.getByText("Online", { exact: true }).nth(1).waitFor();
   await page.getByText("Offline", { exact: true }).waitFor();
@@ -123,6 +132,7 @@ async function asConsumer(context: BrowserContext, url: string, visit: Visit): P
   await reachState(page, ["Completed"]);
   await page.getByRole("heading", { name: "Cancelled by you" }).first().waitFor();
   await visit("task-cancelled", page);
+  await asGang(page, url, node, visit);
   await page.goto(`${url}/tasks`);
   await page.getByText("too-slow").waitFor();
   await visit("tasks", page);
@@ -135,6 +145,21 @@ async function asConsumer(context: BrowserContext, url: string, visit: Visit): P
     .click();
   await visit("wallet", page);
   await context.close();
+}
+
+/** Two members that run as one, until one of them is lost. */
+async function asGang(page: Page, url: string, node: SimulatedNode, visit: Visit): Promise<void> {
+  const onFilled = () => visit("submit-gang", page);
+  const id = await orderTask(page, url, { name: "two-nodes", script: "sleep 600\n", nodes: "2", onFilled });
+  await page.getByRole("heading", { name: "Every member runs" }).waitFor();
+  await page.getByText("So far, member 1").waitFor();
+  await visit("gang-running", page);
+  node.lose(leaseId(id as Hex, 1));
+  await page.getByRole("heading", { name: "A member was lost, the others wait" }).waitFor();
+  await visit("gang-stopped", page);
+  await page.getByRole("button", { name: "Cancel task" }).click();
+  await page.getByRole("heading", { name: "Member 0: Run ended, result signed" }).waitFor();
+  await visit("gang-cancelled", page);
 }
 
 async function withTrouble(browser: Browser, url: string, rpcUrl: string, visit: Visit): Promise<void> {

@@ -2,11 +2,7 @@
 
 import { useState } from "react";
 import styles from "./address.module.css";
-
-/** `0x1234…abcd`: enough to recognise, never enough to trust; the whole is a click away. */
-export function shortHex(value: string): string {
-  return `${value.slice(0, 6)}…${value.slice(-4)}`;
-}
+import { shortHex } from "./short-hex.ts";
 
 /** An address, id or digest that copies itself. */
 export function HexText({ value, label }: { value: string; label: string }) {

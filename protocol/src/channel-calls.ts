@@ -1,3 +1,4 @@
+import type { ZodType } from "zod";
 import { canonicalJson, parseJson } from "./canonical-json.ts";
 import {
   type Answer,
@@ -18,6 +19,8 @@ import {
   type QuoteAnswer,
   type QuoteRequest,
 } from "./quote-messages.ts";
+import type { LivenessReport } from "./report.ts";
+import { decodeReportAnswer, encodeReportRequest, type ReportAnswer } from "./report-messages.ts";
 
 /** Most bytes of one frame of a log. */
 export const MAX_LOG_FRAME_BYTES = 64 * 1024;
@@ -30,6 +33,7 @@ const ANSWER_CODES: ReadonlySet<string> = new Set<ErrorCode>([
   "DISK_FULL",
   "READ_DENIED",
   "NOT_ALLOWED",
+  "NOT_FOUND",
   "MESSAGE_INVALID",
   "TIMED_OUT",
 ]);
@@ -151,18 +155,51 @@ export async function callQuote(
   return answer;
 }
 
+/** Asks a seat of the committee to sign a report. Its signature is not verified: see `reportSigner`. */
+export async function callReport(
+  stream: FramedStream,
+  report: LivenessReport,
+  signal?: AbortSignal,
+): Promise<ReportAnswer> {
+  await stream.writeFrame(encodeReportRequest(report), signal);
+  const frame = await stream.readFrame(MAX_HEADER_BYTES, signal);
+  if (frame === undefined) throw new DekuperError("PEER_UNREACHABLE", "The peer ended without an answer.");
+  const answer = decodeReportAnswer(frame);
+  if ("code" in answer) throw saidBy(answer);
+  await stream.end();
+  return answer;
+}
+
 async function ask(stream: FramedStream, request: BlobRequest, signal?: AbortSignal) {
   await stream.writeFrame(canonicalJson(request), signal);
   return readAnswer(stream, signal);
 }
 
-async function readAnswer(
+type Failure = Extract<Answer, { ok: false }>;
+
+/** Sends a request and reads the header of its answer; `schema` is of a success or a failure. Throws what the peer says. */
+export async function askFor<Success extends { ok: true }>(
   stream: FramedStream,
+  request: unknown,
+  schema: ZodType<Success | Failure>,
   signal?: AbortSignal,
-): Promise<Extract<Answer, { ok: true }>> {
+): Promise<Success> {
+  await stream.writeFrame(canonicalJson(request), signal);
+  return readHeader(stream, schema, signal);
+}
+
+function readAnswer(stream: FramedStream, signal?: AbortSignal): Promise<Extract<Answer, { ok: true }>> {
+  return readHeader(stream, answerSchema, signal);
+}
+
+async function readHeader<Success extends { ok: true }>(
+  stream: FramedStream,
+  schema: ZodType<Success | Failure>,
+  signal?: AbortSignal,
+): Promise<Success> {
   const frame = await stream.readFrame(MAX_HEADER_BYTES, signal);
   if (frame === undefined) throw new DekuperError("PEER_UNREACHABLE", "The peer ended without an answer.");
-  const parsed = answerSchema.safeParse(parseJson(frame, "answer"));
+  const parsed = schema.safeParse(parseJson(frame, "answer"));
   if (!parsed.success) throw new DekuperError("MESSAGE_INVALID", "The peer's answer is not valid.");
   if (parsed.data.ok) return parsed.data;
   throw saidBy(parsed.data);

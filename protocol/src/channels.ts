@@ -3,7 +3,7 @@ import { z } from "zod";
 
 /** libp2p protocol names carry chain and TaskRegistry: peers of two markets never talk past each other. */
 export function channelName(
-  kind: "blob" | "logs" | "peers" | "quote",
+  kind: "blob" | "logs" | "peers" | "quote" | "report" | "receipt" | "chunk" | "verdict",
   chainId: number,
   taskRegistry: Address,
 ): string {
@@ -22,11 +22,11 @@ const bytes = z.int().nonnegative();
 
 /**
  * How a blob is named: `spec` by its salted digest, `input` and `checkpoint` by plain sha-256, `output` by its ciphertext's
- * Merkle root, `sealed` (the spec or an input of a private task) by its ciphertext's sha-256. The receiver verifies the bytes
- * against the name.
+ * Merkle root, `output-key` by the root of the output that it opens, `sealed` (the spec or an input of a private task) by its
+ * ciphertext's sha-256. The receiver verifies the bytes against the name; a key by what it opens.
  */
 export const blobNameSchema = z.strictObject({
-  kind: z.enum(["spec", "input", "output", "checkpoint", "sealed"]),
+  kind: z.enum(["spec", "input", "output", "output-key", "checkpoint", "sealed"]),
   digest: hex32,
 });
 export type BlobName = z.infer<typeof blobNameSchema>;

@@ -41,14 +41,14 @@ export class ChunkTree {
     if (this.filled > 0) this.endChunk();
     if (this.pending.length === 0) return bytesToHex(sha256(new Uint8Array()));
     const [last, ...larger] = this.pending.slice().reverse();
-    return bytesToHex(larger.reduce((right, left) => parent(left, right), last ?? new Uint8Array()));
+    return bytesToHex(larger.reduce((right, left) => parentHash(left, right), last ?? new Uint8Array()));
   }
 
   private endChunk(): void {
     let node: Uint8Array = this.chunk.digest();
     let leaves = 1;
     while (this.sizes.at(-1) === leaves) {
-      node = parent(this.pending.pop() ?? node, node);
+      node = parentHash(this.pending.pop() ?? node, node);
       leaves += this.sizes.pop() ?? 0;
     }
     this.pending.push(node);
@@ -58,7 +58,13 @@ export class ChunkTree {
   }
 }
 
-function parent(left: Uint8Array, right: Uint8Array): Uint8Array {
+/** Hash of one chunk. */
+export function leafHash(chunk: Uint8Array): Uint8Array {
+  return sha256.create().update(LEAF).update(chunk).digest();
+}
+
+/** Hash of an inner node. */
+export function parentHash(left: Uint8Array, right: Uint8Array): Uint8Array {
   return sha256.create().update(NODE).update(left).update(right).digest();
 }
 

@@ -4,7 +4,7 @@ import type { Hex } from "viem";
 export const isolationClasses = ["container", "user-namespace", "sandbox", "tee"] as const;
 export type Isolation = (typeof isolationClasses)[number];
 
-/** How much a result must prove; only `signed` is built. */
+/** How much a result must prove; `signed` and `quorum` are built. */
 export const verificationLevels = ["signed", "quorum", "checkpointed", "attested"] as const;
 
 /** The contract's order, field by field (`contracts/interfaces/Types.sol`). */

@@ -1,6 +1,7 @@
 import { type Address, type Hex, hashTypedData, recoverAddress } from "viem";
 import { orderHash } from "./ids.ts";
 import type { Order } from "./order.ts";
+import { isQuorum } from "./quorum.ts";
 import { taskDomain } from "./typed-data.ts";
 
 export const MAX_LEASES = 64;
@@ -119,12 +120,9 @@ export function orderProblem(order: Order): string | undefined {
   if (maxDuration < 1) return "maxDuration is above 0";
   if (fundedSeconds < 1 || fundedSeconds > maxDuration) return "fundedSeconds is 1 to maxDuration";
   if (order.gpus === 0 && order.gpuModel !== "") return "gpuModel needs gpus";
-  if (order.verification === QUORUM)
-    return threshold <= leases && 2 * threshold > leases
-      ? undefined
-      : "threshold is more than half of leases, and no more than all";
-  return threshold === 0 ? undefined : "threshold is a quorum's";
+  if (!isQuorum(order)) return threshold === 0 ? undefined : "threshold is a quorum's";
+  if (maxAttempts !== 1) return "maxAttempts is 1 for a quorum: a lost replica counts against it";
+  return threshold <= leases && 2 * threshold > leases
+    ? undefined
+    : "threshold is more than half of leases, and no more than all";
 }
-
-/** Index into `verificationLevels`. */
-const QUORUM = 1;

@@ -29,6 +29,15 @@ const path = z
   .string()
   .refine((text) => pathProblem(text) === undefined, "expected a relative path without empty, . or .. parts");
 
+const quorumSchema = z
+  .strictObject({
+    agree: whole(1, MAX_LEASES).describe("How many must have the same result: more than half."),
+    of: whole(2, MAX_LEASES).describe("How many nodes run the task, each by itself."),
+  })
+  .describe(
+    "Only those that agree are paid. Guards against independent error, not against an owner of several nodes.",
+  );
+
 /** `task.yaml`, in human units. */
 export const taskFileSchema = z
   .strictObject({
@@ -122,7 +131,14 @@ export const taskFileSchema = z
     startWithin: reads(parseSeconds, "a duration such as 10m")
       .optional()
       .describe("How long a node may take from accept to start."),
-    verification: z.enum(["signed"]).optional(),
+    verification: z
+      .union([z.enum(["signed"]), z.strictObject({ quorum: quorumSchema })], {
+        error: "expected signed, or quorum: {agree: 2, of: 3}",
+      })
+      .optional()
+      .describe(
+        "signed: the node signs its result. quorum: so many of so many nodes, each of another owner, must have the same result. Default: signed.",
+      ),
   })
   .describe("A Dekuper task.");
 
@@ -191,7 +207,44 @@ export function parseTaskFile(text: string, fileName = "task.yaml"): TaskFile {
       },
     ]);
   }
+  const misfit = quorumProblem(file);
+  if (misfit !== undefined) {
+    const line = lineOf(misfit.keys);
+    throw invalid(fileName, [{ ...misfit, line, field: misfit.keys.join(".") }]);
+  }
   return file;
+}
+
+/** What of a quorum does not go together; undefined: nothing, or it is none. */
+function quorumProblem(file: TaskFile): { keys: string[]; got: string; expected: string } | undefined {
+  const quorum = quorumOf(file);
+  if (quorum === undefined) return undefined;
+  const { agree, of } = quorum;
+  if (2 * agree <= of || agree > of)
+    return {
+      keys: ["verification", "quorum", "agree"],
+      got: `${agree}`,
+      expected: `more than half of ${of}, and at most ${of}`,
+    };
+  if (file.nodes !== undefined && file.nodes !== of)
+    return {
+      keys: ["nodes"],
+      got: `${file.nodes}`,
+      expected: `${of}, as verification.quorum.of says, or nothing`,
+    };
+  if (file.attempts !== undefined && file.attempts !== 1)
+    return {
+      keys: ["attempts"],
+      got: `${file.attempts}`,
+      expected: "1 or nothing: a lost replica counts against its quorum",
+    };
+  return undefined;
+}
+
+/** How many of how many results must be alike; undefined: the task is no quorum's. */
+export function quorumOf(file: Pick<TaskFile, "verification">): { agree: number; of: number } | undefined {
+  const { verification } = file;
+  return typeof verification === "object" ? verification.quorum : undefined;
 }
 
 function refuseEnv(file: TaskFile, lineOf: (keys: readonly PropertyKey[]) => number, fileName: string): void {

@@ -1,4 +1,4 @@
-import type { Address, Hex } from "viem";
+import { type Address, type Hex, hashStruct } from "viem";
 
 /** EIP-712 domain of the TaskRegistry: attestations, read tokens and output keys are signed in it. */
 export function taskDomain(chainId: number, taskRegistry: Address) {
@@ -54,6 +54,26 @@ export const readTypes = {
   ],
 } as const;
 
+/** The consumer has the ciphertext of a lease attempt, whole and as attested. */
+export const receiptTypes = {
+  Receipt: [
+    { name: "leaseId", type: "bytes32" },
+    { name: "attempt", type: "uint32" },
+    { name: "attestationDigest", type: "bytes32" },
+  ],
+} as const;
+
+/** What an attester found of a delivery claim: it fetched the chunks that the claim's block draws, or could not. */
+export const deliveryVerdictTypes = {
+  DeliveryVerdict: [
+    { name: "leaseId", type: "bytes32" },
+    { name: "attempt", type: "uint32" },
+    { name: "attestationDigest", type: "bytes32" },
+    { name: "claimedAt", type: "uint64" },
+    { name: "fetched", type: "bool" },
+  ],
+} as const;
+
 /** What the wallet signs so that the client can derive the age key of its outputs. */
 export const outputKeyTypes = {
   OutputKey: [
@@ -80,6 +100,15 @@ export interface OutputAttestation {
   readonly cpuSeconds: bigint;
   readonly gpuSeconds: bigint;
   readonly retainUntil: bigint;
+}
+
+/** EIP-712 struct hash: the `attestationDigest` that the contract keeps of an accepted attestation. */
+export function attestationDigest(attestation: OutputAttestation): Hex {
+  return hashStruct({
+    data: { ...attestation },
+    primaryType: "OutputAttestation",
+    types: outputAttestationTypes,
+  });
 }
 
 /** The contract's `Outcome`, by number. */

@@ -40,17 +40,18 @@ function next(child: ChildProcess, withinMs: number): Promise<Answer | undefined
   });
 }
 
-/** Judges the mutants with this many processes and tells each verdict as it comes. */
+/** Judges the mutants in their order with this many processes, begins none after `end` (Unix ms), and tells each verdict as it comes. */
 export async function judgeAll(
   mutants: readonly Mutant[],
   jobs: number,
+  end: number,
   onVerdict: (mutant: Mutant, verdict: Verdict) => void,
 ): Promise<void> {
   const queue = [...mutants];
   const work = async () => {
     let child: ChildProcess | undefined;
     try {
-      for (let mutant = queue.shift(); mutant !== undefined; mutant = queue.shift()) {
+      for (let mutant = queue.shift(); mutant !== undefined && Date.now() < end; mutant = queue.shift()) {
         child ??= await start();
         child.send(mutant);
         const answer = await next(child, TOO_LONG_MS);

@@ -22,6 +22,9 @@ interface Survivor {
 }
 
 export interface Report {
+  /** How many mutants there are, and how many of them were judged, drawn by hash: the figures below are of these. */
+  readonly mutants: number;
+  readonly judged: number;
   /** Killed of all, faults that compile to the same contract apart. */
   readonly score: number;
   readonly killed: number;
@@ -35,10 +38,11 @@ export interface Report {
 const hashesOf = (sources: Sources, targets: readonly Target[]) =>
   Object.fromEntries(targets.map(({ file }) => [file, hashOfCode(sources.get(file) ?? "")]));
 
-/** Writes the report of a whole run. The reasons are written by hand, by mutant, in a file of their own. */
+/** Writes the report of a run over `mutants` mutants, as far as it came. The reasons are written by hand, by mutant, in a file of their own. */
 export function writeReport(
   sources: Sources,
   targets: readonly Target[],
+  mutants: number,
   verdicts: readonly { readonly mutant: Mutant; readonly verdict: Verdict }[],
 ): Report {
   const reasons: Record<string, string> = JSON.parse(readFileSync(reasonsPath, "utf8"));
@@ -57,6 +61,8 @@ export function writeReport(
   const killed = count("killed");
   const total = killed + survivors.length;
   const report: Report = {
+    mutants,
+    judged: verdicts.length,
     score: Math.floor((killed / total) * 1000) / 1000,
     killed,
     total,

@@ -19,7 +19,7 @@ export interface PrintedError {
  * stdout; for programs one JSON value on stdout and nothing on stderr. Returns the error as the second shows it.
  */
 export async function expectError(
-  market: MarketFixture,
+  market: Pick<MarketFixture, "runHere">,
   args: readonly string[],
   expected: { code: ErrorCode; message: RegExp; hint?: RegExp; exitCode?: number },
   options: RunOptions = {},

@@ -73,6 +73,12 @@ const WRONG_STATE = new Set([
   "IsPaused",
   "TaskIsOver",
   "NodeNotLost",
+  "SameNode",
+  "MigratedLately",
+  "NodeNotInService",
+  "BidTooLow",
+  "OwnerHasBid",
+  "NoBid",
 ]);
 
 /** Of these, what is about a node and no task. */
@@ -82,6 +88,12 @@ const NODE_STATE = new Set([
   "NothingUnbonded",
   "StakeNotFree",
   "CapacityInUse",
+  "SameNode",
+  "MigratedLately",
+  "NodeNotInService",
+  "BidTooLow",
+  "OwnerHasBid",
+  "NoBid",
 ]);
 
 /** A revert as its custom error says it: the code that fits, a sentence, the error's name and values. */
@@ -234,6 +246,13 @@ const sentences: Readonly<Record<string, (values: ErrorDetails) => string>> = {
       ? "no stake is unbonding"
       : `${v.unbonding} base units are released after ${time(v.releasableAt)}`,
   StakeNotFree: (v) => `${v.wanted} base units were asked for, ${v.free} of the stake are not locked`,
+  SameNode: (v) => `${v.node} is the same node`,
+  MigratedLately: (v) =>
+    `stake was moved to or from node ${v.node} lately, and may move again after ${time(v.allowedAfter)}`,
+  NodeNotInService: (v) => `node ${v.node} is ${nodeStatuses[Number(v.status)] ?? v.status}`,
+  BidTooLow: (v) => `${v.amount} base units were bid, at least ${v.least} are needed`,
+  OwnerHasBid: (v) => `${v.owner} bids for node ${v.node} already, and an owner has one bid`,
+  NoBid: (v) => `node ${v.node} has no bid`,
   TaskIsOver: () => "the task is over",
   NodeNotLost: (v) =>
     Number(v.offlineSince) === 0

@@ -98,3 +98,11 @@ export async function unstake(sender: Sender, node: Address, amount: bigint): Pr
   const args = [node, amount] as const;
   return plain(await send(sender, "unstake", { ...registryOf(sender), functionName: "unstake", args }));
 }
+
+/** Moves all stake of one of the wallet's nodes to another of them, as after a change of the operator's key (rule 4). */
+export async function migrate(sender: Sender, from: Address, to: Address): Promise<SentTransaction> {
+  const args = [from, to] as const;
+  return plain(
+    await send(sender, "move the stake", { ...registryOf(sender), functionName: "migrate", args }),
+  );
+}

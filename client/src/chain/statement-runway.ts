@@ -1,5 +1,6 @@
 import { leaseId as leaseIdOf, leaseStatuses, taskRegistryAbi } from "@dekuper/protocol";
 import type { Hex } from "viem";
+import { ranWithin, runsSince } from "../gang-clock.ts";
 import { type BurningLease, type Runway, runwayOf } from "../statement/runway.ts";
 import type { Statement } from "../statement/statement.ts";
 import { chainError } from "./errors.ts";
@@ -34,35 +35,13 @@ async function readBurning(
       client.readContract({ ...contract, functionName: "getLease", args: [leaseIdOf(taskId, index)] }),
     ),
   ]);
-  const spans = gang === undefined ? [{ from: 0n, to: 0n }] : spansOf(gang);
-  if (spans.at(-1)?.to !== 0n) return [];
+  if (gang !== undefined && runsSince(gang) === 0n) return [];
   return leases
     .filter(({ status }) => leaseStatuses[status] === "Running")
     .map(({ reserved, ratePerHour, startedAt }) => ({
       taskId,
       reserved,
       ratePerHour,
-      ranSeconds: spans.reduce((sum, span) => sum + overlap(span, startedAt, now), 0n),
+      ranSeconds: gang === undefined ? now - startedAt : ranWithin(gang, startedAt, now),
     }));
-}
-
-interface Span {
-  readonly from: bigint;
-  /** 0 while it lasts. */
-  readonly to: bigint;
-}
-
-/** When a gang's clock ran: at most twice, once more after a replacement. */
-function spansOf(gang: { firstFrom: bigint; firstTo: bigint; secondFrom: bigint; secondTo: bigint }): Span[] {
-  const spans = [
-    { from: gang.firstFrom, to: gang.firstTo },
-    { from: gang.secondFrom, to: gang.secondTo },
-  ];
-  return spans.filter(({ from }) => from !== 0n);
-}
-
-function overlap({ from, to }: Span, startedAt: bigint, now: bigint): bigint {
-  const begin = from > startedAt ? from : startedAt;
-  const end = to === 0n ? now : to;
-  return end > begin ? end - begin : 0n;
 }

@@ -106,10 +106,30 @@ export async function settle(sender: Sender, leaseId: Hex): Promise<SentTransact
   return plain(await send(sender, "settle the lease", call));
 }
 
+/** Says that a result cannot be fetched: puts a bond at risk and freezes the lease until the claim is answered or lapses. */
+export async function claimUndelivered(
+  sender: Sender,
+  leaseId: Hex,
+): Promise<SentTransaction & { readonly bond: bigint; readonly answerUntil: bigint }> {
+  const call = { ...registryOf(sender), functionName: "claimUndelivered", args: [leaseId] } as const;
+  const sent = await send(sender, "claim that the output was not delivered", call);
+  const { logs } = sent.receipt;
+  const [claimed] = parseEventLogs({ abi: taskRegistryAbi, logs, eventName: "UndeliveredClaimed" });
+  if (claimed === undefined)
+    throw new DekuperError("INTERNAL", `No UndeliveredClaimed event in ${sent.hash}.`);
+  return { ...plain(sent), bond: claimed.args.bond, answerUntil: claimed.args.answerUntil };
+}
+
 /** Ends a delivery claim that nobody has answered in time, as if it had never been raised. Anyone may. */
 export async function lapseClaim(sender: Sender, leaseId: Hex): Promise<SentTransaction> {
   const call = { ...registryOf(sender), functionName: "lapseClaim", args: [leaseId] } as const;
   return plain(await send(sender, "lapse the claim", call));
+}
+
+/** Counts the votes of a quorum, once all have revealed or their time is over. Anyone may. */
+export async function tallyResults(sender: Sender, taskId: Hex): Promise<SentTransaction> {
+  const call = { ...registryOf(sender), functionName: "tallyResults", args: [taskId] } as const;
+  return plain(await send(sender, "count the votes", call));
 }
 
 /** Enforces whichever deadline has passed. Anyone may. */

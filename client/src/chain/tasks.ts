@@ -2,6 +2,7 @@ import {
   DekuperError,
   type Isolation,
   isolationClasses,
+  isQuorum,
   type LeaseStatus,
   leaseId as leaseIdOf,
   leaseStatuses,
@@ -49,6 +50,9 @@ export interface Terms {
   readonly gangFaultWindow: number;
   readonly minRun: number;
   readonly standbyBps: number;
+  /** Seconds that a node has to answer a delivery claim, and base units that the claim puts at risk. */
+  readonly answerWindow: number;
+  readonly claimBond: bigint;
 }
 
 /** A task as the chain holds it. */
@@ -70,6 +74,10 @@ export interface TaskFacts {
   readonly capacity: { readonly gpus: number; readonly vCpus: number; readonly memoryMiB: bigint };
   readonly storageMiB: bigint;
   readonly leaseCount: number;
+  /** Index into `verificationLevels`. */
+  readonly verification: number;
+  /** How many replicas of a quorum must agree, else 0. */
+  readonly threshold: number;
   readonly maxAttempts: number;
   readonly isPrivate: boolean;
   readonly specDigest: Hex;
@@ -109,6 +117,16 @@ export interface LeaseFacts {
   readonly reserved: bigint;
   readonly lock: bigint;
   readonly attestationDigest: Hex;
+  /** While Disputed: the claim that waits for its answer. */
+  readonly claim?: DeliveryClaimFacts | undefined;
+}
+
+/** The consumer's claim that an output was not delivered. Times in Unix seconds. */
+export interface DeliveryClaimFacts {
+  readonly claimedAt: bigint;
+  readonly answerUntil: bigint;
+  /** Base units. */
+  readonly bond: bigint;
 }
 
 /** The common clock of a task with several leases. Times in Unix seconds, 0 where not yet. */
@@ -127,6 +145,19 @@ export interface GangFacts {
   readonly isCancelled: boolean;
 }
 
+/** The vote of a quorum's replicas. */
+export interface BallotFacts {
+  /** Replicas that have neither committed nor been lost. */
+  readonly pending: number;
+  readonly committed: number;
+  readonly revealed: number;
+  readonly isTallied: boolean;
+  /** Unix seconds, 0 while any replica is pending. */
+  readonly revealUntil: bigint;
+  /** Enough of the results are alike. */
+  readonly hasWinner: boolean;
+}
+
 /** A task with its leases. */
 export interface TaskSummary {
   readonly task: TaskFacts;
@@ -136,8 +167,10 @@ export interface TaskSummary {
   readonly lease: LeaseFacts;
   /** What the leases together amount to. */
   readonly state: LeaseState;
-  /** Where the task has several leases. */
+  /** Where the task has several leases that run as one. */
   readonly gang: GangFacts | undefined;
+  /** Where the leases are replicas of a quorum. */
+  readonly ballot: BallotFacts | undefined;
   /** Known where it was found by its creation. */
   readonly order?: Order;
 }
@@ -149,7 +182,16 @@ export async function readTask(client: PublicClient, network: Network, id: Hex):
     task: (taskId: Hex) => client.readContract({ ...contract, functionName: "getTask", args: [taskId] }),
     lease: (leaseId: Hex) => client.readContract({ ...contract, functionName: "getLease", args: [leaseId] }),
     terms: (taskId: Hex) => client.readContract({ ...contract, functionName: "termsOf", args: [taskId] }),
+    claim: (leaseId: Hex) => client.readContract({ ...contract, functionName: "getClaim", args: [leaseId] }),
     gang: (taskId: Hex) => client.readContract({ ...contract, functionName: "getGang", args: [taskId] }),
+    ballot: async (taskId: Hex): Promise<BallotFacts> => {
+      const { winner, ...ballot } = await client.readContract({
+        ...contract,
+        functionName: "getBallot",
+        args: [taskId],
+      });
+      return { ...ballot, hasWinner: BigInt(winner) !== 0n };
+    },
   };
   try {
     const [asTask, asLease] = await Promise.all([read.task(id), read.lease(id)]);
@@ -158,10 +200,11 @@ export async function readTask(client: PublicClient, network: Network, id: Hex):
     const taskId = isLease ? asLease.taskId : id;
     const raw = isLease ? await read.task(taskId) : asTask;
     const ids = Array.from({ length: raw.leaseCount }, (_, index) => leaseIdOf(taskId, index));
-    const isGang = ids.length > 1;
-    const [terms, gang, ...rawLeases] = await Promise.all([
+    const isGang = ids.length > 1 && !isQuorum(raw);
+    const [terms, gang, ballot, ...rawLeases] = await Promise.all([
       read.terms(taskId),
       isGang ? read.gang(taskId) : undefined,
+      isQuorum(raw) ? read.ballot(taskId) : undefined,
       ...ids.map((leaseId) => (leaseId === id ? asLease : read.lease(leaseId))),
     ]);
     const task: TaskFacts = {
@@ -170,19 +213,26 @@ export async function readTask(client: PublicClient, network: Network, id: Hex):
       terms,
       isolation: isolationClasses[raw.isolation] ?? "container",
     };
+    const claims = await Promise.all(
+      rawLeases.map(({ status }, index) =>
+        leaseStatuses[status] === "Disputed" ? read.claim(ids[index] ?? id) : undefined,
+      ),
+    );
     const leases = rawLeases.map((lease, index): LeaseFacts => {
       const stated = { ...lease, leaseId: ids[index] ?? id, status: leaseStatuses[lease.status] ?? "None" };
       const state = leaseStateOf(stated, gang);
+      const claim = claims[index];
       return {
         ...stated,
         state,
-        due: leaseDeadlineOf(task, { ...stated, state }, gang),
+        ...(claim === undefined ? {} : { claim }),
+        due: leaseDeadlineOf(task, { ...stated, state, claim }, gang, ballot),
         node: lease.node === zeroAddress ? undefined : lease.node,
       };
     });
     const lease = leases.find(({ leaseId }) => leaseId === id) ?? leases[0];
     if (lease === undefined) throw notFound(id);
-    return { task, leases, lease, state: taskStateOf(leases), gang };
+    return { task, leases, lease, state: taskStateOf(leases), gang, ballot };
   } catch (cause) {
     throw chainError(cause, "read the task", network);
   }

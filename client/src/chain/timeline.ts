@@ -40,7 +40,7 @@ export interface TimelineEvent {
   readonly gasUsed: bigint;
 }
 
-/** The accepted end-of-run claim with the operator's signature. */
+/** The accepted end-of-run claim with the operator's signature; of a quorum's replica, what it has revealed. */
 export interface AcceptedAttestation {
   readonly attestation: OutputAttestation;
   readonly signature: Hex;
@@ -99,14 +99,14 @@ const abis = {
 /** Farther back than this many blocks, the task's first block is searched by time instead of scanned for. */
 const SCAN_BLOCKS = 10_000n;
 
-/** The event that leads into each status: state and logs are of one moment only if it is there. */
-const LEADS_TO: Readonly<Record<LeaseStatus, string>> = {
+/** The events that lead into each status: state and logs are of one moment only if one of them is there. */
+const LEADS_TO: Readonly<Record<LeaseStatus, string | readonly string[]>> = {
   None: "TaskCreated",
   Open: "TaskCreated",
   Assigned: "LeaseAssigned",
   Running: "LeaseStarted",
   Stopping: "LeaseStopping",
-  Completed: "LeaseCompleted",
+  Completed: ["LeaseCompleted", "ReplicaAgreed"],
   Settled: "LeaseSettled",
   Cancelled: "LeaseEnded",
   Failed: "LeaseEnded",
@@ -130,10 +130,10 @@ export async function readTaskDetail(client: PublicClient, network: Network, id:
 }
 
 function isLedTo({ status, state, index, attempt }: LeaseFacts, timeline: readonly TimelineEvent[]): boolean {
-  const name = state === "Reopened" ? "LeaseReopened" : LEADS_TO[status];
+  const names = [state === "Reopened" ? "LeaseReopened" : LEADS_TO[status]].flat();
   return timeline.some((event) => {
-    if (event.name !== name) return false;
-    if (name === "TaskCreated") return true;
+    if (!names.includes(event.name)) return false;
+    if (event.name === "TaskCreated") return true;
     return event.member === index && (event.values.attempt ?? attempt) === attempt;
   });
 }
@@ -252,7 +252,7 @@ function leaseDetail(lease: LeaseFacts, timeline: readonly TimelineEvent[]): Lea
 }
 
 function acceptedIn(timeline: readonly TimelineEvent[]): AcceptedAttestation | undefined {
-  const completed = timeline.find((event) => event.name === "LeaseCompleted");
+  const completed = timeline.find(({ name }) => name === "LeaseCompleted" || name === "ResultRevealed");
   if (completed === undefined) return undefined;
   const { attestation, signature } = completed.values as unknown as AcceptedAttestation;
   return { attestation, signature };

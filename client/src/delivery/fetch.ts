@@ -14,12 +14,13 @@ import {
 import type { Address, Hex } from "viem";
 import type { AcceptedAttestation, TaskDetail } from "../chain/timeline.ts";
 import type { ConsumerPeer } from "../consumer-peer.ts";
-import { type OutputKey, signReadToken, type TypedDataSigner } from "../keys.ts";
+import { type OutputKey, signReadToken, signReceipt, type TypedDataSigner } from "../keys.ts";
 import type { Market } from "../market.ts";
 import { sourceOf } from "../seed.ts";
 import { findTaskKey } from "../task-key.ts";
 import { type CiphertextStore, downloadCiphertext } from "./ciphertext.ts";
 import { decryptDelivery } from "./decrypt.ts";
+import { fetchReplicaKey, hasWon, withheldReason } from "./replica-key.ts";
 import { type DeliverySink, type VerifiedDelivery, verifyAttestation, verifyDelivery } from "./verify.ts";
 
 /** A delivery that was fetched, opened and found to be as attested. */
@@ -28,7 +29,16 @@ export interface FetchedDelivery extends VerifiedDelivery {
   readonly node: Address;
   readonly accepted: AcceptedAttestation;
   readonly spec: TaskSpec;
+  readonly receipt: ReceiptState;
 }
+
+/**
+ * Whether the node has the consumer's receipt. `not-needed`: the lease is paid already. `declined`: the consumer did not want to
+ * sign. `not-taken`: it could not be handed over, which takes nothing from the delivery.
+ */
+export type ReceiptState =
+  | { readonly kind: "given" | "not-needed" | "declined" }
+  | { readonly kind: "not-taken"; readonly reason: string };
 
 /** A completed lease with its checked attestation: what there is to fetch, and from whom. `detail.lease` is that lease. */
 export interface DeliveryFacts {
@@ -37,10 +47,24 @@ export interface DeliveryFacts {
   readonly accepted: AcceptedAttestation;
 }
 
-/** Finds the attestation of a lease (of a task: its first) on chain and checks it. `WRONG_STATE` before the end. */
+/**
+ * Finds the attestation of a lease (of a task: its first, of a quorum: its first that has won) on chain and checks it.
+ * `WRONG_STATE` before the end, and for replicas whose output is handed to nobody.
+ */
 export async function findDelivery(market: Market, id: Hex): Promise<DeliveryFacts> {
-  const detail = await market.taskDetail(id);
-  const { task, lease } = detail;
+  const found = await market.taskDetail(id);
+  const { task } = found;
+  const winner =
+    found.ballot === undefined || id !== task.taskId
+      ? undefined
+      : found.leases.find((lease) => hasWon(found, lease));
+  const lease = winner ?? found.lease;
+  const detail = { ...found, lease };
+  const withheld = withheldReason(found, lease);
+  if (withheld !== undefined)
+    throw new DekuperError("WRONG_STATE", `Replica ${lease.index} of task ${task.taskId}: ${withheld}.`, {
+      details: { taskId: task.taskId, member: lease.index, state: lease.state },
+    });
   const accepted = lease.attestation;
   if (accepted === undefined || lease.node === undefined) {
     throw new DekuperError(
@@ -68,6 +92,8 @@ export async function fetchDelivery(from: {
   sink: DeliverySink;
   /** A spec kept from submitting; otherwise it is fetched by its digest. */
   spec?: TaskSpec | undefined;
+  /** Signs a receipt once everything is verified, and hands it to the node [false]. */
+  givesReceipt?: boolean | undefined;
   onProgress?: ((received: number, size: number) => void) | undefined;
   signal?: AbortSignal | undefined;
 }): Promise<FetchedDelivery> {
@@ -76,8 +102,9 @@ export async function fetchDelivery(from: {
   const { detail, node, accepted } = facts;
   const { deployment } = market.network;
   const sign = () => signReadToken(signer, deployment, detail.lease, "output");
-  // Nodes give specs to each other only; the lease's node gives it to its consumer too. One signature serves both reads.
-  let token: ReadToken | undefined = from.spec === undefined ? await sign() : undefined;
+  // Nodes give specs to each other only; the lease's node gives it to its consumer too. One signature serves all reads.
+  const isReplica = detail.ballot !== undefined;
+  let token: ReadToken | undefined = from.spec === undefined || isReplica ? await sign() : undefined;
   const { isPrivate, specDigest, taskId } = detail.task;
   const spec =
     from.spec ??
@@ -90,6 +117,11 @@ export async function fetchDelivery(from: {
       hint: "Use the wallet, or the --age-key file, that the task was submitted with.",
     });
   }
+  const { ciphertextRoot } = accepted.attestation;
+  const opener =
+    isReplica && token !== undefined
+      ? await fetchReplicaKey({ peer, node, ciphertextRoot, token, key, signal })
+      : key;
   await downloadCiphertext({
     peer,
     node,
@@ -104,11 +136,29 @@ export async function fetchDelivery(from: {
     signal,
   });
   const verified = await verifyDelivery(
-    decryptDelivery(store.read(), key),
+    decryptDelivery(store.read(), opener),
     { attestation: accepted.attestation, salt: spec.salt },
     sink,
   );
-  return { ...facts, ...verified, spec };
+  return { ...facts, ...verified, spec, receipt: await giveReceipt(from, facts) };
+}
+
+/** While the delivery may still be disputed, the node's proof that it happened. */
+async function giveReceipt(
+  { market, peer, signer, signal, givesReceipt = false }: Parameters<typeof fetchDelivery>[0],
+  { detail: { lease }, node, accepted }: DeliveryFacts,
+): Promise<ReceiptState> {
+  if (lease.status !== "Completed" && lease.status !== "Disputed") return { kind: "not-needed" };
+  if (!givesReceipt) return { kind: "declined" };
+  try {
+    const receipt = await signReceipt(signer, market.network.deployment, lease, accepted.attestation);
+    await peer.giveReceipt(node, receipt, { signal });
+    return { kind: "given" };
+  } catch (error) {
+    signal?.throwIfAborted();
+    // A wallet that refuses, a node that is gone or knows no receipts: the files are here and right.
+    return { kind: "not-taken", reason: error instanceof Error ? error.message : String(error) };
+  }
 }
 
 /** A task's public spec by its digest, from the first of the preferred nodes, then of all others, that has it. */

@@ -6,6 +6,7 @@ import {
   callLogs,
   callPut,
   callQuote,
+  callReceipt,
   channelName,
   compressedPublicKey,
   DekuperError,
@@ -20,6 +21,7 @@ import {
   type QuoteAnswer,
   type QuoteRequest,
   type ReadToken,
+  type Receipt,
 } from "@dekuper/protocol";
 import { publicKeyFromRaw } from "@libp2p/crypto/keys";
 import type { PeerId } from "@libp2p/interface";
@@ -30,6 +32,7 @@ import type { Address } from "viem";
 import type { ConsumerPeer, PeerOptions } from "../consumer-peer.ts";
 import { type BlobInput, blobSource } from "./blob-source.ts";
 import { type ClientLibp2p, createClientLibp2p, type TransportFactory } from "./client-libp2p.ts";
+import { FreshDirectory } from "./fresh-directory.ts";
 import { HeartbeatListener } from "./heartbeat-listener.ts";
 import { Retries, type RetryOptions, unreachable } from "./reconnect.ts";
 
@@ -80,6 +83,7 @@ export interface ClientPeer extends ConsumerPeer {
   ): AsyncIterable<Uint8Array>;
   /** Not verified: see `quoteProblem`. */
   askQuote(node: Address, request: QuoteRequest, options?: PeerOptions): Promise<QuoteAnswer>;
+  giveReceipt(node: Address, receipt: Receipt, options?: PeerOptions): Promise<void>;
   /** Joins the market's heartbeats as a light subscriber; every one is checked against the registry. */
   subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void;
   /** Nodes with an open connection. */
@@ -90,6 +94,8 @@ export interface ClientPeer extends ConsumerPeer {
 export interface ClientPeerOptions {
   readonly deployment: Deployment;
   readonly directory: PeerDirectory;
+  /** Brings the directory up to date: called, at most every few seconds, for a node that it lacks. */
+  readonly reread?: (() => Promise<void>) | undefined;
   /** WebSockets if not given: what a browser has. Node's are in `@dekuper/client/node`. */
   readonly transports?: readonly TransportFactory[];
 }
@@ -103,6 +109,7 @@ class DekuperClientPeer implements ClientPeer {
   private readonly options: ClientPeerOptions;
   private readonly deployment: Deployment;
   private readonly directory: PeerDirectory;
+  private readonly fresh: FreshDirectory;
   private readonly stopped = new AbortController();
   private starting: Promise<void> | undefined;
   private running: { libp2p: ClientLibp2p; heartbeats: HeartbeatListener } | undefined;
@@ -111,6 +118,7 @@ class DekuperClientPeer implements ClientPeer {
     this.options = options;
     this.deployment = options.deployment;
     this.directory = options.directory;
+    this.fresh = new FreshDirectory(options);
   }
 
   start(): Promise<void> {
@@ -238,6 +246,12 @@ class DekuperClientPeer implements ClientPeer {
     );
   }
 
+  async giveReceipt(node: Address, receipt: Receipt, options: PeerOptions = {}): Promise<void> {
+    return this.withStream(node, "receipt", IDLE_MS, options.signal, (stream, until) =>
+      callReceipt(stream, receipt, until),
+    );
+  }
+
   subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void {
     return this.demand().heartbeats.add(listener);
   }
@@ -254,7 +268,8 @@ class DekuperClientPeer implements ClientPeer {
     const libp2p = await createClientLibp2p(this.options.transports ?? [webSockets()], topic);
     const connect = (node: Address) => this.connect(node, this.until());
     const connected = () => this.connectedNodes();
-    const heartbeats = new HeartbeatListener({ libp2p, deployment, directory, connect, connected });
+    const refresh = () => this.fresh.refresh();
+    const heartbeats = new HeartbeatListener({ libp2p, deployment, directory, refresh, connect, connected });
     this.running = { libp2p, heartbeats };
   }
 
@@ -320,7 +335,7 @@ class DekuperClientPeer implements ClientPeer {
   /** Dials the registered addresses; the peer id is the registered key's, so noise proves that it is this node. */
   private async connect(node: Address, signal: AbortSignal): Promise<PeerId> {
     const { libp2p } = this.demand();
-    const entry = this.directory.find(node);
+    const entry = await this.fresh.find(node);
     if (entry === undefined)
       throw new DekuperError("PEER_UNREACHABLE", `The node ${node} is not registered.`);
     const peer = peerIdOf(entry);

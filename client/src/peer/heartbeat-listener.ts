@@ -20,6 +20,7 @@ type Listen = (heartbeat: Heartbeat, receivedAt: number) => void;
 export class HeartbeatListener {
   private readonly libp2p: ClientLibp2p;
   private readonly directory: PeerDirectory;
+  private readonly refresh: () => Promise<void>;
   private readonly connect: (node: Address) => Promise<unknown>;
   private readonly connected: () => readonly Address[];
   private readonly topic: string;
@@ -31,12 +32,15 @@ export class HeartbeatListener {
     libp2p: ClientLibp2p;
     deployment: Deployment;
     directory: PeerDirectory;
+    /** Brings the directory up to date where it is old. */
+    refresh: () => Promise<void>;
     connect: (node: Address) => Promise<unknown>;
     /** Nodes with an open connection. */
     connected: () => readonly Address[];
   }) {
     this.libp2p = options.libp2p;
     this.directory = options.directory;
+    this.refresh = options.refresh;
     this.connect = options.connect;
     this.connected = options.connected;
     this.topic = heartbeatTopic(options.deployment.chainId, options.deployment.nodeRegistry);
@@ -87,6 +91,7 @@ export class HeartbeatListener {
 
   /** Random nodes, so that no node carries all the light subscribers. */
   private async keepConnected(): Promise<void> {
+    await this.refresh().catch(() => undefined); // with an RPC that is away, those that are known will do
     const connected = new Set(this.connected());
     const missing = Math.max(0, CONNECTIONS - connected.size);
     const nodes = this.directory

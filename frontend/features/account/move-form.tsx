@@ -15,7 +15,7 @@ import styles from "./account.module.css";
 const WORDS = {
   deposit: {
     title: "Deposit",
-    text: "Moves tokens from your wallet into the escrow. Takes one signature and one transaction where the token knows permits.",
+    text: "Moves tokens from your wallet into the escrow. One signature and one transaction, where the token allows it; else two transactions.",
     limit: "In your wallet",
     done: "Deposited",
   },

@@ -12,12 +12,13 @@ import {
 import type { UseQueryResult } from "@tanstack/react-query";
 import Link from "next/link";
 import { stringToBytes } from "viem";
-import { HexText, shortHex } from "../../ui/address.tsx";
+import { HexText } from "../../ui/address.tsx";
 import { Button } from "../../ui/button.tsx";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { Notice } from "../../ui/notice.tsx";
 import { Empty, Skeleton } from "../../ui/page.tsx";
+import { shortHex } from "../../ui/short-hex.ts";
 import { saveAs } from "../task/file-content.ts";
 import styles from "./account.module.css";
 

@@ -79,7 +79,7 @@ export function NodeCard(props: {
           <dd>{ISOLATION[profile.isolation] ?? profile.isolation}</dd>
         </div>
         <div>
-          <dt>Heartbeat</dt>
+          <dt>Last heard</dt>
           <dd>
             {presence === undefined
               ? props.listened

@@ -14,6 +14,10 @@ export interface TaskForm {
   readonly storage: string;
   readonly duration: string;
   readonly isolation: string;
+  /** How many run it as one gang, each with the resources above. */
+  readonly nodes: string;
+  /** How much of the duration is reserved for at first; empty: all of it. */
+  readonly fund: string;
   readonly budget: string;
   readonly rate: string;
   readonly maxOutput: string;
@@ -55,6 +59,8 @@ const COMMON = {
   env: "",
   storage: "2Gi",
   isolation: "container",
+  nodes: "1",
+  fund: "",
   rate: "",
   maxOutput: "1Gi",
   isPublic: false,
@@ -109,6 +115,8 @@ const FIELD_OF: Readonly<Record<string, keyof TaskForm>> = {
   "resources.storage": "storage",
   "resources.duration": "duration",
   "resources.isolation": "isolation",
+  nodes: "nodes",
+  fund: "fund",
   budget: "budget",
   rate: "rate",
   "output.maxSize": "maxOutput",
@@ -132,6 +140,8 @@ export function readForm(form: TaskForm): { file?: TaskFile; problems: FormProbl
       duration: form.duration.trim().replaceAll(" ", ""),
       isolation: form.isolation,
     },
+    nodes: Number(form.nodes),
+    fund: optional(form.fund.replaceAll(" ", "")),
     output: { maxSize: optional(form.maxOutput) },
     budget: optional(form.budget),
     rate: optional(form.rate),

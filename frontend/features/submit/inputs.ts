@@ -1,5 +1,6 @@
 import type { TaskInput } from "@dekuper/client";
-import { type BlobSource, digestOf } from "@dekuper/protocol";
+import { type BlobSource, DekuperError, digestOf } from "@dekuper/protocol";
+import { formatBytes } from "../../ui/bytes.ts";
 import type { TaskForm } from "./form.ts";
 
 /** A file of this browser as a blob that can be read again from any offset. */
@@ -18,14 +19,35 @@ function sourceOf(file: Blob): BlobSource {
 }
 
 /** Most bytes of one input: it is hashed in memory. */
-export const MAX_BROWSER_INPUT_BYTES = 256 * 1024 * 1024;
+const MAX_INPUT_BYTES = 256 * 1024 * 1024;
 
-async function inputOf(path: string, file: Blob): Promise<TaskInput> {
-  return { path, digest: digestOf(new Uint8Array(await file.arrayBuffer())), source: sourceOf(file) };
+/** The chosen files, and for pytorch the program itself, by their paths. Throws `TASK_FILE_INVALID` for one that is too large. */
+function blobsOf(form: TaskForm, files: readonly File[]): (readonly [path: string, blob: Blob])[] {
+  const large = files.find(({ size }) => size > MAX_INPUT_BYTES);
+  if (large !== undefined) {
+    const most = formatBytes(MAX_INPUT_BYTES);
+    throw new DekuperError(
+      "TASK_FILE_INVALID",
+      `Input files: ${large.name} has ${formatBytes(large.size)}; a browser takes at most ${most} of each.`,
+      { details: { file: large.name, size: large.size }, hint: "`dekuper task submit` takes larger ones." },
+    );
+  }
+  const program = form.template === "pytorch" ? [["train.py", new Blob([form.script])] as const] : [];
+  return [...program, ...files.map((file) => [file.name, file] as const)];
 }
 
-/** The task's inputs: the chosen files, and for pytorch the program itself. */
-export function inputsOf(form: TaskForm, files: readonly File[]): Promise<TaskInput[]> {
-  const program = form.template === "pytorch" ? [inputOf("train.py", new Blob([form.script]))] : [];
-  return Promise.all([...program, ...files.map((file) => inputOf(file.name, file))]);
+const NOT_HASHED = `0x${"0".repeat(64)}` as const;
+
+/** The task's inputs for a plan, which goes by their sizes: nothing is read. */
+export function unhashedInputs(form: TaskForm, files: readonly File[]): TaskInput[] {
+  return blobsOf(form, files).map(([path, blob]) => ({ path, digest: NOT_HASHED, source: sourceOf(blob) }));
+}
+
+/** The task's inputs as they are ordered. */
+export async function inputsOf(form: TaskForm, files: readonly File[]): Promise<TaskInput[]> {
+  return Promise.all(
+    blobsOf(form, files).map(async ([path, blob]) => {
+      return { path, digest: digestOf(new Uint8Array(await blob.arrayBuffer())), source: sourceOf(blob) };
+    }),
+  );
 }

@@ -1,99 +1,160 @@
 "use client";
 
-import type { PlannedNode, TaskPlan, Unfit } from "@dekuper/client";
+import type { OrderPath, QuotedPlan, TaskPlan } from "@dekuper/client";
 import { formatSeconds } from "@dekuper/protocol";
-import { shortHex } from "../../ui/address.tsx";
-import { Badge } from "../../ui/badge.tsx";
+import type { ReactNode } from "react";
+import { Button } from "../../ui/button.tsx";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
-import { Facts } from "../../ui/facts.tsx";
+import { type Fact, Facts } from "../../ui/facts.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { Skeleton } from "../../ui/page.tsx";
+import { PostedNodes, QuotedNodes } from "./plan-nodes.tsx";
 import styles from "./plan-panel.module.css";
 import type { LivePlan } from "./use-plan.ts";
+import type { LiveQuotes } from "./use-quotes.ts";
+
+interface PlanPanelProps {
+  readonly live: LivePlan;
+  readonly quotes: LiveQuotes;
+  readonly path: OrderPath;
+  readonly onPath: (path: OrderPath) => void;
+  readonly token: Token | undefined;
+  readonly free: bigint | undefined;
+}
 
 /** What the order would cost and who would take it, while one types. */
-export function PlanPanel(props: { live: LivePlan; token: Token | undefined; free: bigint | undefined }) {
-  const { plan, error } = props.live;
-  const { token, free } = props;
-  if (error !== undefined) return <ErrorNotice error={error} />;
-  if (plan === undefined || token === undefined) {
-    return (
-      <div className={styles.waiting}>
-        <Skeleton height="2rem" width="60%" />
-        <p>The plan appears when the form is complete.</p>
-      </div>
-    );
+export function PlanPanel(props: PlanPanelProps) {
+  const { live, quotes, path, onPath, token, free } = props;
+  if (live.error !== undefined) return <ErrorNotice error={live.error} />;
+  if (live.plan === undefined || token === undefined) {
+    return <Waiting>The plan appears when the form is complete.</Waiting>;
   }
+  const { plan } = live;
+  // Without a node nobody can be asked: the plan's own problem says so.
+  if (path === "open" || plan.nodes.length === 0) {
+    return <PostedPlan plan={plan} token={token} free={free} onQuotes={() => onPath("quoted")} />;
+  }
+  if (quotes.error !== undefined) return <ErrorNotice error={quotes.error} onRetry={quotes.askAgain} />;
+  if (quotes.quoted === undefined) return <Waiting>Asking {nodesOf(plan)} what they would take.</Waiting>;
+  return (
+    <QuotedView quoted={quotes.quoted} plan={plan} token={token} free={free} onOpen={() => onPath("open")} />
+  );
+}
+
+function QuotedView(props: {
+  quoted: QuotedPlan;
+  plan: TaskPlan;
+  token: Token;
+  free: bigint | undefined;
+  onOpen: () => void;
+}) {
+  const { quoted, plan, token, free } = props;
+  const { offers, declined } = quoted.offers;
+  const isCovered = quoted.placements.length > 0;
   const money = (amount: bigint) => formatMoney(amount, token);
-  const short = plan.atMost !== undefined && free !== undefined && free < plan.atMost;
   return (
     <div className={styles.panel}>
-      <div className={styles.headline} role="status">
-        <p className={styles.cost}>{plan.atMost === undefined ? "No node fits" : money(plan.atMost)}</p>
-        {plan.atMost !== undefined && (
-          <p className={styles.costText}>
-            at most, for {formatSeconds(plan.maxDuration)}. Only seconds that run are paid.
-          </p>
-        )}
-      </div>
-      <Facts
-        facts={[
-          ...(plan.ratePerHour === undefined ? [] : ([["Rate an hour", money(plan.ratePerHour)]] as const)),
-          ...(plan.budget === undefined ? [] : ([["Your budget", money(plan.budget)]] as const)),
-          ...(free === undefined ? [] : ([["Free in your account", money(free)]] as const)),
-          ...(short ? ([["To be deposited", money((plan.atMost ?? 0n) - free)]] as const) : []),
-        ]}
+      <Headline
+        cost={quoted.atMost}
+        none={offers.length === 0 ? "No node quotes" : "Too few nodes quote"}
+        plan={plan}
+        money={money}
       />
-      {plan.nodes.length > 0 && (
-        <div className={styles.nodes}>
-          <h3>{fitting(plan)}</h3>
-          <ul>
-            {plan.nodes.map((node) => (
-              <PlannedNodeRow key={node.node} node={node} money={money} />
-            ))}
-          </ul>
+      {isCovered && <Facts facts={factsOf({ ...plan, ...quoted }, free, money)} />}
+      <QuotedNodes quoted={quoted} isGang={plan.leases > 1} money={money} />
+      {isCovered && quoted.problem !== undefined && <ErrorNotice error={quoted.problem} />}
+      {!isCovered && (
+        <div className={styles.other}>
+          {plan.problem === undefined && plan.leases === 1 ? (
+            <>
+              <p>
+                You can offer the posted rate of {money(plan.ratePerHour ?? 0n)} an hour instead: any node
+                that fits may accept it later.
+              </p>
+              <Button size="small" onClick={props.onOpen}>
+                Order at the posted rate
+              </Button>
+            </>
+          ) : (
+            <p>
+              {declined.length + offers.length === 1 ? "It says" : "They say"} why above. Ask for less, pay
+              more, or wait: they are asked again.
+            </p>
+          )}
         </div>
       )}
-      {plan.problem !== undefined && <ErrorNotice error={plan.problem} />}
     </div>
   );
 }
 
-function PlannedNodeRow({ node, money }: { node: PlannedNode; money: (amount: bigint) => string }) {
+function PostedPlan(props: { plan: TaskPlan; token: Token; free: bigint | undefined; onQuotes: () => void }) {
+  const { plan, token, free } = props;
+  const money = (amount: bigint) => formatMoney(amount, token);
   return (
-    <li>
-      <div className={styles.node}>
-        <code>{shortHex(node.node)}</code>
-        <Badge tone={node.fits ? "good" : "neutral"}>{node.fits ? "Fits" : "Does not fit"}</Badge>
-      </div>
-      {node.fits ? (
-        <p>Asks {money(node.asks)} an hour</p>
-      ) : (
-        node.reasons.map((reason) => <p key={reason.reason}>{why(reason)}</p>)
+    <div className={styles.panel}>
+      <Headline cost={plan.atMost} none="No node fits" plan={plan} money={money} />
+      <Facts facts={factsOf(plan, free, money)} />
+      {plan.nodes.length > 0 && <PostedNodes plan={plan} money={money} />}
+      {plan.problem !== undefined && <ErrorNotice error={plan.problem} />}
+      {plan.nodes.length > 0 && (
+        <div className={styles.other}>
+          <p>At the posted rate the task waits until a node accepts it.</p>
+          <Button size="small" onClick={props.onQuotes}>
+            Ask for quotes
+          </Button>
+        </div>
       )}
-    </li>
+    </div>
   );
 }
 
-function fitting(plan: TaskPlan): string {
-  const all = plan.nodes.length;
-  return `${plan.fitting.length} of ${all} ${all === 1 ? "node fits" : "nodes fit"}`;
+function Headline(props: {
+  cost: bigint | undefined;
+  none: string;
+  plan: TaskPlan;
+  money: (amount: bigint) => string;
+}) {
+  const { cost, plan } = props;
+  const each = plan.leases > 1 ? `, all ${plan.leases} nodes together` : "";
+  return (
+    <div className={styles.headline} role="status">
+      <p className={styles.cost}>{cost === undefined ? props.none : props.money(cost)}</p>
+      {cost !== undefined && (
+        <p className={styles.costText}>
+          at most, for {formatSeconds(plan.maxDuration)}
+          {each}. Only seconds that run are paid.
+        </p>
+      )}
+    </div>
+  );
 }
 
-const WHAT: Record<Unfit["reason"], string> = {
-  status: "Status",
-  offline: "Liveness",
-  gpus: "GPUs",
-  "gpu-model": "GPU model",
-  cpu: "vCPUs",
-  memory: "Memory",
-  storage: "Storage",
-  isolation: "Isolation",
-  stake: "Stake",
-  "ticket-age": "Age",
-  rate: "Rate",
-};
-
-function why({ reason, needs, has }: Unfit): string {
-  return `${WHAT[reason]}: needs ${needs}, has ${has}`;
+/** What it costs, what one has, and what is to be deposited. */
+function factsOf(
+  cost: Pick<TaskPlan, "ratePerHour" | "reserved" | "atMost" | "budget" | "leases" | "fundedSeconds">,
+  free: bigint | undefined,
+  money: (amount: bigint) => string,
+): Fact[] {
+  const { ratePerHour, reserved, atMost, budget, leases } = cost;
+  const facts: Fact[] = [];
+  if (ratePerHour !== undefined)
+    facts.push([leases > 1 ? "Rate an hour, all nodes" : "Rate an hour", money(ratePerHour)]);
+  if (reserved !== undefined && reserved !== atMost)
+    facts.push([`Reserved at first, for ${formatSeconds(cost.fundedSeconds)}`, money(reserved)]);
+  if (budget !== undefined) facts.push(["Your budget", money(budget)]);
+  if (free !== undefined) facts.push(["Free in your account", money(free)]);
+  if (free !== undefined && reserved !== undefined && free < reserved)
+    facts.push(["To be deposited", money(reserved - free)]);
+  return facts;
 }
+
+function Waiting({ children }: { children: ReactNode }) {
+  return (
+    <div className={styles.waiting} role="status">
+      <Skeleton height="2rem" width="60%" />
+      <p>{children}</p>
+    </div>
+  );
+}
+
+const nodesOf = ({ nodes }: TaskPlan) => (nodes.length === 1 ? "the node" : `${nodes.length} nodes`);

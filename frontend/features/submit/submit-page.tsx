@@ -1,7 +1,8 @@
 "use client";
 
+import type { OrderPath } from "@dekuper/client";
 import { useRouter } from "next/navigation";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useMemo, useRef, useState } from "react";
 import { useConnection } from "wagmi";
 import { Button } from "../../ui/button.tsx";
 import { ErrorNotice } from "../../ui/error-notice.tsx";
@@ -14,6 +15,7 @@ import { SubmitProgress } from "./progress.tsx";
 import styles from "./submit.module.css";
 import { TaskFormFields } from "./task-form.tsx";
 import { usePlan } from "./use-plan.ts";
+import { useQuotes } from "./use-quotes.ts";
 import { useSubmit } from "./use-submit.ts";
 
 /** Order a task: the form left, its plan right, and one button. */
@@ -25,15 +27,23 @@ export function SubmitPage() {
   const [form, setForm] = useState(starts.batch);
   const [files, setFiles] = useState<readonly File[]>([]);
   const [tried, setTried] = useState(false);
-  const { file, problems } = readForm(form);
-  const live = usePlan(file);
+  const plan = useRef<HTMLDivElement>(null);
+  const [wanted, setWanted] = useState<OrderPath>("quoted");
+  const { file, problems } = useMemo(() => readForm(form), [form]);
+  const live = usePlan(file, form, files);
+  const quotes = useQuotes(live);
+  // The open path takes one node.
+  const path = (live.plan?.leases ?? 1) > 1 ? "quoted" : wanted;
   const submission = useSubmit(({ taskId }) => router.push(`/tasks/${taskId}`));
-  const blocked = live.plan?.problem !== undefined || live.error !== undefined;
+  const isAsking = path === "quoted" && quotes.isAsking;
+  const cost = path === "quoted" ? quotes.quoted : live.plan;
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     setTried(true);
-    if (file !== undefined && form.isPublic && !blocked) submission.mutate({ form, file, files });
-    else focusFirstProblem(event.currentTarget, problems);
+    if (file === undefined || !form.isPublic) focusFirstProblem(event.currentTarget, problems);
+    else if (cost !== undefined && cost.problem === undefined)
+      submission.mutate({ form, file, files, path, quoted: quotes.quoted, atMost: cost.atMost });
+    else plan.current?.focus();
   };
   return (
     <>
@@ -51,7 +61,16 @@ export function SubmitPage() {
         </div>
         <aside className={styles.side} aria-label="Plan">
           <Card>
-            <PlanPanel live={live} token={token} free={account?.free} />
+            <div ref={plan} tabIndex={-1}>
+              <PlanPanel
+                live={live}
+                quotes={quotes}
+                path={path}
+                onPath={setWanted}
+                token={token}
+                free={account?.free}
+              />
+            </div>
           </Card>
           <Card>
             <label className={styles.consent}>
@@ -77,9 +96,18 @@ export function SubmitPage() {
           {address === undefined ? (
             <WalletButton large />
           ) : (
-            <Button type="submit" variant="primary" size="large" busy={submission.isPending}>
+            <Button
+              type="submit"
+              variant="primary"
+              size="large"
+              busy={submission.isPending}
+              disabled={isAsking}
+            >
               Create task
             </Button>
+          )}
+          {tried && cost?.problem !== undefined && (
+            <p className={styles.blocked}>Nothing is ordered while the plan says what is in the way.</p>
           )}
           {submission.progress !== undefined && !submission.isIdle && (
             <SubmitProgress progress={submission.progress} failed={submission.isError} />

@@ -69,6 +69,12 @@ export function TaskFormFields({ form, problems, files, token, onChange, onFiles
         <details className={styles.more}>
           <summary>More options</summary>
           <div className={styles.fields}>
+            <TextField
+              label="Nodes"
+              {...field("nodes")}
+              inputMode="numeric"
+              hint="Several run it as one gang, each with all of the above"
+            />
             <TextField label="Storage" {...field("storage")} hint="Such as 10Gi" />
             <TextField label="Largest output" {...field("maxOutput")} hint="Such as 1Gi" />
             <SelectField label="Isolation, at least" {...field("isolation")}>
@@ -84,7 +90,13 @@ export function TaskFormFields({ form, problems, files, token, onChange, onFiles
               suffix={symbol}
               inputMode="decimal"
               placeholder="Lowest posted"
-              hint="For the whole task"
+              hint="For one node; the most that a quote may ask"
+            />
+            <TextField
+              label="Reserve at first for"
+              {...field("fund")}
+              placeholder="All of it"
+              hint="Such as 1h. You can fund more while it runs"
             />
           </div>
           <TextArea

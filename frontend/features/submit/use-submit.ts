@@ -1,8 +1,11 @@
 "use client";
 
 import {
+  awardTask,
+  type OrderPath,
   planTask,
   prepareTask,
+  type QuotedPlan,
   requirePlan,
   type SubmitStep,
   type SubmittedTask,
@@ -11,6 +14,7 @@ import {
 } from "@dekuper/client";
 import { DekuperError, type TaskFile } from "@dekuper/protocol";
 import { useState } from "react";
+import { formatMoney, type Token } from "../../ui/money.ts";
 import { useMarket } from "../market/market-provider.tsx";
 import { useAction } from "../market/use-action.ts";
 import { usePeers } from "../peers/peer-provider.tsx";
@@ -28,13 +32,21 @@ export interface Progress {
   readonly detail: string;
 }
 
-interface Draft {
+export interface Draft {
   readonly form: TaskForm;
   readonly file: TaskFile;
   readonly files: readonly File[];
+  readonly path: OrderPath;
+  /** What nodes said: needed for the quoted path. */
+  readonly quoted: QuotedPlan | undefined;
+  /** What was shown that the task may cost: it is not ordered at more. Base units. */
+  readonly atMost: bigint | undefined;
 }
 
-/** Derives the output key, deposits what is short, puts spec and inputs on nodes, creates the task. */
+/**
+ * Derives the output key, deposits what is short, puts spec and inputs on nodes, and orders: with the quotes of the nodes
+ * chosen, which assigns the task in the same transaction, or at a posted rate.
+ */
 export function useSubmit(onCreated: (task: SubmittedTask) => void) {
   const market = useMarket();
   const peers = usePeers();
@@ -54,24 +66,47 @@ export function useSubmit(onCreated: (task: SubmittedTask) => void) {
       peers.peer(),
     ]);
     const task = prepareTask({ file: draft.file, network, token, inputs, recipient });
-    const presence = peers.state === "ready" ? peers.presence : undefined;
-    const plan = planTask(task.planOrder, nodes, {
-      token,
-      terms,
-      now: head.timestamp,
-      presence,
-      nowMs: Date.now(),
-    });
-    const { reserved } = requirePlan(plan);
-    if (account.free < reserved) {
-      setProgress({ phase: "deposit", detail: "Your wallet asks for the deposit." });
-      await market.deposit(reserved - account.free);
+    const onStep = (step: SubmitStep) => setProgress(progressOf(step));
+    const beginUpload = async (reserved: bigint) => {
+      if (account.free < reserved) {
+        setProgress({ phase: "deposit", detail: "Your wallet asks for the deposit." });
+        await market.deposit(reserved - account.free);
+      }
+      keepSpec(task.specDigest, task.spec);
+      setProgress({ phase: "upload", detail: "Connecting to nodes." });
+    };
+    if (draft.path === "quoted") {
+      const plan = requireQuotes(draft.quoted);
+      await beginUpload(plan.reserved ?? 0n);
+      return awardTask({ market, peer, task, plan, cap: plan.cap, nodes, onStep });
     }
-    keepSpec(task.specDigest, task.spec);
-    setProgress({ phase: "upload", detail: `Connecting to ${plan.fitting.length} fitting nodes` });
-    return submitTask({ market, peer, task, plan, onStep: (step) => setProgress(progressOf(step)) });
+    const presence = peers.state === "ready" ? peers.presence : undefined;
+    const facts = { token, terms, now: head.timestamp, presence, nowMs: Date.now() };
+    const plan = planTask(task.planOrder, nodes, facts);
+    const { reserved, atMost } = requirePlan(plan);
+    if (draft.atMost !== undefined && atMost > draft.atMost) throw dearer(atMost, draft.atMost, token);
+    await beginUpload(reserved);
+    return submitTask({ market, peer, task, plan, onStep });
   }, onCreated);
   return { ...action, progress };
+}
+
+function requireQuotes(quoted: QuotedPlan | undefined): QuotedPlan {
+  if (quoted === undefined) {
+    throw new DekuperError("NO_NODE_FITS", "Nodes have not answered yet.", {
+      hint: "Wait for their answers.",
+    });
+  }
+  if (quoted.problem !== undefined) throw quoted.problem;
+  return quoted;
+}
+
+function dearer(atMost: bigint, shown: bigint, token: Token): DekuperError {
+  return new DekuperError(
+    "BUDGET_EXCEEDED",
+    `Rates have just risen: the task may cost ${formatMoney(atMost, token)} now, not ${formatMoney(shown, token)}.`,
+    { details: { atMost, shown }, hint: "Look at the plan again." },
+  );
 }
 
 function progressOf(step: SubmitStep): Progress {

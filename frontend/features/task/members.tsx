@@ -1,9 +1,9 @@
 "use client";
 
-import type { TaskDetail } from "@dekuper/client";
-import { shortHex } from "../../ui/address.tsx";
+import type { LeaseDetail, TaskDetail } from "@dekuper/client";
 import { Badge } from "../../ui/badge.tsx";
 import { Button } from "../../ui/button.tsx";
+import { shortHex } from "../../ui/short-hex.ts";
 import { leaseWords } from "./states.ts";
 import styles from "./task.module.css";
 
@@ -20,6 +20,7 @@ export function Members(props: { detail: TaskDetail; chosen: number; onChoose: (
             <code>{lease.node === undefined ? "no node" : shortHex(lease.node)}</code>
             <span className={styles.muted}>
               Attempt {lease.attempt} of {task.maxAttempts}
+              {lostBy(lease)}
             </span>
             <Badge tone={words.tone} pulse={lease.state === "Running"}>
               {words.title}
@@ -37,4 +38,10 @@ export function Members(props: { detail: TaskDetail; chosen: number; onChoose: (
       })}
     </ul>
   );
+}
+
+/** `, lost by 0x1234…abcd`. */
+function lostBy({ attempts }: LeaseDetail): string {
+  const lost = attempts.filter(({ lostAt }) => lostAt !== undefined).map(({ node }) => shortHex(node));
+  return lost.length === 0 ? "" : `, lost by ${lost.join(", ")}`;
 }

@@ -107,7 +107,7 @@ export interface Deadline {
   readonly at: number;
   /** From then on anyone may enforce it, by this call. */
   readonly enforceableAt: number;
-  readonly enforce: "expire" | "settle";
+  readonly enforce: LeaseDeadline["enforce"];
 }
 
 const LABELS: Readonly<Record<LeaseDeadline["what"], string>> = {
@@ -117,7 +117,9 @@ const LABELS: Readonly<Record<LeaseDeadline["what"], string>> = {
   start: "The node must start by",
   report: "The run must be reported by",
   "last-claim": "The last claim must come by",
+  reveal: "Results must be opened by",
   approve: "Paid without your approval after",
+  answer: "Your claim is answered by",
 };
 
 export function deadlineOf({ due }: Pick<LeaseFacts, "due">): Deadline | undefined {

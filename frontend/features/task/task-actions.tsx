@@ -1,6 +1,6 @@
 "use client";
 
-import type { TaskDetail } from "@dekuper/client";
+import { cancelCost, type TaskDetail } from "@dekuper/client";
 import { formatSeconds, gross, reservation } from "@dekuper/protocol";
 import { useConnection } from "wagmi";
 import { Button } from "../../ui/button.tsx";
@@ -17,6 +17,9 @@ interface Action {
   readonly variant: "primary" | "danger" | "secondary";
   run(): Promise<unknown>;
 }
+
+/** Of a quorum's votes. */
+const COUNT = "Count the results";
 
 /** What can be done now, and what each costs. */
 export function TaskActions(props: { detail: TaskDetail; token: Token; now: number | undefined }) {
@@ -69,28 +72,21 @@ function actionsOf(from: {
       },
     });
   }
+  const cancel = isMine && now !== undefined ? cancelCost(from.detail, BigInt(now)) : undefined;
+  if (cancel !== undefined) {
+    const { pays, returns, seconds } = cancel;
+    actions.push({
+      label: "Cancel task",
+      cost:
+        pays === 0n
+          ? `Free of charge: ${money(returns)} come back to you.`
+          : `You pay for the run so far, about ${money(pays)} for ${formatSeconds(Number(seconds))}${leases.length > 1 ? ", all members together" : ""}, and get ${money(returns)} back.`,
+      variant: "danger",
+      run: () => market.cancel(task.taskId),
+    });
+  }
   const running = leases.filter((lease) => lease.status === "Running");
   const waiting = leases.filter((lease) => lease.status === "Open" || lease.status === "Assigned");
-  if (isMine && running.length === 0 && waiting.length > 0 && state !== "Stopping") {
-    actions.push({
-      label: "Cancel task",
-      cost: `Free of charge: ${money(sum(waiting.map(({ reserved }) => reserved)))} come back to you.`,
-      variant: "danger",
-      run: () => market.cancel(task.taskId),
-    });
-  }
-  const [first] = running;
-  if (isMine && first !== undefined) {
-    const ran = Math.min(first.maxSeconds, Math.max(0, (now ?? 0) - Number(first.startedAt)));
-    const seconds = Math.max(ran, task.terms.minBilled);
-    const pay = sum(running.map(({ ratePerHour }) => gross(ratePerHour, BigInt(seconds))));
-    actions.push({
-      label: "Cancel task",
-      cost: `You pay for the run so far: about ${money(pay)} for ${formatSeconds(seconds)}.`,
-      variant: "danger",
-      run: () => market.cancel(task.taskId),
-    });
-  }
   const left = task.maxDuration - task.fundedSeconds;
   if (isMine && left > 0 && (running.length > 0 || waiting.length > 0) && state !== "Stopping") {
     const more = sum([...running, ...waiting].map(({ ratePerHour }) => reservation(ratePerHour, left)));
@@ -104,6 +100,16 @@ function actionsOf(from: {
   for (const lease of leases) {
     const deadline = deadlineOf(lease);
     if (deadline === undefined || now === undefined || now <= deadline.enforceableAt) continue;
+    if (deadline.enforce === "tally") {
+      if (actions.some(({ label }) => label === COUNT)) continue; // of all replicas at once
+      actions.push({
+        label: COUNT,
+        cost: "Their time to open their results is over: anyone may have them counted. It costs only gas.",
+        variant: "secondary",
+        run: () => market.tally(task.taskId),
+      });
+      continue;
+    }
     const of = leases.length === 1 ? "" : ` of member ${lease.index}`;
     actions.push(
       deadline.enforce === "settle"
@@ -113,12 +119,19 @@ function actionsOf(from: {
             variant: "secondary",
             run: () => market.settle(lease.leaseId),
           }
-        : {
-            label: `Enforce the deadline${of}`,
-            cost: "It has passed: what was not used comes back, or another node may go on. It costs only gas.",
-            variant: "secondary",
-            run: () => market.expire(lease.leaseId),
-          },
+        : deadline.enforce === "lapse-claim"
+          ? {
+              label: `End the claim${of}`,
+              cost: "Nobody has answered it: the bond comes back, and the node is paid as if it had not been raised. It costs only gas.",
+              variant: "secondary",
+              run: () => market.lapseClaim(lease.leaseId),
+            }
+          : {
+              label: `Enforce the deadline${of}`,
+              cost: "It has passed: what was not used comes back, or another node may go on. It costs only gas.",
+              variant: "secondary",
+              run: () => market.expire(lease.leaseId),
+            },
     );
   }
   return actions;

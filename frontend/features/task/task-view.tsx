@@ -8,6 +8,7 @@ import { type Fact, Facts } from "../../ui/facts.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { Card, PageHeader, Section } from "../../ui/page.tsx";
 import { useChainTime } from "../market/market-queries.ts";
+import { Bill } from "./bill.tsx";
 import { Logs } from "./logs.tsx";
 import { Members } from "./members.tsx";
 import { Output } from "./output.tsx";
@@ -53,7 +54,11 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
             <Logs key={lease.leaseId} id={lease.leaseId} hasNode={lease.node !== undefined} />
           </Section>
         </div>
-        <aside className={styles.side} aria-label="Timeline and details">
+        <aside className={styles.side} aria-label="Bill, timeline and details">
+          <Card>
+            <h2>Bill</h2>
+            <Bill detail={detail} token={token} now={now} />
+          </Card>
           <Card>
             <h2>Timeline</h2>
             <Timeline detail={detail} token={token} />
@@ -81,18 +86,11 @@ function DeadlineLine({ detail, now }: { detail: TaskDetail; now: number | undef
 }
 
 function factsOf(detail: TaskDetail, lease: LeaseDetail, token: Token): Fact[] {
-  const { task, leases, money } = detail;
+  const { task, leases } = detail;
   const { gpus, vCpus, memoryMiB } = task.capacity;
   const isGang = leases.length > 1;
   const rate = leases.reduce((sum, { ratePerHour }) => sum + ratePerHour, 0n);
-  const facts: Fact[] = [
-    ["Reserved", formatMoney(money.reserved, token)],
-    ["Rate an hour", formatMoney(rate, token)],
-  ];
-  if (money.gross > 0n || detail.state === "Settled") {
-    facts.push(["Paid", formatMoney(money.gross, token)], ["Returned", formatMoney(money.released, token)]);
-  }
-  if (money.downSeconds > 0n) facts.push(["Offline, not paid", formatSeconds(Number(money.downSeconds))]);
+  const facts: Fact[] = [[isGang ? "Rate an hour, all nodes" : "Rate an hour", formatMoney(rate, token)]];
   facts.push(
     [
       "Resources",

@@ -22,6 +22,9 @@ export function Timeline({ detail, token }: { detail: TaskDetail; token: Token }
           {step.details.map((text) => (
             <p key={text}>{text}</p>
           ))}
+          {step.earlier > 0 && (
+            <p>{step.earlier === 1 ? "One claim before it" : `${step.earlier} claims before it`}</p>
+          )}
           <p className={styles.chain}>
             <HexText value={step.hash} label="transaction hash" />
             <span>block {step.block.toLocaleString("en-US")}</span>

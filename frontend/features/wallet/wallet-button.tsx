@@ -3,10 +3,11 @@
 import { useEffect, useState } from "react";
 import { formatUnits } from "viem";
 import { useBalance, useConnection, useDisconnect } from "wagmi";
-import { HexText, shortHex } from "../../ui/address.tsx";
+import { HexText } from "../../ui/address.tsx";
 import { Button } from "../../ui/button.tsx";
 import { Dialog } from "../../ui/dialog.tsx";
 import { Facts } from "../../ui/facts.tsx";
+import { shortHex } from "../../ui/short-hex.ts";
 import { ConnectList } from "./connect-list.tsx";
 import styles from "./wallet.module.css";
 

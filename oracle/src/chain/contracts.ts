@@ -1,6 +1,7 @@
 import {
   DekuperError,
   type Deployment,
+  isQuorum,
   type LeaseStatus,
   leaseStatuses,
   livenessAbi,
@@ -50,6 +51,8 @@ export interface TaskTerms {
   readonly specDigest: Hex;
   /** Leases that run as one: with a common clock, and with ranks. */
   readonly isGang: boolean;
+  /** Leases are replicas that commit to their results and reveal them (rule 21). */
+  readonly isQuorum: boolean;
   readonly leaseCount: number;
   readonly maxAttempts: number;
   readonly startWindow: number;
@@ -58,6 +61,7 @@ export interface TaskTerms {
   readonly replaceWindow: number;
   readonly challengeWindow: number;
   readonly completionGrace: number;
+  readonly revealWindow: number;
   readonly outageGrace: number;
   readonly drift: number;
   readonly minCheckpointInterval: number;
@@ -151,6 +155,35 @@ export async function readAnswerUntil(
   return Number(answerUntil);
 }
 
+/** The vote of a quorum's replicas. */
+export interface BallotState {
+  /** Replicas that have neither committed nor been lost. */
+  readonly pending: number;
+  readonly committed: number;
+  readonly revealed: number;
+  readonly isTallied: boolean;
+  /** Unix seconds, 0 while any replica is pending. */
+  readonly revealUntil: number;
+  /** k or more have revealed the same. */
+  readonly hasWinner: boolean;
+}
+
+export async function readBallot(
+  client: PublicClient,
+  deployment: Deployment,
+  taskId: Hex,
+  block: number,
+): Promise<BallotState> {
+  const { winner, revealUntil, ...ballot } = await client.readContract({
+    address: deployment.taskRegistry,
+    abi: taskRegistryAbi,
+    functionName: "getBallot",
+    args: [taskId],
+    blockNumber: BigInt(block),
+  });
+  return { ...ballot, revealUntil: Number(revealUntil), hasWinner: BigInt(winner) !== 0n };
+}
+
 /** Whether a gang that was wound down was cancelled by its consumer, rather than lost with one of its members. */
 export async function readIsCancelled(
   client: PublicClient,
@@ -183,6 +216,7 @@ export async function readTaskTerms(
     createdAt: Number(task.createdAt),
     specDigest: task.specDigest,
     isGang: isGang({ leases: task.leaseCount, verification: task.verification }),
+    isQuorum: isQuorum(task),
     leaseCount: task.leaseCount,
     maxAttempts: task.maxAttempts,
     startWindow: task.startWindow,
@@ -191,6 +225,7 @@ export async function readTaskTerms(
     replaceWindow: terms.replaceWindow,
     challengeWindow: terms.challengeWindow,
     completionGrace: terms.completionGrace,
+    revealWindow: terms.revealWindow,
     outageGrace: terms.outageGrace,
     drift: terms.drift,
     minCheckpointInterval: terms.minCheckpointInterval,

@@ -123,5 +123,6 @@ export function factOf(log: Log, deployment: Deployment): ChainFact | undefined 
     ...("node" in args ? { node: getAddress(args.node) } : {}),
     ...("attempt" in args ? { attempt: args.attempt } : {}),
     ...("deadline" in args ? { deadline: Number(args.deadline) } : {}),
+    ...("answerUntil" in args ? { deadline: Number(args.answerUntil) } : {}),
   };
 }

@@ -1,7 +1,7 @@
 import { DekuperError } from "@dekuper/protocol";
 import type { Address } from "viem";
 import type { TransactionJournal } from "../journal/transactions.ts";
-import { budgetOf, type Call, RESERVED_GAS_PER_LEASE, takesLease } from "./calls.ts";
+import { budgetOf, type Call, RESERVED_GAS_PER_ANSWER, RESERVED_GAS_PER_LEASE, takesLease } from "./calls.ts";
 import type { Clock } from "./clock.ts";
 import { type Fees, feesFor, suggestedTip } from "./fees.ts";
 import type { ChainReader } from "./reader.ts";
@@ -21,6 +21,8 @@ export interface GasBudgetDeps {
   readonly settings: GasSettings;
   /** Leases whose end must still be paid for. */
   readonly liveLeases: () => number;
+  /** Leases whose delivery may still be disputed. */
+  readonly disputableLeases: () => number;
 }
 
 const DAY_MS = 86_400_000;
@@ -57,12 +59,13 @@ export class GasBudgets {
       });
   }
 
-  /** What must be left: the ends of the live leases and of those being taken, and what is sent but not yet paid. */
+  /** What must be left: the ends of the live leases and of those being taken, answers to claims, and what is sent but not yet paid. */
   private reserve(call: Call, maxFee: bigint): bigint {
     const pending = this.deps.journal.pending();
     const taken = pending.filter(({ purpose }) => takesLease(purpose)).length;
     const leases = this.deps.liveLeases() + taken + (takesLease(call.name) ? 1 : 0);
     const unpaid = pending.reduce((sum, { gas, sends }) => sum + gas * (sends.at(-1)?.maxFee ?? 0n), 0n);
-    return BigInt(leases) * RESERVED_GAS_PER_LEASE * maxFee + unpaid;
+    const answers = BigInt(this.deps.disputableLeases()) * RESERVED_GAS_PER_ANSWER;
+    return (BigInt(leases) * RESERVED_GAS_PER_LEASE + answers) * maxFee + unpaid;
   }
 }

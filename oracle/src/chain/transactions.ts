@@ -1,10 +1,18 @@
-import { DekuperError, isDekuperError, taskRegistryAbi } from "@dekuper/protocol";
+import { DekuperError, isDekuperError } from "@dekuper/protocol";
 import { type Address, type Hex, keccak256 } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import type { JournalledTransaction, TransactionJournal } from "../journal/transactions.ts";
 import { Backoff } from "./backoff.ts";
 import { broadcast } from "./broadcast.ts";
-import { budgetOf, type Call, type CallPurpose, encodeCall, purposeOf } from "./calls.ts";
+import {
+  budgetOf,
+  type Call,
+  type CallPurpose,
+  type CallTargets,
+  contractOf,
+  encodeCall,
+  purposeOf,
+} from "./calls.ts";
 import type { Clock } from "./clock.ts";
 import { bumpedFees } from "./fees.ts";
 import { type GasBudgetDeps, GasBudgets, type GasSettings } from "./gas-budgets.ts";
@@ -16,10 +24,9 @@ export interface TransactionSettings extends GasSettings {
   readonly replaceAfterMs: number;
 }
 
-export interface TransactionQueueOptions extends GasBudgetDeps {
+export interface TransactionQueueOptions extends GasBudgetDeps, CallTargets {
   readonly account: PrivateKeyAccount;
   readonly chainId: number;
-  readonly taskRegistry: Address;
   readonly reader: ChainReader;
   readonly journal: TransactionJournal;
   readonly clock: Clock;
@@ -145,9 +152,9 @@ export class TransactionQueue {
       client.getTransactionCount({ address: this.options.account.address }),
     );
     const nonce = Math.max(chainNonce, (journal.highestNonce() ?? -1) + 1);
-    const target = this.options.taskRegistry;
+    const target = contractOf(call, this.options).address;
     const data = encodeCall(call);
-    const signed = await this.sign({ nonce, data, gas, ...fees });
+    const signed = await this.sign({ target, nonce, data, gas, ...fees });
     const id = journal.prepare(
       { purpose, budget: budgetOf(call), nonce, target, data, gas },
       { ...signed, ...fees },
@@ -160,12 +167,11 @@ export class TransactionQueue {
   }
 
   private async simulate(call: Call, purpose: string): Promise<bigint> {
-    const { reader, account, taskRegistry, clock } = this.options;
+    const { reader, account, clock } = this.options;
     try {
       const gas = await reader.read((client) =>
         client.estimateContractGas({
-          address: taskRegistry,
-          abi: taskRegistryAbi,
+          ...contractOf(call, this.options),
           functionName: call.name,
           args: call.args,
           account: account.address, // by its address alone viem asks for the estimate and for nothing else
@@ -183,6 +189,7 @@ export class TransactionQueue {
   }
 
   private async sign(from: {
+    target: Address;
     nonce: number;
     data: Hex;
     gas: bigint;
@@ -193,7 +200,7 @@ export class TransactionQueue {
     const raw = await this.options.account.signTransaction({
       type: "eip1559",
       chainId: this.options.chainId,
-      to: this.options.taskRegistry,
+      to: from.target,
       nonce: from.nonce,
       data: from.data,
       gas: from.gas,

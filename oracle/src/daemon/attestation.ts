@@ -40,6 +40,13 @@ export function attestationOf(
   };
 }
 
+/** The last second at which the votes of a quorum are counted, where each replica takes all the time that it has. */
+export function lastTallyOf(terms: TaskTerms, maxDuration: number): number {
+  const toStart = terms.grantWindow + terms.startWindow + terms.outageGrace;
+  const toEnd = maxDuration + terms.completionGrace + terms.outageGrace;
+  return terms.createdAt + toStart + toEnd + terms.revealWindow + terms.outageGrace;
+}
+
 /**
  * Until when ciphertext, log and spec are kept, Unix seconds: the window that opens at `from`, the retention that the order
  * asks for, and a margin.

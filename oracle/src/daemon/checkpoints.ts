@@ -1,4 +1,4 @@
-import { type BlobName, DekuperError, decodeManifest, isDekuperError } from "@dekuper/protocol";
+import { type BlobName, DekuperError, decodeManifest, isDekuperError, isQuorum } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 import type { AttemptRef, ClusterDriver, SentFile } from "../cluster/driver.ts";
 import type { AttemptJournal, AttemptRecord, StoredCheckpoint } from "../journal/attempts.ts";
@@ -126,6 +126,7 @@ export class Checkpoints {
   }
 
   private cipherOf(record: AttemptRecord): CheckpointCipher | undefined {
+    if (isQuorum(record.order)) return undefined; // no failover, and nothing that another replica could copy
     const { cipherOf } = this.deps;
     if (cipherOf !== undefined) return cipherOf(record);
     return record.order.isPrivate ? undefined : plainCipher;

@@ -1,7 +1,9 @@
 import {
   type Deployment,
   isDekuperError,
+  isQuorum,
   type Outcome,
+  type OutputAttestation,
   outputAttestationTypes,
   saltedDigest,
   type TaskSpec,
@@ -19,15 +21,17 @@ import type {
   StepName,
   StoredCheckpoint,
 } from "../journal/attempts.ts";
+import type { DeliveryJournal } from "../journal/deliveries.ts";
 import type { BlobStore } from "../peer/peer.ts";
 import type { LeaseAction, StopCause } from "../plan/plan.ts";
 import { podClocks } from "../plan/pod-clock.ts";
 import type { ResultSealer } from "../result/result.ts";
-import { attestationOf, retainUntil } from "./attestation.ts";
+import { attestationOf, lastTallyOf, retainUntil } from "./attestation.ts";
 import type { Checkpoints } from "./checkpoints.ts";
 import type { LeaseView } from "./lease-facts.ts";
 import type { LogCapture } from "./log-capture.ts";
 import type { MaterialStore } from "./material.ts";
+import { QuorumActions } from "./quorum-actions.ts";
 
 export interface LeaseActionDeps {
   readonly deployment: Deployment;
@@ -37,6 +41,7 @@ export interface LeaseActionDeps {
   readonly driver: ClusterDriver;
   readonly sealer: ResultSealer;
   readonly journal: AttemptJournal;
+  readonly deliveries: Pick<DeliveryJournal, "dropReceipt">;
   readonly blobs: BlobStore;
   readonly logs: LogCapture;
   readonly material: MaterialStore;
@@ -66,10 +71,12 @@ export interface LeaseContext {
 /** Takes the planner's steps. Each is safe to repeat: what was done is found done. */
 export class LeaseActions {
   private readonly deps: LeaseActionDeps;
+  private readonly quorum: QuorumActions;
   private readonly claimMs: number;
 
   constructor(deps: LeaseActionDeps) {
     this.deps = deps;
+    this.quorum = new QuorumActions(deps);
     this.claimMs = deps.claimMs ?? CLAIM_MS;
   }
 
@@ -115,6 +122,18 @@ export class LeaseActions {
         return this.attest(context);
       case "complete":
         return this.complete(record, signal);
+      case "commit":
+        // Signed first: from the commitment on, not revealing it costs the node its lock.
+        if (record.attestation !== undefined) await this.sign(record, record.attestation);
+        return this.quorum.commit(record, signal);
+      case "reveal":
+        await this.quorum.reveal(record, signal);
+        return this.mark(record, "posted");
+      case "tally":
+        return this.quorum.tally(record, signal);
+      case "giveKey":
+        await this.quorum.giveKey(record);
+        return this.mark(record, "key_given");
       case "fail":
         this.deps.journal.recordFailing(leaseId, attempt, action.reason);
         await this.deps.logs.finish(ref, signal);
@@ -129,6 +148,8 @@ export class LeaseActions {
       case "lapseClaim":
         await queue.submit({ name: "lapseClaim", args: [leaseId] }, signal);
         return;
+      case "answerWithReceipt":
+        return this.answer(record, signal);
       case "settle":
         await queue.submit({ name: "settle", args: [leaseId] }, signal);
         return this.mark(record, "settled");
@@ -243,8 +264,9 @@ export class LeaseActions {
     const log = await this.deps.logs.finish(ref, signal);
     this.mark(record, "log_taken");
     const spec = await this.specOf(record);
+    const recipient = await this.quorum.recipientOf(record, spec);
     const sealed = await this.deps.sealer.seal(
-      { observation, spec, outcome: outcomeOf(run, stopped), log },
+      { observation, spec, outcome: outcomeOf(run, stopped), log, recipient },
       signal,
     );
     journal.recordSealed(leaseId, attempt, sealed);
@@ -278,7 +300,7 @@ export class LeaseActions {
     const now = head.head.timestamp;
     const clock = { now, toChainTime: (seconds: number) => seconds + offset };
     // However late its block is, within the deadline, the claim must still be taken.
-    const until = retainUntil(view.terms, lastClaimOf(view, now));
+    const until = retainUntil(view.terms, lastClaimOf(record, view, now));
     const attestation = attestationOf({ ...record, run, sealed }, until, clock);
     await this.deps.blobs.retain({ kind: "output", digest: sealed.ciphertextRoot }, until);
     const spec = await this.specOf(record);
@@ -290,9 +312,16 @@ export class LeaseActions {
   }
 
   private async complete(record: AttemptRecord, signal: AbortSignal): Promise<void> {
-    const { attestation, leaseId, attempt } = record;
+    const { attestation } = record;
     if (attestation === undefined) return;
-    const { account, deployment, journal, queue } = this.deps;
+    const signature = await this.sign(record, attestation);
+    await this.deps.queue.submit({ name: "completeLease", args: [attestation, signature] }, signal);
+    this.mark(record, "posted");
+  }
+
+  /** Signs what is stored; the signature is on disk before it goes anywhere. */
+  private async sign(record: AttemptRecord, attestation: OutputAttestation): Promise<Hex> {
+    const { account, deployment, journal } = this.deps;
     const signature =
       record.signature ??
       (await account.signTypedData({
@@ -301,10 +330,21 @@ export class LeaseActions {
         primaryType: "OutputAttestation",
         message: attestation,
       }));
-    journal.recordSignature(leaseId, attempt, signature);
-    this.deps.onStep?.("signed", leaseId);
-    await queue.submit({ name: "completeLease", args: [attestation, signature] }, signal);
-    this.mark(record, "posted");
+    journal.recordSignature(record.leaseId, record.attempt, signature);
+    this.deps.onStep?.("signed", record.leaseId);
+    return signature;
+  }
+
+  /** A receipt that the contract does not take is none: attesters must say then what is so. */
+  private async answer({ leaseId, attempt, receipt }: AttemptRecord, signal: AbortSignal): Promise<void> {
+    if (receipt === undefined) return;
+    try {
+      await this.deps.queue.submit({ name: "answerWithReceipt", args: [leaseId, receipt] }, signal);
+    } catch (error) {
+      if (isDekuperError(error, "TRANSACTION_REVERTED") && error.details.reason === "WrongReceipt")
+        this.deps.deliveries.dropReceipt(leaseId, attempt);
+      throw error;
+    }
   }
 
   /** Chain time. */
@@ -331,8 +371,12 @@ export function outcomeOf(run: RunRecord, stopped: StopCause | undefined): Outco
   return run.exitCode === 0 ? "Success" : "NonZeroExit";
 }
 
-/** The last second at which the end-of-run claim can be taken. A gang's clock may stand, and go on, before it is. */
-function lastClaimOf({ terms, state, facts }: LeaseView, now: number): number {
+/**
+ * The last second at which the end-of-run claim can be taken. A gang's clock may stand, and go on, before it is; a replica's
+ * result is wanted once the slowest of the others has revealed its own.
+ */
+function lastClaimOf({ order }: AttemptRecord, { terms, state, facts }: LeaseView, now: number): number {
+  if (isQuorum(order)) return Math.max(now, lastTallyOf(terms, order.maxDuration));
   const latest = terms.isGang ? now + podClocks(terms, state.maxSeconds).deadlineSeconds : facts.completeBy;
   return Math.max(now, latest);
 }

@@ -4,6 +4,7 @@ import { type Address, getAddress, type Hex } from "viem";
 import {
   type LeaseState,
   readAnswerUntil,
+  readBallot,
   readIsCancelled,
   readLease,
   readRunDeadline,
@@ -13,11 +14,20 @@ import {
 import type { ChainReader } from "../chain/reader.ts";
 import type { AttemptObservation } from "../cluster/driver.ts";
 import type { AttemptRecord } from "../journal/attempts.ts";
-import type { ClusterFacts, JournalFacts, LeaseFacts, MaterialFacts, StopReason } from "../plan/facts.ts";
+import type {
+  BallotFacts,
+  ClusterFacts,
+  JournalFacts,
+  LeaseFacts,
+  MaterialFacts,
+  StopReason,
+} from "../plan/facts.ts";
 import type { Material } from "./material.ts";
 
 /** Nothing of the pod is needed any more in these. */
 const OVER: ReadonlySet<LeaseStatus> = new Set([
+  "Committed",
+  "Revealed",
   "Completed",
   "Disputed",
   "Settled",
@@ -66,9 +76,10 @@ export class LeaseFactReader {
       ]);
       const isMine = this.isMine(state, record);
       const mayBeOver = OVER.has(state.status) || !isMine;
-      const [completeBy, answerUntil, stopReason, isFinallyOver, isConfirmed] = await Promise.all([
+      const [completeBy, answerUntil, ballot, stopReason, isFinallyOver, isConfirmed] = await Promise.all([
         this.completeBy(state, terms, view.head.number),
         this.answerUntil(state, view.head.number),
+        this.ballot(record.taskId, terms, view),
         this.stopReason(state, terms, view.head.number),
         mayBeOver ? this.isFinallyOver(record, state.status, view.final.number) : false,
         record.steps.has("ensured") ||
@@ -85,6 +96,7 @@ export class LeaseFactReader {
           isFinallyOver,
           completeBy,
           answerUntil,
+          ballot,
           stopReason,
           ...pick(state, terms),
         },
@@ -126,6 +138,25 @@ export class LeaseFactReader {
   private async answerUntil({ status, leaseId }: LeaseState, block: number): Promise<number> {
     if (status !== "Disputed") return 0;
     return this.reader.read((client) => readAnswerUntil(client, this.deployment, leaseId, block));
+  }
+
+  private async ballot(
+    taskId: Hex,
+    { isQuorum, revealWindow }: TaskTerms,
+    { head, confirmed }: { readonly head: { readonly number: number }; readonly confirmed: number },
+  ): Promise<BallotFacts | undefined> {
+    if (!isQuorum) return undefined;
+    const at = (block: number) =>
+      this.reader.read((client) => readBallot(client, this.deployment, taskId, block));
+    const [{ committed, revealed, ...ballot }, before] = await Promise.all([at(head.number), at(confirmed)]);
+    return {
+      revealUntil: ballot.revealUntil,
+      isOpenConfirmed: before.revealUntil !== 0,
+      revealWindow,
+      isAllRevealed: committed > 0 && revealed === committed,
+      isTallied: ballot.isTallied,
+      hasWinner: ballot.hasWinner,
+    };
   }
 
   private async stopReason(state: LeaseState, terms: TaskTerms, block: number): Promise<StopReason> {
@@ -190,6 +221,10 @@ export function journalFacts(record: AttemptRecord): JournalFacts {
     sealed: record.sealed !== undefined,
     attested: record.attestation !== undefined,
     signed: record.signature !== undefined,
+    hasReceipt: record.receipt !== undefined,
+    canReveal:
+      record.attestation !== undefined && record.signature !== undefined && record.replica !== undefined,
+    keyGiven: record.steps.has("key_given"),
     released: record.steps.has("released"),
     tornDown: record.steps.has("torn_down"),
     ended: record.ended !== undefined,

@@ -6,6 +6,7 @@ import type { FactStore } from "../journal/facts.ts";
 import type { NodeFacts } from "../plan/facts.ts";
 import { DELIVERED, planLease } from "../plan/lease.ts";
 import type { LeaseAction, Plan } from "../plan/plan.ts";
+import { owesKey } from "../plan/quorum.ts";
 import type { ClusterLook } from "./cluster-view.ts";
 import type { LeaseActions, LeaseContext } from "./lease-actions.ts";
 import {
@@ -109,7 +110,8 @@ export class LeaseLoop {
     const { journal, logs, actions } = this.deps;
     const { leaseId, attempt } = record;
     if (lease.isMine) journal.mark(leaseId, attempt, "accepted");
-    const isOver = lease.isFinallyOver && !(lease.isMine && DELIVERED.has(lease.status));
+    const isOpen = (lease.isMine && DELIVERED.has(lease.status)) || owesKey(lease, journalFacts(record));
+    const isOver = lease.isFinallyOver && !isOpen;
     if (isOver && lease.evidence === "readable" && record.ended === undefined)
       journal.recordEnded(leaseId, attempt, lease.status);
     if (observation?.podUid !== undefined) journal.mark(leaseId, attempt, "pod_seen");

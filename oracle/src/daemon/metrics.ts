@@ -56,6 +56,39 @@ export function createMetrics() {
       help: "Transactions sent and not mined",
       registers,
     }),
+    committee: {
+      seat: new Gauge({
+        name: "dekuper_committee_seat",
+        help: "1 while this node holds a seat of the committee",
+        registers,
+      }),
+      hearing: new Gauge({
+        name: "dekuper_committee_hearing",
+        help: "1 while this node hears enough of the others to say who is offline",
+        registers,
+      }),
+      reports: new Counter({
+        name: "dekuper_committee_reports_total",
+        help: "Reports that this node proposed: sent, failed, no-quorum",
+        labelNames: ["result"],
+        registers,
+      }),
+      lastReport: new Gauge({
+        name: "dekuper_committee_last_report_seconds",
+        help: "When the last report that this node got signed was issued, by the chain's clock",
+        registers,
+      }),
+      signatures: new Gauge({
+        name: "dekuper_committee_last_report_signatures",
+        help: "Signatures of that report, this node's included",
+        registers,
+      }),
+      stillAlive: new Counter({
+        name: "dekuper_still_alive_total",
+        help: "Reports about this node that it answered on chain",
+        registers,
+      }),
+    },
     twins: new Gauge({
       name: "dekuper_twin_seen",
       help: "1 after another daemon was seen under this key: it signs nothing any more",

@@ -14,23 +14,28 @@ import { networkOf } from "../config/load.ts";
 import type { OracleConfig } from "../config/schema.ts";
 import { AttemptJournal } from "../journal/attempts.ts";
 import { Database } from "../journal/database.ts";
+import { DeliveryJournal } from "../journal/deliveries.ts";
 import { FactStore } from "../journal/facts.ts";
 import { QuoteJournal } from "../journal/quotes.ts";
 import { TransactionJournal } from "../journal/transactions.ts";
 import { readKeystore } from "../keystore/keystore.ts";
 import { createBlobStore } from "../peer/blob-store.ts";
 import { createLogStore } from "../peer/log-store.ts";
+import type { PeerNode } from "../peer/peer.ts";
 import { createPeerNode } from "../peer/peer-node.ts";
 import { plainCipher } from "../result/checkpoint.ts";
 import { createResultSealer } from "../result/seal.ts";
 import { Accepter } from "./accepter.ts";
+import { Attester } from "./attester.ts";
 import { Checkpoints } from "./checkpoints.ts";
+import { CoSigner } from "./co-signer.ts";
 import { Exclusions } from "./exclusions.ts";
 import { sendHeartbeats } from "./heartbeats.ts";
 import { startHttpServer } from "./http-server.ts";
 import { ImageChecker } from "./image-checker.ts";
 import { LeaseActions } from "./lease-actions.ts";
 import { LeaseFactReader } from "./lease-facts.ts";
+import { LivenessView } from "./liveness-view.ts";
 import { LogCapture, MAX_LOG_BYTES } from "./log-capture.ts";
 import { MaterialStore } from "./material.ts";
 import { createMetrics } from "./metrics.ts";
@@ -38,11 +43,16 @@ import { NodeMap } from "./node-map.ts";
 import { errorFields, type OracleLog } from "./oracle-log.ts";
 import { QuoteDesk } from "./quote-desk.ts";
 import { readPolicyOf } from "./read-policy.ts";
+import { takeReceipt } from "./receipts.ts";
 import { Reconciler } from "./reconciler.ts";
 import { checkChain, finalityOf, passwordOf, untilChecked, untilReachable } from "./start-checks.ts";
 import { openStateFolder } from "./state-folder.ts";
 import { TaskKeys } from "./task-keys.ts";
 import { sweep, undoAll } from "./upkeep.ts";
+import { DisputedChunks } from "./verdict-chunks.ts";
+import { OpenClaims } from "./verdict-claims.ts";
+import { VerdictCollector } from "./verdict-collector.ts";
+import { VerdictDesk } from "./verdict-desk.ts";
 import { Watch } from "./watch.ts";
 
 export interface OracleOptions {
@@ -131,8 +141,23 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
     const logStore = createLogStore({ dir: join(config.stateDir, "logs"), maxBytes: MAX_LOG_BYTES });
     const nodes = new NodeMap(reader, deployment);
     await nodes.refresh();
+    const deliveries = new DeliveryJournal(db, clock.now);
+    const policy = readPolicyOf(journal, store, reader);
+    const claims = new OpenClaims({ deployment, reader, store, clock });
+    const chunks = new DisputedChunks({ node, blobs, claims });
     let desk: QuoteDesk | undefined;
-    const peer = createPeerNode({
+    const view = new LivenessView({
+      deployment,
+      node,
+      reader,
+      nodes,
+      lastHeard: (other) => peer.lastHeard(other),
+      clock,
+    });
+    let started: Reconciler | undefined;
+    const maySign = () => started?.maySign ?? false;
+    const coSigner = new CoSigner({ deployment, account, reader, view, maySign });
+    const peer: PeerNode = createPeerNode({
       operatorPrivateKey: key.reveal() as `0x${string}`,
       listen: config.listen,
       announce: config.announce,
@@ -140,10 +165,17 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       directory: nodes,
       blobStore: blobs,
       logStore,
-      readPolicy: readPolicyOf(journal, store, reader),
+      readPolicy: policy,
       quotes: {
         quote: async (request, asker) =>
           desk === undefined ? { refused: { reason: "starting", values: {} } } : desk.quote(request, asker),
+      },
+      reports: coSigner,
+      claims: {
+        takeReceipt: (receipt) =>
+          takeReceipt({ deployment, attempts: journal, journal: deliveries, policy }, receipt),
+        chunk: (request, attester) => chunks.serve(request, attester),
+        verdict: (request) => deliveries.verdict(request),
       },
       log,
       count: (event, by = 1) => metrics.peer.inc({ event }, by),
@@ -155,6 +187,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       account,
       chainId: deployment.chainId,
       taskRegistry: deployment.taskRegistry,
+      liveness: deployment.liveness,
       reader,
       journal: new TransactionJournal(db, clock.now),
       clock,
@@ -168,6 +201,8 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
           .live()
           .filter(({ ended, steps }) => ended === undefined && steps.has("accepted") && !steps.has("posted"))
           .length,
+      disputableLeases: () =>
+        journal.live().filter(({ ended, steps }) => ended === undefined && steps.has("posted")).length,
       onEvent: (event, fields) => log.info(fields, event),
       ...(options.onStep === undefined ? {} : { onStep: options.onStep }),
     });
@@ -207,6 +242,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       driver,
       sealer,
       journal,
+      deliveries,
       blobs,
       logs,
       material,
@@ -246,6 +282,18 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       clock,
       log,
     });
+    const verdicts = new VerdictDesk({
+      deployment,
+      account,
+      claims,
+      collector: new VerdictCollector({ deployment, node, claims, journal: deliveries, peer }),
+      journal: deliveries,
+      peer,
+      queue,
+      nodes,
+      clock,
+      log,
+    });
     const ended = Promise.withResolvers<void>();
     ended.promise.catch(() => undefined); // whoever waits for it gets it; nobody has to
     const reconciler = new Reconciler({
@@ -263,6 +311,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       actions,
       accepter,
       watch,
+      verdicts,
       logs,
       metrics,
       clock,
@@ -276,6 +325,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       },
       onFatal: (error) => end(error),
     });
+    started = reconciler;
     desk = new QuoteDesk({
       deployment,
       account,
@@ -289,6 +339,19 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       log,
       settings: { quoteLife: config.quoteLife, allowsQuorum: config.allowQuorum },
       signal: running.signal,
+    });
+    const attester = new Attester({
+      deployment,
+      node,
+      reader,
+      queue,
+      peer,
+      view,
+      coSigner,
+      maySign,
+      metrics: metrics.committee,
+      clock,
+      log,
     });
     const end = (error?: DekuperError) => {
       reconciler.isStopping = true;
@@ -344,6 +407,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         })),
         heartbeats: { peers: peer.presence().size, received: peer.heartbeatsReceived },
         connected: peer.connectedNodes(),
+        committee: attester.status,
       }),
     });
     undo.push(() => http.stop());
@@ -360,11 +424,12 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
           freeGpus: nodes.entry(node)?.available.gpus ?? 0,
           leases: journal.live().filter(({ ended }) => ended === undefined).length,
         }),
-        maySign: () => reconciler.maySign,
+        maySign,
         clock,
         log,
         signal: running.signal,
       }),
+      attester.run(running.signal),
       sweep([blobs, logStore], clock, log, running.signal),
     ];
     undo.push(async () => {

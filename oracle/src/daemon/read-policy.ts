@@ -1,3 +1,4 @@
+import { isQuorum } from "@dekuper/protocol";
 import { recoverAddress } from "viem";
 import type { ChainReader } from "../chain/reader.ts";
 import type { AttemptJournal } from "../journal/attempts.ts";
@@ -18,6 +19,10 @@ export function readPolicyOf(
     isSealedFor: (leaseId, attempt, salt) => {
       const taskId = journal.find(leaseId, attempt)?.taskId;
       return taskId !== undefined && store.hasSalt(taskId, salt);
+    },
+    showsLog: (leaseId, attempt) => {
+      const record = journal.find(leaseId, attempt);
+      return record === undefined || !isQuorum(record.order) || record.steps.has("key_given");
     },
     verifySignature: async ({ consumer, digest, signature }) => {
       const recovered = await recoverAddress({ hash: digest, signature }).catch(() => undefined);

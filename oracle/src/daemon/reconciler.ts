@@ -11,6 +11,7 @@ import { type ClusterLook, ClusterView } from "./cluster-view.ts";
 import { LeaseLoop, type LeaseLoopDeps } from "./lease-loop.ts";
 import type { NodeMap } from "./node-map.ts";
 import { errorFields } from "./oracle-log.ts";
+import type { VerdictDesk } from "./verdict-desk.ts";
 import type { Watch } from "./watch.ts";
 
 export interface ReconcilerDeps extends LeaseLoopDeps {
@@ -22,6 +23,7 @@ export interface ReconcilerDeps extends LeaseLoopDeps {
   readonly nodes: NodeMap;
   readonly accepter: Accepter;
   readonly watch: Pick<Watch, "round">;
+  readonly verdicts: Pick<VerdictDesk, "round" | "settled">;
   readonly settings: {
     readonly pollMs: number;
     readonly range: number;
@@ -94,7 +96,8 @@ export class Reconciler {
       }
     } finally {
       offHint();
-      await Promise.allSettled([this.leases.settled(), this.deps.accepter.settled()]);
+      const { accepter, verdicts } = this.deps;
+      await Promise.allSettled([this.leases.settled(), accepter.settled(), verdicts.settled()]);
     }
   }
 
@@ -134,6 +137,7 @@ export class Reconciler {
     if (view.evidence === "readable") {
       await this.deps.accepter.consider(this.nodeState(), signal);
       await this.deps.watch.round(this.nodeState(), signal);
+      this.deps.verdicts.round(this.nodeState(), signal);
     }
     metrics.refusedCalls.set(queue.backingOff);
     metrics.pendingTransactions.set(queue.pending);

@@ -2,7 +2,6 @@ import { type Deployment, isDekuperError } from "@dekuper/protocol";
 import { type Address, getAddress, type Hex, keccak256 } from "viem";
 import type { Clock } from "../chain/clock.ts";
 import {
-  isGang,
   type LeaseState,
   readLease,
   readOfflineSince,
@@ -43,7 +42,7 @@ const SIGNED: ReadonlySet<number> = new Set([0]);
 
 /**
  * Looks after other nodes' leases: what its node has lost goes to another one, which may be this, and what is overdue ends.
- * A node does it for leases that it could run, and for those of a gang that it is a member of.
+ * A node does it for leases that it could run, and for those of a gang or quorum that it is a member of.
  */
 export class Watch {
   private readonly deps: WatchDeps;
@@ -67,11 +66,11 @@ export class Watch {
     if (batch.length === 0) return;
     const facts = (await accepter.lookAtNode()).facts(state);
     if (nodeProblem(facts) !== undefined) return;
-    const gangs = this.ownGangs();
-    const mine = batch.filter((lease) => gangs.has(lease.taskId) || isWithinReach(lease, facts));
+    const own = this.ownTasks();
+    const mine = batch.filter((lease) => own.has(lease.taskId) || isWithinReach(lease, facts));
     await Promise.all(
       mine.map((lease) =>
-        this.look(lease, gangs.has(lease.taskId), now, signal).catch((error: unknown) => {
+        this.look(lease, own.has(lease.taskId), now, signal).catch((error: unknown) => {
           if (!isDekuperError(error)) throw error;
           log.info({ leaseId: lease.leaseId, error: errorFields(error) }, "lease-not-watched");
         }),
@@ -129,8 +128,11 @@ export class Watch {
     return patienceOf(Number.parseInt(draw.slice(2, 10), 16), nodes.all().length);
   }
 
-  private ownGangs(): ReadonlySet<Hex> {
-    const live = this.deps.journal.live().filter(({ ended, order }) => ended === undefined && isGang(order));
+  /** Of several leases, one of which is its own. */
+  private ownTasks(): ReadonlySet<Hex> {
+    const live = this.deps.journal
+      .live()
+      .filter(({ ended, order }) => ended === undefined && order.leases > 1);
     return new Set(live.map(({ taskId }) => taskId));
   }
 }

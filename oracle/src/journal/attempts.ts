@@ -24,6 +24,16 @@ export interface StoredCheckpoint {
   readonly manifestDigest: Hex;
 }
 
+/** What a quorum's replica keeps to itself until its result is open (rule 21). */
+export interface ReplicaSecrets {
+  /** Age recipient that output and log are encrypted to, made for this attempt alone. */
+  readonly recipient: string;
+  /** Its identity, encrypted to the consumer: the only thing that opens the output. */
+  readonly sealedKey: Hex;
+  /** Of the commitment, 32 bytes. */
+  readonly salt: Hex;
+}
+
 /** Steps that are a time and nothing else. */
 export type StepName =
   | "accepted"
@@ -33,8 +43,10 @@ export type StepName =
   | "started"
   | "stop_asked"
   | "log_taken"
+  | "committed"
   | "posted"
   | "released"
+  | "key_given"
   | "settled"
   | "torn_down";
 
@@ -48,9 +60,12 @@ export interface AttemptRecord {
   readonly adopted: boolean;
   readonly steps: ReadonlySet<StepName>;
   readonly run?: RunRecord;
+  readonly replica?: ReplicaSecrets;
   readonly sealed?: SealedResult;
   readonly attestation?: OutputAttestation;
   readonly signature?: Hex;
+  /** The consumer's, that it has the output. */
+  readonly receipt?: Hex;
   /** The final status that was seen on chain, once it was final: such an attempt never comes back. */
   readonly ended?: LeaseStatus;
   readonly failReason?: string;
@@ -70,14 +85,16 @@ const STEPS: readonly StepName[] = [
   "started",
   "stop_asked",
   "log_taken",
+  "committed",
   "posted",
   "released",
+  "key_given",
   "settled",
   "torn_down",
 ];
 
-const SELECT = `SELECT attempts.*, attestations.content AS attestation FROM attempts
-  LEFT JOIN attestations USING (lease_id, attempt)`;
+const SELECT = `SELECT attempts.*, attestations.content AS attestation, receipts.signature AS receipt FROM attempts
+  LEFT JOIN attestations USING (lease_id, attempt) LEFT JOIN receipts USING (lease_id, attempt)`;
 
 /** The steps of each lease attempt. Every method has written and synced when it returns. */
 export class AttemptJournal {
@@ -146,6 +163,11 @@ export class AttemptJournal {
 
   recordRun(leaseId: Hex, attempt: number, run: RunRecord): void {
     this.set(leaseId, attempt, "run_json", toJson(run));
+  }
+
+  /** The first stands: a result is encrypted once more after a crash, but to nobody else. */
+  recordReplica(leaseId: Hex, attempt: number, replica: ReplicaSecrets): void {
+    this.set(leaseId, attempt, "replica_json", toJson(replica));
   }
 
   recordSealed(leaseId: Hex, attempt: number, sealed: SealedResult): void {
@@ -292,11 +314,13 @@ function record(row: Row): AttemptRecord {
     adopted: row.adopted === 1,
     steps: new Set(STEPS.filter((step) => row[`${step}_at`] !== null)),
     ...(row.run_json === null ? {} : { run: fromJson<RunRecord>(row.run_json as string) }),
+    ...(row.replica_json === null ? {} : { replica: fromJson<ReplicaSecrets>(row.replica_json as string) }),
     ...(row.sealed_json === null ? {} : { sealed: fromJson<SealedResult>(row.sealed_json as string) }),
     ...(row.attestation === null
       ? {}
       : { attestation: fromJson<OutputAttestation>(row.attestation as string) }),
     ...(row.signature === null ? {} : { signature: row.signature as Hex }),
+    ...(row.receipt === null ? {} : { receipt: row.receipt as Hex }),
     ...(row.ended_status === null ? {} : { ended: row.ended_status as LeaseStatus }),
     ...(row.fail_reason === null ? {} : { failReason: row.fail_reason as string }),
     ...(row.pod_seconds === null ? {} : { podSeconds: row.pod_seconds as number }),

@@ -33,6 +33,10 @@ const LEASE_EVENTS = [
   "LeaseEnded",
   "AttemptLost",
   "LeaseReopened",
+  "ResultRevealed",
+  "UndeliveredClaimed",
+  "DeliveryJudged",
+  "ClaimLapsed",
 ] as const;
 export type LeaseEvent = (typeof LEASE_EVENTS)[number];
 const leaseEvents: ReadonlySet<string> = new Set(LEASE_EVENTS);
@@ -62,6 +66,16 @@ export interface Assignment {
   readonly block: number;
   /** The node has started it on chain. */
   readonly isStarted: boolean;
+}
+
+/** A consumer's claim that an output was not delivered, of which no later event has decided. */
+export interface DeliveryClaim {
+  readonly leaseId: Hex;
+  readonly attempt: number;
+  readonly node: Address;
+  /** Of the claim, and of the attestation that it is about. */
+  readonly block: number;
+  readonly attestedIn: number;
 }
 
 /** Block hashes kept behind the cursor, and the one below them: a reorg deeper than this has everything read again. */
@@ -214,6 +228,28 @@ export class FactStore {
   /** Whether a task's keys are of this salt. */
   hasSalt(taskId: Hex, salt: Hex): boolean {
     return this.db.get("SELECT 1 FROM key_grants WHERE task_id = ? AND salt = ?", taskId, salt) !== undefined;
+  }
+
+  /** Delivery claims that may be answered at `now` (chain time), oldest first. */
+  openClaims(now: number, limit: number): DeliveryClaim[] {
+    return this.db
+      .all(
+        `SELECT lease_id, attempt, node, block, (SELECT max(block) FROM lease_events AS attested
+           WHERE attested.lease_id = claim.lease_id AND attested.kind IN ('LeaseCompleted', 'ResultRevealed')) AS attested_in
+         FROM lease_events AS claim WHERE kind = 'UndeliveredClaimed' AND deadline >= ? AND attested_in IS NOT NULL
+         AND NOT EXISTS (SELECT 1 FROM lease_events AS later WHERE later.lease_id = claim.lease_id
+           AND later.kind IN ('DeliveryJudged', 'ClaimLapsed') AND (later.block, later.log_index) > (claim.block, claim.log_index))
+         ORDER BY block, log_index LIMIT ?`,
+        now,
+        limit,
+      )
+      .map((row) => ({
+        leaseId: row.lease_id as Hex,
+        attempt: row.attempt as number,
+        node: row.node as Address,
+        block: row.block as number,
+        attestedIn: row.attested_in as number,
+      }));
   }
 
   meta(key: string): string | undefined {

@@ -159,6 +159,37 @@ export const migrations: readonly string[] = [
   CREATE INDEX transactions_unsettled ON transactions (state) WHERE is_final = 0;
   `,
   `
+  -- What consumers signed that they have received, and what this node said of delivery claims as an attester.
+  CREATE TABLE receipts (
+    lease_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    PRIMARY KEY (lease_id, attempt)
+  ) STRICT;
+  CREATE TABLE verdicts (
+    lease_id TEXT NOT NULL,
+    attempt INTEGER NOT NULL,
+    claimed_at INTEGER NOT NULL,
+    fetched INTEGER NOT NULL,
+    signature TEXT NOT NULL,
+    PRIMARY KEY (lease_id, attempt, claimed_at)
+  ) STRICT;
+  -- Claims are kept from now on. What was read of the chain is read again.
+  DELETE FROM blocks;
+  DELETE FROM tasks;
+  DELETE FROM leases;
+  DELETE FROM lease_events;
+  DELETE FROM node_events;
+  CREATE INDEX lease_events_claims ON lease_events (deadline) WHERE kind = 'UndeliveredClaimed';
+  `,
+  `
+  -- A quorum's replica: what it encrypts under, and what it needs to reveal what it committed to. Decided once.
+  ALTER TABLE attempts ADD COLUMN replica_json TEXT;
+  ALTER TABLE attempts ADD COLUMN committed_at INTEGER;
+  ALTER TABLE attempts ADD COLUMN key_given_at INTEGER;
+  `,
+  `
   -- Keys of private tasks that nodes were handed, as the chain carries them; salt: what their sealed blobs begin with.
   CREATE TABLE key_grants (
     task_id TEXT NOT NULL,

@@ -2,8 +2,8 @@ import type { Address, Hex } from "viem";
 import type { Database, Row } from "./database.ts";
 
 /**
- * Two gas budgets (rule 31): `capped` for what can wait (accept, checkpoint, settle, expire), `reserved` for what a live
- * lease must be able to send (start, complete, fail).
+ * Two gas budgets (rule 31): `capped` for what can wait (accept, checkpoint, settle, expire, the committee's calls), `reserved`
+ * for what a live lease must be able to send (start, complete, commit, reveal, fail, its answers, stillAlive).
  */
 export type GasBudget = "capped" | "reserved";
 

@@ -26,7 +26,7 @@ async function has(
   { store, access }: { store: BlobStore; access: ReadAccess },
   { request, remote, stream }: Call<BlobRequest>,
 ): Promise<void> {
-  if (request.name.kind === "output") throw denied("outputs are named by whoever may read them");
+  if (isOutput(request.name)) throw denied("outputs are named by whoever may read them");
   if (request.name.kind === "checkpoint" && remote.node === undefined)
     throw denied("only registered nodes ask for checkpoints");
   if (request.name.kind === "sealed")
@@ -39,7 +39,7 @@ async function get(
   { request, remote, stream, signal }: Call<Get>,
 ): Promise<void> {
   const { name, offset, token } = request;
-  if (name.kind === "output") await access.demandOutput(token, name.digest);
+  if (isOutput(name)) await access.demandOutput(token, name.digest);
   else if (name.kind === "sealed") await access.demandSealed(token, remote.node, await saltOf(store, name));
   else if (name.kind === "spec" && token !== undefined) await access.demandSpec(token, name.digest);
   else if (remote.node?.active !== true)
@@ -64,7 +64,7 @@ async function put(
   { request, remote, stream, signal }: Call<Put>,
 ): Promise<void> {
   const { name, size } = request;
-  if (name.kind === "output") throw new DekuperError("NOT_ALLOWED", "Outputs are not taken from others.");
+  if (isOutput(name)) throw new DekuperError("NOT_ALLOWED", "Outputs are not taken from others.");
   if (name.kind === "checkpoint" && remote.node === undefined)
     throw new DekuperError("NOT_ALLOWED", "Checkpoints are taken from registered nodes only.");
   if ((await store.renew(name)) !== undefined) {
@@ -90,6 +90,11 @@ async function saltOf(store: BlobStore, name: BlobName) {
   if ((await store.has(name)) === undefined) return undefined;
   for await (const head of store.read(name)) return sealedSalt(head);
   return undefined;
+}
+
+/** Named by its ciphertext's root, as is the key that opens it. */
+function isOutput({ kind }: BlobName): boolean {
+  return kind === "output" || kind === "output-key";
 }
 
 async function demandSize(store: BlobStore, { name }: BlobRequest): Promise<{ size: number }> {

@@ -34,6 +34,7 @@ const KINDS = [
   "spec",
   "input",
   "output",
+  "output-key",
   "checkpoint",
   "sealed",
 ] as const satisfies readonly BlobName["kind"][];

@@ -16,7 +16,7 @@ export function serveLogs(options: {
 }) {
   return async ({ request, stream, signal }: Call<LogsRequest>): Promise<void> => {
     const { leaseId, attempt, offset, follow, token } = request;
-    await options.access.demand(token, { scope: "logs", leaseId, attempt });
+    await options.access.demandLog(token, { leaseId, attempt });
     await sendAnswer(stream, { ok: true, offset });
     const expired = new AbortController();
     const left = Math.min(token.expiry * 1000 - options.clock.now(), MAX_TIMEOUT_MS);

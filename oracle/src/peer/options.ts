@@ -1,6 +1,7 @@
 import type { Deployment, PeerDirectory } from "@dekuper/protocol";
 import type { Hex } from "viem";
-import type { BlobStore, LogStore, QuoteSource, ReadPolicy } from "./peer.ts";
+import type { ClaimSource } from "./claim-channels.ts";
+import type { BlobStore, LogStore, QuoteSource, ReadPolicy, ReportSource } from "./peer.ts";
 
 /** Events with fields; pino's loggers fit. */
 export interface PeerLog {
@@ -17,15 +18,19 @@ export const peerCounters = {
   twin_heartbeats: "Heartbeats under this node's own key that it did not send",
   connections_refused: "Inbound connections refused by a limit",
   connections_idle_closed: "Strangers' connections closed because they did nothing",
-  channel_requests: "Requests on the blob, logs, peers and quote channels",
+  channel_requests: "Requests on the blob, logs, peers, quote and report channels",
   channel_refusals: "Requests answered with an error",
   reads_denied: "Reads refused for want of a valid token",
   blob_bytes_in: "Bytes of blobs taken from peers",
   blob_bytes_out: "Bytes of blobs given to peers",
   log_bytes_out: "Bytes of logs given to consumers",
   blobs_fetched: "Blobs fetched from other nodes",
+  receipts_taken: "Receipts of consumers that were checked and kept",
+  chunk_bytes_out: "Bytes of disputed outputs given to attesters",
   quotes_signed: "Quotes signed",
   quotes_refused: "Quote requests answered with a reason",
+  reports_signed: "Reports signed for other seats of the committee",
+  reports_not_signed: "Reports of other seats that this node has not seen so, or not in full",
   dials_failed: "Dials of registered nodes that failed",
 } as const;
 export type PeerCounter = keyof typeof peerCounters;
@@ -55,6 +60,9 @@ export interface PeerLimits {
   readonly consumerQuoteBurst: number;
   readonly consumerQuotesPerSecond: number;
   readonly quotesAtATime: number;
+  /** Requests of one seat to sign a report: at once, and then per second. */
+  readonly reportBurst: number;
+  readonly reportsPerSecond: number;
   /** A channel on which nothing moves ends after it, milliseconds. */
   readonly streamIdleMs: number;
   /** A stranger's connection without a channel or a subscription is closed after it, milliseconds. */
@@ -80,6 +88,8 @@ export const DEFAULT_PEER_LIMITS: PeerLimits = {
   consumerQuoteBurst: 64,
   consumerQuotesPerSecond: 8,
   quotesAtATime: 32,
+  reportBurst: 6,
+  reportsPerSecond: 0.5,
   streamIdleMs: 30_000,
   strangerIdleMs: 60_000,
   dialedNodes: 64,
@@ -101,6 +111,10 @@ export interface PeerNodeOptions {
   readonly readPolicy: ReadPolicy;
   /** Without one there is no quote channel. */
   readonly quotes?: QuoteSource;
+  /** Without one there is no report channel. */
+  readonly reports?: ReportSource;
+  /** Without one there are no channels for receipts, chunks and verdicts. */
+  readonly claims?: ClaimSource;
   readonly log: PeerLog;
   /** Milliseconds. */
   readonly clock?: { now(): number };

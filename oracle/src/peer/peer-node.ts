@@ -3,14 +3,21 @@ import {
   type BlobName,
   blobRequestSchema,
   callPut,
+  callReport,
   channelName,
+  chunkRequestSchema,
   DekuperError,
   type DirectoryNode,
   FramedStream,
   type Heartbeat,
+  type LivenessReport,
   logsRequestSchema,
   type Presence,
   quoteRequestSchema,
+  type ReportAnswer,
+  receiptSchema,
+  reportRequestSchema,
+  verdictRequestSchema,
 } from "@dekuper/protocol";
 import { privateKeyFromRaw } from "@libp2p/crypto/keys";
 import type { Stream } from "@libp2p/interface";
@@ -18,6 +25,7 @@ import { peerIdFromPrivateKey } from "@libp2p/peer-id";
 import { type Address, type Hex, hexToBytes } from "viem";
 import { serveBlobs } from "./blob-channel.ts";
 import { ChannelServer } from "./channel-server.ts";
+import { serveChunks, serveReceipts, serveVerdicts } from "./claim-channels.ts";
 import { ConnectionLimits } from "./connection-limits.ts";
 import { Dialer, isConnected, peerIdOfNode } from "./dialer.ts";
 import { fetchBlob } from "./fetch-blob.ts";
@@ -25,11 +33,12 @@ import { HeartbeatGossip } from "./gossip.ts";
 import { createDaemonLibp2p, type DekuperLibp2p } from "./libp2p-node.ts";
 import { serveLogs } from "./logs-channel.ts";
 import { type CountPeer, DEFAULT_PEER_LIMITS, type PeerLimits, type PeerNodeOptions } from "./options.ts";
-import type { PeerNode } from "./peer.ts";
+import type { PeerChannel, PeerNode } from "./peer.ts";
 import { AddressHints, askPeers, type PeersAnswer, peersRequestSchema, servePeers } from "./peer-exchange.ts";
 import { serveQuotes } from "./quote-channel.ts";
 import { ReadAccess } from "./read-access.ts";
 import { addressOfPeer, registeredNode } from "./remote.ts";
+import { serveReports } from "./report-channel.ts";
 import { isSignedBy, type SignedHeartbeat } from "./signed-heartbeat.ts";
 
 const DIAL_INTERVAL_MS = 3_000;
@@ -138,6 +147,10 @@ class DekuperPeerNode implements PeerNode {
     return this.gossip.presence();
   }
 
+  lastHeard(node: Address): number | undefined {
+    return this.gossip.last(node)?.receivedAt;
+  }
+
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void {
     return this.gossip.onTwin(listener);
   }
@@ -159,19 +172,42 @@ class DekuperPeerNode implements PeerNode {
   }
 
   async putBlob(node: Address, name: BlobName, signal: AbortSignal): Promise<void> {
-    const { blobStore: store, directory } = this.options;
-    const entry = directory.find(node);
+    const { blobStore: store } = this.options;
     const found = await store.has(name);
-    if (entry === undefined || found === undefined)
-      throw new DekuperError("NOT_FOUND", "There is no such node, or no such blob here.", {
-        details: { node, blob: name.digest },
-      });
-    const stream = new FramedStream(await this.openStream(entry, "blob", signal), {
+    if (found === undefined)
+      throw new DekuperError("NOT_FOUND", "There is no such blob here.", { details: { blob: name.digest } });
+    const source = { size: found.size, open: (offset: number) => store.read(name, offset) };
+    await this.call(node, "blob", (stream) => callPut(stream, name, source, { signal }), signal);
+  }
+
+  async call<T>(
+    node: Address,
+    kind: PeerChannel,
+    use: (stream: FramedStream) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
+    const entry = this.options.directory.find(node);
+    if (entry === undefined)
+      throw new DekuperError("NOT_FOUND", `There is no node ${node}.`, { details: { node } });
+    const stream = new FramedStream(await this.openStream(entry, kind, signal), {
       idleMs: this.limits.streamIdleMs,
     });
     try {
-      const source = { size: found.size, open: (offset: number) => store.read(name, offset) };
-      await callPut(stream, name, source, { signal });
+      return await use(stream);
+    } catch (error) {
+      stream.abort(error instanceof Error ? error : new Error(String(error)));
+      throw error;
+    }
+  }
+
+  async askReport(node: Address, report: LivenessReport, signal: AbortSignal): Promise<ReportAnswer> {
+    const entry = this.options.directory.find(node);
+    if (entry === undefined)
+      throw new DekuperError("NOT_FOUND", "There is no such node.", { details: { node } });
+    const raw = await this.openStream(entry, "report", signal);
+    const stream = new FramedStream(raw, { idleMs: this.limits.streamIdleMs });
+    try {
+      return await callReport(stream, report, signal);
     } catch (error) {
       stream.abort(error instanceof Error ? error : new Error(String(error)));
       throw error;
@@ -179,7 +215,8 @@ class DekuperPeerNode implements PeerNode {
   }
 
   private async serve(libp2p: DekuperLibp2p): Promise<void> {
-    const { deployment, directory, blobStore, logStore, readPolicy, quotes, log } = this.options;
+    const { deployment, directory, blobStore, logStore, readPolicy, quotes, reports, claims, log } =
+      this.options;
     const { limits, count, clock } = this;
     const server = new ChannelServer({ directory, limits, log, count });
     const access = new ReadAccess(deployment, readPolicy, clock);
@@ -192,9 +229,21 @@ class DekuperPeerNode implements PeerNode {
     await libp2p.handle(this.channel("peers"), server.handler(peersRequestSchema, peers), {
       maxInboundStreams: 4,
     });
-    if (quotes === undefined) return;
-    const serve = serveQuotes({ source: quotes, limits, count });
-    await libp2p.handle(this.channel("quote"), server.handler(quoteRequestSchema, serve), settings);
+    if (quotes !== undefined) {
+      const serve = serveQuotes({ source: quotes, limits, count });
+      await libp2p.handle(this.channel("quote"), server.handler(quoteRequestSchema, serve), settings);
+    }
+    if (reports !== undefined) {
+      const serve = serveReports({ source: reports, limits, count });
+      await libp2p.handle(this.channel("report"), server.handler(reportRequestSchema, serve), settings);
+    }
+    if (claims === undefined) return;
+    const receipts = serveReceipts({ source: claims, count });
+    const chunks = serveChunks({ source: claims, count });
+    const verdicts = serveVerdicts({ source: claims });
+    await libp2p.handle(this.channel("receipt"), server.handler(receiptSchema, receipts), settings);
+    await libp2p.handle(this.channel("chunk"), server.handler(chunkRequestSchema, chunks), settings);
+    await libp2p.handle(this.channel("verdict"), server.handler(verdictRequestSchema, verdicts), settings);
   }
 
   private candidates(): DirectoryNode[] {
@@ -204,11 +253,7 @@ class DekuperPeerNode implements PeerNode {
     return [...connected, ...nodes.filter((node) => !connected.includes(node))];
   }
 
-  private async openStream(
-    node: DirectoryNode,
-    kind: "blob" | "peers",
-    signal: AbortSignal,
-  ): Promise<Stream> {
+  private async openStream(node: DirectoryNode, kind: PeerChannel, signal: AbortSignal): Promise<Stream> {
     const libp2p = this.libp2p();
     if (!isConnected(libp2p, node)) await this.dialer.dial(libp2p, node, signal);
     return libp2p.dialProtocol(peerIdOfNode(node), this.channel(kind), {

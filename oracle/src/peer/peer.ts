@@ -1,11 +1,15 @@
 import type {
   BlobName,
+  channelName,
   DirectoryNode,
+  FramedStream,
   Heartbeat,
+  LivenessReport,
   PeerDirectory,
   Presence,
   QuoteAnswer,
   QuoteRequest,
+  ReportAnswer,
 } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 
@@ -23,6 +27,8 @@ export interface ReadPolicy {
   isKeyHolder?(node: Address, salt: Hex): boolean;
   /** What is sealed under a key of this salt belongs to the task of a lease that this node holds or held. */
   isSealedFor?(leaseId: Hex, attempt: number, salt: Hex): boolean;
+  /** Whether the consumer may read the log by itself: a replica's comes with its output, once it has won. Default: it may. */
+  showsLog?(leaseId: Hex, attempt: number): boolean;
   /** Checks the consumer's signature over a read token (EOA, or ERC-1271 where it is a contract). */
   verifySignature(token: { consumer: Address; digest: Hex; signature: Hex }): Promise<boolean>;
 }
@@ -31,6 +37,12 @@ export interface ReadPolicy {
 export interface QuoteSource {
   /** `asker`: a registered node, or a stranger's host. */
   quote(request: QuoteRequest, asker: string): Promise<QuoteAnswer>;
+}
+
+/** Answers other seats of the committee that ask for a signature. */
+export interface ReportSource {
+  /** `asker`: a registered node. Throws `NOT_ALLOWED` where it holds no seat, or the report is of another time. */
+  answer(report: LivenessReport, asker: Address): Promise<ReportAnswer>;
 }
 
 /** Content-addressed bytes on disk with quotas and expiry. Bytes are verified against their name before they count. */
@@ -78,6 +90,12 @@ export interface LogStore {
   sweep(nowSeconds: number): Promise<number>;
 }
 
+/** Channels on which this node asks others. */
+export type PeerChannel = Extract<
+  Parameters<typeof channelName>[0],
+  "blob" | "peers" | "report" | "chunk" | "verdict"
+>;
+
 /** The oracle's libp2p node. Its identity is the operator key: its peer id is its chain address. */
 export interface PeerNode {
   start(): Promise<void>;
@@ -89,11 +107,22 @@ export interface PeerNode {
   /** Sends this node's heartbeat to everyone. */
   publishHeartbeat(heartbeat: Heartbeat): Promise<void>;
   presence(): ReadonlyMap<Address, Presence>;
+  /** When the newest heartbeat of a node came, Unix milliseconds; undefined: never. */
+  lastHeard(node: Address): number | undefined;
   readonly heartbeatsReceived: number;
   /** Fires when another instance sends heartbeats under this node's own key (rule 32). */
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void;
   /** Gets a blob from whichever registered node has it, and gives it to this one, into the local store. Throws `BLOB_NOT_FOUND`. */
   fetchBlob(name: BlobName, maxBytes: number, signal: AbortSignal): Promise<void>;
+  /** Opens a channel to a registered node for one call. Throws what the call does, `NOT_FOUND`, or `PEER_UNREACHABLE`. */
+  call<T>(
+    node: Address,
+    kind: PeerChannel,
+    use: (stream: FramedStream) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T>;
   /** Gives a registered node a blob of the local store. Throws what the channel answers, or `PEER_UNREACHABLE`. */
   putBlob(node: Address, name: BlobName, signal: AbortSignal): Promise<void>;
+  /** Asks another seat to sign a report. Throws what the channel answers, or `PEER_UNREACHABLE`. */
+  askReport(node: Address, report: LivenessReport, signal: AbortSignal): Promise<ReportAnswer>;
 }

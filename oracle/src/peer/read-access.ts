@@ -54,6 +54,13 @@ export class ReadAccess {
     if (this.verified.size > REMEMBERED && oldest !== undefined) this.verified.delete(oldest);
   }
 
+  /** The same for a log, which a quorum's replica keeps to itself until it has won (rule 21). */
+  async demandLog(token: ReadToken, wanted: { leaseId: Hex; attempt: number }): Promise<void> {
+    await this.demand(token, { scope: "logs", ...wanted });
+    if (this.policy.showsLog?.(wanted.leaseId, wanted.attempt) === false)
+      throw denied("a replica of a quorum shows its log once its result has won");
+  }
+
   /** The same for an output, which is named by its ciphertext's root. */
   async demandOutput(token: ReadToken | undefined, ciphertextRoot: Hex): Promise<void> {
     const owner = this.policy.outputOwner(ciphertextRoot);

@@ -34,6 +34,8 @@ export interface LeaseFacts {
   readonly maxSeconds: number;
   /** Why it is Stopping. */
   readonly stopReason: StopReason;
+  /** The vote that it is a part of; undefined: it is no replica of a quorum. */
+  readonly ballot: BallotFacts | undefined;
   readonly completionGrace: number;
   readonly outageGrace: number;
   readonly minCheckpointInterval: number;
@@ -41,6 +43,20 @@ export interface LeaseFacts {
 
 /** `cancelled` by the consumer, or wound down with its gang, of which a member was lost for good. */
 export type StopReason = "cancelled" | "peer-lost";
+
+/** The vote of a quorum's replicas (rule 21). */
+export interface BallotFacts {
+  /** Until when who has committed may reveal; 0 while any replica has neither committed nor been lost. */
+  readonly revealUntil: Seconds;
+  /** What opened the revealing has `minConfirmations`: a reorg lets nobody commit to what others have shown. */
+  readonly isOpenConfirmed: boolean;
+  readonly revealWindow: number;
+  /** Everybody who has committed has revealed. */
+  readonly isAllRevealed: boolean;
+  readonly isTallied: boolean;
+  /** k or more have revealed the same. */
+  readonly hasWinner: boolean;
+}
 
 /** What the run needs besides its pod: its spec and inputs, opened and checked against the order, and its image. */
 export type MaterialFacts =
@@ -69,6 +85,12 @@ export interface JournalFacts {
   /** The attestation is stored: its content is fixed for ever. */
   readonly attested: boolean;
   readonly signed: boolean;
+  /** The consumer's receipt is here. */
+  readonly hasReceipt: boolean;
+  /** Attestation, signature and salt of what was committed to are stored. */
+  readonly canReveal: boolean;
+  /** The consumer can have the key of this replica's output. */
+  readonly keyGiven: boolean;
   readonly released: boolean;
   readonly tornDown: boolean;
   /** Its end was seen final once: it never comes back, whatever the chain or the cluster say later. */

@@ -4,12 +4,14 @@ import {
   done,
   type FailReason,
   type LeaseAction,
+  margin,
   type Plan,
   type Seconds,
   type StopCause,
   unfitReason,
   wait,
 } from "./plan.ts";
+import { owesKey, planCommitted, planTally } from "./quorum.ts";
 
 const ENDED: ReadonlySet<LeaseFacts["status"]> = new Set(["Settled", "Cancelled", "Failed", "Expired"]);
 
@@ -33,6 +35,7 @@ export function planLease(facts: Facts, now: Seconds): Plan {
   if (!node.mayAct) return wait("read-only");
   if (lease.evidence === "unreadable") return planBlind(facts);
   if (journal.ended) return planEnded(facts);
+  if (owesKey(lease, journal) && !node.diskFull) return act({ kind: "giveKey" });
   if (ENDED.has(lease.status) || (lease.isFinallyOver && !lease.isMine))
     return lease.isFinallyOver ? planEnded(facts) : wait("finality");
   if (!lease.isMine) return wait("not-mine");
@@ -42,6 +45,9 @@ export function planLease(facts: Facts, now: Seconds): Plan {
     case "Running":
     case "Stopping":
       return planRunning(facts, now);
+    case "Committed":
+    case "Revealed":
+      return planVote(facts, now);
     case "Completed":
       return planCompleted(facts, now);
     case "Disputed":
@@ -140,7 +146,8 @@ function planRun(facts: Facts, completeBy: Seconds, now: Seconds): Plan {
   const { lease, cluster, journal, node } = facts;
   if (journal.attested) {
     if (!node.maySign) return wait("signing-stopped");
-    return act({ kind: "complete" });
+    // A replica that the consumer has stopped has nobody to agree with.
+    return act({ kind: lease.ballot !== undefined && lease.status === "Running" ? "commit" : "complete" });
   }
   if (journal.sealed) return node.maySign ? act({ kind: "attest" }) : wait("signing-stopped");
   if (!cluster.isReachable) return wait("cluster-unreachable");
@@ -180,8 +187,13 @@ function planMain({ lease, journal, node }: Facts, now: Seconds): Plan {
   return wait("running", claimAt > now ? Math.min(claimAt, overAt) : overAt);
 }
 
-/** The result is on chain and on disk; whether it is paid is still open. */
-export const DELIVERED: ReadonlySet<LeaseFacts["status"]> = new Set(["Completed", "Disputed"]);
+/** The result is on disk, and on chain or bound by it; whether it is paid is still open. */
+export const DELIVERED: ReadonlySet<LeaseFacts["status"]> = new Set([
+  "Committed",
+  "Revealed",
+  "Completed",
+  "Disputed",
+]);
 
 /** The pod of a result that is on chain is needed no more, and goes once that is final. */
 function planDelivered({ lease, cluster, journal, node }: Facts): Plan | undefined {
@@ -191,13 +203,26 @@ function planDelivered({ lease, cluster, journal, node }: Facts): Plan | undefin
   return undefined;
 }
 
+function planVote(facts: Facts, now: Seconds): Plan {
+  const { ballot, status } = facts.lease;
+  if (ballot === undefined) return wait("not-mine");
+  const vote = { ...facts, ballot, meanwhile: planDelivered(facts) };
+  return status === "Committed" ? planCommitted(vote, now) : planTally(vote, now);
+}
+
 function planCompleted(facts: Facts, now: Seconds): Plan {
   const window = { endsAt: facts.lease.challengeEndsAt, waitsFor: "challenge-window" } as const;
   return planEnforceable(facts, window, { kind: "settle" }, now);
 }
 
-/** Nobody has answered the claim in time: it is no verdict, and the lease goes on to its settlement (rule 23). */
+/**
+ * A claim is answered with the consumer's own receipt, where there is one; attesters' verdicts are collected elsewhere. Nobody
+ * has answered it in time: it is no verdict, and the lease goes on to its settlement (rule 23).
+ */
 function planDisputed(facts: Facts, now: Seconds): Plan {
+  const { lease, journal, node } = facts;
+  if (journal.hasReceipt && node.maySign && now <= lease.answerUntil)
+    return act({ kind: "answerWithReceipt" });
   const window = { endsAt: facts.lease.answerUntil, waitsFor: "disputed" } as const;
   return planEnforceable(facts, window, { kind: "lapseClaim" }, now);
 }
@@ -238,9 +263,4 @@ function atLatest(plan: Plan, at: Seconds): Plan {
 function stopCause(lease: LeaseFacts, journal: JournalFacts): StopCause | undefined {
   if (!journal.stopAsked) return undefined;
   return lease.status === "Stopping" ? lease.stopReason : "time-limit";
-}
-
-/** Room before a deadline, so that the transaction is mined in time: a quarter of the window, at most a minute. */
-export function margin(window: number): number {
-  return Math.max(1, Math.min(60, Math.floor(window / 4)));
 }

@@ -15,11 +15,16 @@ export type LeaseAction =
   | { readonly kind: "seal"; readonly stopped: StopCause | undefined }
   | { readonly kind: "attest" }
   | { readonly kind: "complete" }
+  | { readonly kind: "commit" }
+  | { readonly kind: "reveal" }
+  | { readonly kind: "tally" }
+  | { readonly kind: "giveKey" }
   | { readonly kind: "fail"; readonly reason: FailReason }
   | { readonly kind: "expire" }
   | { readonly kind: "release" }
   | { readonly kind: "settle" }
   | { readonly kind: "lapseClaim" }
+  | { readonly kind: "answerWithReceipt" }
   | { readonly kind: "tearDown" };
 
 /** Why the oracle ended a run that would have gone on; undefined: it ended by itself. */
@@ -55,6 +60,8 @@ export type WaitReason =
   | "enforceable"
   | "challenge-window"
   | "disputed"
+  | "replicas-run"
+  | "replicas-reveal"
   | "finality"
   | "not-mine"
   | "terminating";
@@ -75,3 +82,8 @@ export const wait = (reason: WaitReason, lookAgainAt?: Seconds): Plan => ({
   lookAgainAt,
 });
 export const done: Plan = { kind: "done" };
+
+/** Room before a deadline, so that the transaction is mined in time: a quarter of the window, at most a minute. */
+export function margin(window: number): number {
+  return Math.max(1, Math.min(60, Math.floor(window / 4)));
+}

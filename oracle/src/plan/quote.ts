@@ -1,4 +1,4 @@
-import { isDekuperError, type Order, reservation } from "@dekuper/protocol";
+import { isDekuperError, isQuorum, type Order, reservation } from "@dekuper/protocol";
 import type { AcceptFacts } from "./accept.ts";
 import { askingRate, isImageAllowed, type Misfit, misfit, nodeProblem, type Share } from "./fit.ts";
 import type { Seconds } from "./plan.ts";
@@ -88,7 +88,8 @@ export function planQuote(ask: QuoteAsk, node: QuoteFacts, now: Seconds): QuoteP
   const lock = lockOf(ratePerHour, order, node);
   const room = roomFor(order, lock, node);
   if (room.leases < 1) return refuse(room.reason, room.values);
-  const leases = Math.min(room.leases, order.leases);
+  // Replicas on one node would agree with themselves.
+  const leases = isQuorum(order) ? 1 : Math.min(room.leases, order.leases);
   if (ask.members > 0 && node.quotesLeft < 1) return refuse("too-many-quotes");
   if (imageAnswer.kind === "unknown") return { kind: "check-image" };
   if (imageAnswer.kind === "unanswered") return refuse("image-not-checked");

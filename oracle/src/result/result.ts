@@ -18,7 +18,14 @@ export interface SealedResult {
 /** Turns an ended run into a sealed result: output and log are read once, encrypted once, synced to disk. */
 export interface ResultSealer {
   seal(
-    from: { observation: AttemptObservation; spec: TaskSpec; outcome: Outcome; log: Uint8Array },
+    from: {
+      observation: AttemptObservation;
+      spec: TaskSpec;
+      outcome: Outcome;
+      log: Uint8Array;
+      /** Age recipient. Default: the spec's. */
+      recipient?: string | undefined;
+    },
     signal: AbortSignal,
   ): Promise<SealedResult>;
 }

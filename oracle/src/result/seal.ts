@@ -57,7 +57,7 @@ export function createResultSealer(options: ResultSealerOptions): ResultSealer {
 async function sealOnce(
   { driver, blobStore }: ResultSealerOptions,
   limits: OutputLimits | undefined,
-  { observation, spec, outcome, log }: SealRequest,
+  { observation, spec, outcome, log, recipient = spec.output.recipient }: SealRequest,
   signal: AbortSignal,
 ): Promise<SealedResult> {
   const writer = await blobStore.create();
@@ -76,7 +76,7 @@ async function sealOnce(
   );
   filled.catch((error: unknown) => stop.abort(error));
   try {
-    for await (const bytes of encrypt(tar as unknown as AsyncIterable<Uint8Array>, spec.output.recipient)) {
+    for await (const bytes of encrypt(tar as unknown as AsyncIterable<Uint8Array>, recipient)) {
       signal.throwIfAborted();
       tree.update(bytes);
       await writer.write(bytes);

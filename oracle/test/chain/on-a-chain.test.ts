@@ -133,11 +133,13 @@ describe("the transaction queue on a real chain", () => {
       account: privateKeyToAccount(provider.operatorKey),
       chainId: chain.network.deployment.chainId,
       taskRegistry: chain.network.deployment.taskRegistry,
+      liveness: chain.network.deployment.liveness,
       reader,
       journal,
       clock: systemClock,
       settings: { maxFeePerGas: 10n ** 11n, dailyCap: 10n ** 17n, replaceAfterMs: 30_000 },
       liveLeases: () => 1,
+      disputableLeases: () => 0,
     });
     const submit = async (...call: Parameters<TransactionQueue["submit"]>) => {
       const mined = queue.submit(...call);

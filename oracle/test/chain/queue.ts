@@ -26,7 +26,11 @@ export async function until(isSo: () => boolean): Promise<void> {
 /** A queue on a chain made by hand, with what a test needs to move both. */
 export async function startQueue(
   t: TestContext,
-  change: Partial<TransactionSettings> & { liveLeases?: number; timeoutMs?: number } = {},
+  change: Partial<TransactionSettings> & {
+    liveLeases?: number;
+    disputableLeases?: number;
+    timeoutMs?: number;
+  } = {},
 ) {
   const { db, dir } = openDatabase(t);
   const chain = new FakeChain(10);
@@ -44,11 +48,13 @@ export async function startQueue(
       account,
       chainId: chain.chainId,
       taskRegistry: `0x${"22".repeat(20)}`,
+      liveness: `0x${"55".repeat(20)}`,
       reader,
       journal,
       clock,
       settings: { maxFeePerGas: 100n, dailyCap: 10n ** 15n, replaceAfterMs: 30_000, ...change },
       liveLeases: () => change.liveLeases ?? 0,
+      disputableLeases: () => change.disputableLeases ?? 0,
       onEvent: (event) => events.push(event),
       onStep: (step) => {
         steps.push(`${step} (${rpc.count("eth_sendRawTransaction")} sent)`);

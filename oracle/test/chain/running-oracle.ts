@@ -14,8 +14,8 @@ import {
 } from "@dekuper/protocol";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
 import { createPublicClient, decodeFunctionData, type Hex, http, keccak256, parseTransaction } from "viem";
-import type { TestChain } from "../../../client/test/chain.ts";
-import { startTestProvider } from "../../../client/test/provider.ts";
+import { freePort, type TestChain } from "../../../client/test/chain.ts";
+import { aProfile, startTestProvider } from "../../../client/test/provider.ts";
 import { oracleConfigSchema } from "../../src/config/schema.ts";
 import { Secret } from "../../src/config/secret.ts";
 import { runOracle } from "../../src/daemon/oracle.ts";
@@ -33,15 +33,24 @@ export const CONFIRMATIONS = 2;
 
 const PASSWORD = "test";
 
-/** A whole daemon on a real chain, with a cluster in memory and an RPC in between that the test may spoil. */
-export async function startOracle(t: TestContext, chain: TestChain, change: { gas?: object } = {}) {
-  const provider = await startTestProvider(chain);
+/**
+ * A whole daemon on a real chain, with a cluster in memory and an RPC in between that the test may spoil. `isDialled`: other
+ * peers find it where it is registered.
+ */
+export async function startOracle(
+  t: Pick<TestContext, "after">,
+  chain: TestChain,
+  change: { gas?: object; isDialled?: boolean } = {},
+) {
+  const listen = `/ip4/127.0.0.1/tcp/${change.isDialled === true ? await freePort() : 0}/ws`;
+  const provider = await startTestProvider(chain, aProfile({ multiaddrs: [listen] }));
   const consumer = await chain.account(10_000);
   await consumer.market.deposit(5_000_000_000n);
   const dir = await mkdtemp(join(tmpdir(), "dekuper-oracle-"));
   t.after(() => rm(dir, { recursive: true, force: true }));
 
-  const recipient = await identityToRecipient(await generateX25519Identity());
+  const identity = await generateX25519Identity();
+  const recipient = await identityToRecipient(identity);
   const spec = aTaskSpec({ output: { maxBytes: 1_000, recipient } }, { maxDuration: 7200 });
   const bytes = encodeSpec(spec);
   const stateDir = join(dir, "state");
@@ -79,11 +88,11 @@ export async function startOracle(t: TestContext, chain: TestChain, change: { ga
     keystore,
     password: PASSWORD,
     helperImage: `localhost/helper@sha256:${"aa".repeat(32)}`,
-    listen: ["/ip4/127.0.0.1/tcp/0/ws"],
+    listen: [listen],
     httpPort: 0,
     finality: FINALITY,
     minConfirmations: CONFIRMATIONS,
-    pollInterval: 50,
+    pollInterval: change.isDialled === true ? 200 : 50,
     claimInterval: 5,
     gas: { replaceAfter: 2, ...change.gas },
   });
@@ -193,12 +202,14 @@ export async function startOracle(t: TestContext, chain: TestChain, change: { ga
   return {
     provider,
     consumer,
+    spec,
+    key: { identity, recipient },
+    stateDir,
     cluster,
     rpc,
     sent,
     events,
     oracle,
-    stateDir,
     client,
     lease,
     money,

@@ -86,11 +86,13 @@ function anOracle(t: TestContext, provider: TestProvider) {
     account: privateKeyToAccount(provider.operatorKey),
     chainId: deployment.chainId,
     taskRegistry: deployment.taskRegistry,
+    liveness: deployment.liveness,
     reader,
     journal: new TransactionJournal(db, systemClock.now),
     clock: systemClock,
     settings: { maxFeePerGas: 10n ** 11n, dailyCap: 10n ** 18n, replaceAfterMs: 30_000 },
     liveLeases: () => 1,
+    disputableLeases: () => 0,
   });
   const assignments = new Assignments({ node, store, journal, reader, log, adopt: true });
   const facts = new LeaseFactReader(reader, deployment, node);

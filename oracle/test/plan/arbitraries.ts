@@ -1,6 +1,7 @@
 import { leaseStatuses } from "@dekuper/protocol";
 import fc from "fast-check";
 import type {
+  BallotFacts,
   ClusterFacts,
   JournalFacts,
   LeaseFacts,
@@ -17,6 +18,15 @@ const flag = fc.boolean();
 /** Mostly one way, so that what rests on several such facts comes up often. */
 const mostly = (usual: boolean) =>
   fc.oneof({ weight: 5, arbitrary: fc.constant(usual) }, { weight: 1, arbitrary: fc.constant(!usual) });
+
+const anyBallot: fc.Arbitrary<BallotFacts> = fc.record({
+  revealUntil: fc.oneof(fc.constant(0), time),
+  isOpenConfirmed: flag,
+  revealWindow: span,
+  isAllRevealed: flag,
+  isTallied: mostly(false),
+  hasWinner: flag,
+});
 
 export const anyLease: fc.Arbitrary<LeaseFacts> = fc.record({
   evidence: fc.constantFrom("readable", "readable", "readable", "unreadable"),
@@ -41,6 +51,7 @@ export const anyLease: fc.Arbitrary<LeaseFacts> = fc.record({
   answerUntil: time,
   maxSeconds: fc.integer({ min: 0, max: 300 }),
   stopReason: fc.constantFrom("cancelled", "peer-lost"),
+  ballot: fc.option(anyBallot, { nil: undefined }),
   completionGrace: span,
   outageGrace: span,
   minCheckpointInterval: shortSpan,
@@ -72,6 +83,9 @@ export const anyJournal: fc.Arbitrary<JournalFacts> = fc.record({
   sealed: mostly(false),
   attested: mostly(false),
   signed: flag,
+  hasReceipt: flag,
+  canReveal: flag,
+  keyGiven: flag,
   released: flag,
   tornDown: flag,
   ended: mostly(false),

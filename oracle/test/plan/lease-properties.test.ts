@@ -12,10 +12,14 @@ const TRANSACTIONS: ReadonlySet<LeaseAction["kind"]> = new Set([
   "startLease",
   "claimCheckpoint",
   "complete",
+  "commit",
+  "reveal",
+  "tally",
   "fail",
   "expire",
   "settle",
   "lapseClaim",
+  "answerWithReceipt",
 ]);
 
 /** Any facts of one status and one stage: what is rare among all of them. */
@@ -116,6 +120,64 @@ describe("from any facts, the planner", () => {
       ),
     ));
 
+  it("commits to a stored attestation while it runs, and in a quorum only", () =>
+    always(
+      ({ journal, lease }, plan) => {
+        const kind = actionOf(plan)?.kind;
+        if (lease.status === "Running" && kind === "complete") return lease.ballot === undefined;
+        if (kind !== "commit") return undefined;
+        return journal.attested && lease.status === "Running" && lease.ballot !== undefined;
+      },
+      fc.oneof(anyFacts, anyAt("Running", "exited")),
+    ));
+
+  it("reveals only what it has committed to, once every replica has or is lost, and while it may", () =>
+    always(
+      ({ journal, lease }, plan, now) => {
+        if (actionOf(plan)?.kind !== "reveal") return undefined;
+        const { revealUntil = 0 } = lease.ballot ?? {};
+        return lease.status === "Committed" && journal.canReveal && revealUntil !== 0 && now <= revealUntil;
+      },
+      fc.oneof(anyAt("Committed"), anyAt("Committed", "exited")),
+    ));
+
+  it("never lets the time to reveal pass, whatever a reorg might take back: not revealing is slashed", () =>
+    always(
+      ({ journal, lease, node }, plan, now) => {
+        const { ballot } = lease;
+        if (lease.status !== "Committed" || ballot === undefined || ballot.revealUntil === 0)
+          return undefined;
+        const mayAct = lease.isMine && lease.evidence === "readable" && !journal.ended && node.mayAct;
+        if (!mayAct || !node.maySign || !journal.canReveal || now > ballot.revealUntil) return undefined;
+        if (!ballot.isOpenConfirmed && now < ballot.revealUntil - 1) return undefined;
+        return actionOf(plan)?.kind === "reveal";
+      },
+      fc.oneof(anyAt("Committed"), anyAt("Committed", "exited")),
+    ));
+
+  it("counts votes only when all are open or their time is over, and once", () =>
+    always(
+      ({ lease }, plan, now) => {
+        if (actionOf(plan)?.kind !== "tally") return undefined;
+        const { ballot, outageGrace } = lease;
+        if (ballot === undefined || ballot.isTallied) return false;
+        return ballot.isAllRevealed || now > ballot.revealUntil + outageGrace;
+      },
+      fc.oneof(anyAt("Revealed"), anyAt("Committed")),
+    ));
+
+  it("hands a replica's key over only for good, and never where no k agree", () =>
+    always(
+      ({ lease, journal }, plan) => {
+        if (actionOf(plan)?.kind !== "giveKey") return undefined;
+        const { ballot } = lease;
+        if (ballot === undefined || !lease.isFinallyOver || !lease.isMine || journal.keyGiven) return false;
+        if (lease.status === "Settled") return ballot.hasWinner || !ballot.isTallied;
+        return lease.status === "Completed" || lease.status === "Disputed";
+      },
+      fc.oneof(anyAt("Completed"), anyAt("Settled")),
+    ));
+
   it("seals once", () =>
     always(
       ({ journal }, plan) => when(actionOf(plan)?.kind === "seal", !journal.sealed),
@@ -147,7 +209,10 @@ describe("from any facts, the planner", () => {
       const kind = actionOf(plan)?.kind;
       return when(
         !cluster.isReachable,
-        kind === undefined || kind === "attest" || (TRANSACTIONS.has(kind) && kind !== "claimCheckpoint"),
+        kind === undefined ||
+          kind === "attest" ||
+          kind === "giveKey" ||
+          (TRANSACTIONS.has(kind) && kind !== "claimCheckpoint"),
       );
     }));
 
@@ -178,7 +243,9 @@ describe("from any facts, the planner", () => {
       if (kind === "expire") return now > deadline + lease.outageGrace;
       if (kind === "settle") return now > lease.challengeEndsAt + lease.outageGrace;
       if (kind === "lapseClaim") return now > lease.answerUntil + lease.outageGrace;
-      if (kind === undefined || !TRANSACTIONS.has(kind)) return undefined;
+      if (kind === "answerWithReceipt") return now <= lease.answerUntil;
+      if (kind === "reveal") return now <= (lease.ballot?.revealUntil ?? 0);
+      if (kind === undefined || kind === "tally" || !TRANSACTIONS.has(kind)) return undefined;
       return now <= deadline;
     }));
 

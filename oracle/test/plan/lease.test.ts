@@ -253,6 +253,17 @@ it("keeps no pod for a disputed result, and lapses a claim that nobody has answe
   waits({ ...gone, node: silenced }, "signing-stopped", undefined, T0 + 531);
 });
 
+it("answers a claim with the consumer's receipt while there is time, whatever becomes of the pod", () => {
+  const lease = aLease({ status: "Disputed", answerUntil: T0 + 500 });
+  const journal = aJournal({ sealed: true, attested: true, signed: true, hasReceipt: true });
+  for (const cluster of [aPod("exited"), aPod("gone"), unreachable])
+    acts({ lease, cluster, journal }, { kind: "answerWithReceipt" }, T0 + 500);
+  const late = { lease, cluster: aPod("gone"), journal: { ...journal, released: true } };
+  waits(late, "disputed", T0 + 531, T0 + 501);
+  acts(late, { kind: "lapseClaim" }, T0 + 531);
+  waits({ ...late, node: silenced }, "disputed", T0 + 531, T0 + 400);
+});
+
 describe("an ended lease", () => {
   const ended = aLease({ status: "Settled", isFinallyOver: true });
 

@@ -21,6 +21,14 @@ const RESUMABLE = [
   "sleep 90",
 ].join("\n");
 
+/** Each rank leaves a checkpoint and waits; a rank that finds one says where it goes on from. */
+const RESUMABLE_GANG = [
+  "if [ -f $CHECKPOINT_DIR/at ]; then cp $CHECKPOINT_DIR/at /output/from; sleep 8; exit 0; fi",
+  "echo rank $NODE_RANK > $CHECKPOINT_DIR/at",
+  "sleep 75",
+  "echo $NODE_RANK > /output/rank",
+].join("\n");
+
 /** Nodes that leave for good: the last tests of a network, which has other providers afterwards. */
 export function losses(get: () => NetworkFixture): void {
   describe("a node that is lost", () => {
@@ -69,6 +77,81 @@ export function losses(get: () => NetworkFixture): void {
 
       await killOracle(network, lost);
       await joinInPlaceOf(network, lost, "provider3");
+    });
+
+    it("rules 13 and 17: a gang on two providers goes on when one dies: another node takes the rank over at its checkpoint, and the survivor is paid for the waiting", async () => {
+      const network = get();
+      const { market } = network.session;
+      const lost = network.record.providers.find(({ name }) => name === "provider3");
+      assert.ok(lost !== undefined);
+      // Registered before the order, or it had no ticket; asleep, so that the others get the leases.
+      await joinInPlaceOf(network, lost, "spare1");
+      const spare = network.state.require().providers.find(({ name }) => name === "spare1");
+      assert.ok(spare !== undefined);
+      await killOracle(network, spare);
+      const { taskId, reserved } = await network.submit(
+        taskFile({
+          name: "gang-replaced",
+          command: ["sh", "-c", RESUMABLE_GANG],
+          duration: "5m",
+          cpu: await wholeNode(network),
+          more: { nodes: 2, attempts: 2 },
+        }),
+        "quoted",
+      );
+      const { leases: first } = await network.untilDetail(
+        taskId,
+        ({ gang, leases }) =>
+          (gang?.firstFrom ?? 0n) > 0n &&
+          leases.every(({ checkpointDigest }) => BigInt(checkpointDigest) !== 0n),
+      );
+      const lostLease = first.find(({ node }) => node === lost.operator.address);
+      const kept = first.find(({ node }) => node !== lost.operator.address);
+      assert.ok(lostLease !== undefined && kept?.node !== undefined);
+      const { owner } = providerOf(network, kept.node);
+      const { earnings } = await market.account(owner.address);
+
+      await killOracle(network, lost);
+      await deletePods(network, lostLease.leaseId);
+      await marketOfOwner(network, lost).revokeOperator(lost.operator.address);
+      await network.untilDetail(taskId, ({ gang }) => (gang?.firstTo ?? 0n) > 0n);
+      await restartOracle(network, spare);
+      const resumed = await network.untilDetail(taskId, ({ gang }) => (gang?.secondFrom ?? 0n) > 0n);
+      const taken = resumed.leases[lostLease.index];
+      assert.deepEqual([taken?.node, taken?.attempt], [spare.operator.address, 2]);
+      assert.deepEqual(
+        [resumed.leases[kept.index]?.node, resumed.leases[kept.index]?.attempt],
+        [kept.node, 1],
+      );
+      await postsNothing(network, lost, { ...lostLease, attempt: 2 });
+
+      await network.untilDetail(taskId, ({ leases }) => leases.every(({ status }) => status === "Completed"));
+      const [went, stayed] = await Promise.all([
+        network.fetch(lostLease.leaseId),
+        network.fetch(kept.leaseId),
+      ]);
+      assert.equal(went.output.get("from"), `rank ${lostLease.index}\n`);
+      assert.equal(stayed.output.get("rank"), `${kept.index}\n`);
+      for (const { leaseId } of first) await market.approve(leaseId);
+      const detail = await network.untilDetail(taskId, ({ leases }) =>
+        leases.every(({ status }) => status === "Settled"),
+      );
+
+      const { gang, money } = detail;
+      assert.ok(gang !== undefined);
+      const waited = gang.secondFrom - gang.firstTo;
+      const [paid] = eventsOf(detail, "WaitingPaid");
+      const standby = (kept.ratePerHour * waited * 5_000n) / (3_600n * 10_000n);
+      assert.equal(paid?.values.amount, standby, "for the seconds in which the clock stood still");
+      const survivor = detail.leases[kept.index];
+      assert.equal(survivor?.pay.gross, (kept.ratePerHour * (survivor?.billedSeconds ?? 0n)) / 3_600n);
+      const ended = eventsOf(detail, "LeaseCompleted").find(({ values }) => values.leaseId === kept.leaseId);
+      assert.ok((survivor?.billedSeconds ?? 0n) <= (ended?.time ?? 0n) - gang.firstFrom - waited);
+      const earned = (await market.account(owner.address)).earnings - earnings;
+      assert.equal(earned, (survivor?.pay.earned ?? 0n) + standby);
+      assert.equal(money.gross + money.released, reserved);
+      assert.equal((await market.account(network.session.account.address)).reserved, 0n);
+      for (const { leaseId } of first) await untilGone(network, leaseId);
     });
 
     it("rule 13: without a replacement its gang winds down: the survivor delivers, and is paid to the stop plus standby", async (t) => {

@@ -1,8 +1,11 @@
 import type { Command } from "commander";
 import type { Runtime } from "../../run.ts";
+import { registerNodeBid } from "./bid.ts";
+import { registerNodeCancelQuotes } from "./cancel-quotes.ts";
 import { registerNodeDoctor } from "./doctor.ts";
 import { registerNodeInit } from "./init.ts";
 import { registerNodeLifecycle } from "./lifecycle.ts";
+import { registerNodeMigrate } from "./migrate.ts";
 import { registerNodeRegister } from "./register.ts";
 import { registerNodeStaking } from "./staking.ts";
 import { registerNodeStatus } from "./status.ts";
@@ -15,4 +18,7 @@ export function registerNodeCommands(program: Command, runtime: Runtime): void {
   registerNodeRegister(node, runtime);
   registerNodeLifecycle(node, runtime);
   registerNodeStaking(node, runtime);
+  registerNodeMigrate(node, runtime);
+  registerNodeCancelQuotes(node, runtime);
+  registerNodeBid(node, runtime);
 }

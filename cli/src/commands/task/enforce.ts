@@ -8,7 +8,7 @@ import { leaseOfMember, MEMBER_OPTION, readMember } from "./members.ts";
 import { paintState, stateInWords } from "./states.ts";
 
 interface Enforcement {
-  readonly name: "expire" | "failover" | "settle" | "lapse-claim";
+  readonly name: "expire" | "failover" | "settle" | "lapse-claim" | "tally";
   readonly description: string;
   readonly step: string;
 }
@@ -35,9 +35,14 @@ const ENFORCEMENTS: readonly Enforcement[] = [
     description: "end a delivery claim that nobody has answered in time; anyone may",
     step: "ending the claim",
   },
+  {
+    name: "tally",
+    description: "count a quorum's results once all are open, or their time is over; anyone may",
+    step: "counting the results",
+  },
 ];
 
-/** Adds `task expire`, `task failover`, `task settle` and `task lapse-claim`. */
+/** Adds `task expire`, `task failover`, `task settle`, `task lapse-claim` and `task tally`. */
 export function registerTaskEnforcement(parent: Command, runtime: Runtime): void {
   for (const { name, description, step } of ENFORCEMENTS) {
     const command = parent
@@ -60,6 +65,7 @@ export function registerTaskEnforcement(parent: Command, runtime: Runtime): void
           failover: market.failover,
           settle: market.settle,
           "lapse-claim": market.lapseClaim,
+          tally: () => market.tally(found.task.taskId),
         };
         const sent = await calls[name](leaseId);
         const after = await market.task(leaseId);

@@ -1,6 +1,13 @@
 import { join } from "node:path";
-import { attestationTypedData, fetchDelivery, type LeaseFacts, signerOf } from "@dekuper/client";
-import { type Outcome, outcomes } from "@dekuper/protocol";
+import {
+  attestationTypedData,
+  fetchDelivery,
+  hasWon,
+  type LeaseFacts,
+  type ReceiptState,
+  signerOf,
+} from "@dekuper/client";
+import { isDekuperError, type Outcome, outcomes } from "@dekuper/protocol";
 import type { Command } from "commander";
 import { formatBytes, plural, shortId } from "../../output/format.ts";
 import { padEnd, printFields, widthOf } from "../../output/table.ts";
@@ -19,11 +26,12 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
     .argument("<task>", "task or lease id, or its beginning")
     .option(
       "--to <folder>",
-      "where to (default: ./<name>-<id>); of several nodes, each into a folder of its own there",
+      "where to (default: ./<name>-<id>); of several nodes, each into a folder of its own there, but of a quorum's one result",
     )
     .option("--force", "replace the folder if it exists")
+    .option("--no-receipt", "give the node no signed receipt that you have the result")
     .option(MEMBER_OPTION, "only this one of several nodes", readMember);
-  handle<{ to?: string; force?: boolean; member?: number }>(
+  handle<{ to?: string; force?: boolean; receipt: boolean; member?: number }>(
     command,
     runtime,
     async (context, [text = ""], options): Promise<Answer> => {
@@ -52,6 +60,7 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
             store,
             sink: place.sink,
             spec,
+            givesReceipt: options.receipt,
             signal: context.signal,
             onProgress: (got, size) =>
               context.progress.update(`fetching ${formatBytes(got)} of ${formatBytes(size)}`),
@@ -74,6 +83,7 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
             attestation: attestationTypedData(fetched.accepted, market.network.deployment),
             signature,
             verified: true,
+            receipt: fetched.receipt,
           };
         } catch (error) {
           await place.abort();
@@ -90,16 +100,27 @@ export function registerTaskFetch(parent: Command, runtime: Runtime): void {
       const isOne = options.member !== undefined || found.leases.length === 1 || found.lease.leaseId === id;
       const approve = (out: Terminal) =>
         out.next(`dekuper task approve ${shortId(task.taskId).slice(0, -1)}`);
-      if (isOne) {
-        const lease = leaseOfMember(found, options.member);
-        const one = await fetchOne(lease, target);
-        return {
-          json: one,
-          print: (out) => {
-            print(out, one);
-            if (lease.status === "Completed") approve(out);
-          },
-        };
+      const answer = (one: Awaited<ReturnType<typeof fetchOne>>): Answer => ({
+        json: one,
+        print: (out) => {
+          print(out, one);
+          if (found.leases[one.member]?.status === "Completed") approve(out);
+        },
+      });
+      if (isOne) return answer(await fetchOne(leaseOfMember(found, options.member), target));
+      if (found.ballot !== undefined) {
+        // Replicas that have won hold the same: the first that gives it will do.
+        const [first = found.lease, ...others] = found.leases.filter((lease) => hasWon(found, lease));
+        const fetched = others.reduce(
+          (got, lease) =>
+            got.catch((error: unknown) => {
+              if (!isDekuperError(error)) throw error;
+              context.progress.done(`member ${lease.index} is asked instead: ${error.message}`);
+              return fetchOne(lease, target);
+            }),
+          fetchOne(first, target),
+        );
+        return answer(await fetched);
       }
       const done = found.leases.filter(({ status }) => status === "Completed" || status === "Settled");
       const all: Awaited<ReturnType<typeof fetchOne>>[] = [];
@@ -135,6 +156,21 @@ interface Fetched {
   readonly logPath: string;
   readonly files: readonly { readonly path: string; readonly size: number }[];
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  readonly receipt: ReceiptState;
+}
+
+/** What the node has to show for its delivery. */
+function receiptOf({ receipt }: Fetched): string | undefined {
+  switch (receipt.kind) {
+    case "given":
+      return "given to the node: it proves that you have the result";
+    case "declined":
+      return "none given";
+    case "not-taken":
+      return `not taken by the node: ${receipt.reason}`;
+    case "not-needed":
+      return undefined;
+  }
 }
 
 function print(out: Terminal, fetched: Fetched): void {
@@ -144,6 +180,7 @@ function print(out: Terminal, fetched: Fetched): void {
     ["output", `${out.bold(fetched.outputPath)}  ${out.dim(plural(files.length, "file"))}`],
     ["log", fetched.logPath],
     ["verified", `every file and the log are as node ${fetched.node} attested`],
+    ["receipt", receiptOf(fetched)],
   ]);
   if (files.length > 0) out.line();
   const listed = files.slice(0, LISTED);

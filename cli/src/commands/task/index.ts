@@ -2,11 +2,13 @@ import type { Command } from "commander";
 import type { Runtime } from "../../run.ts";
 import { registerTaskApprove } from "./approve.ts";
 import { registerTaskCancel } from "./cancel.ts";
+import { registerTaskClaim } from "./claim.ts";
 import { registerTaskEnforcement } from "./enforce.ts";
 import { registerTaskFetch } from "./fetch.ts";
 import { registerTaskList } from "./list.ts";
 import { registerTaskLogs } from "./logs.ts";
 import { registerTaskPlan } from "./plan.ts";
+import { registerTaskReportEquivocation } from "./report-equivocation.ts";
 import { registerTaskShow } from "./show.ts";
 import { registerTaskSubmit } from "./submit.ts";
 import { registerTaskTopUp } from "./top-up.ts";
@@ -24,5 +26,7 @@ export function registerTaskCommands(program: Command, runtime: Runtime): void {
   registerTaskTopUp(task, runtime);
   registerTaskCancel(task, runtime);
   registerTaskApprove(task, runtime);
+  registerTaskClaim(task, runtime);
   registerTaskEnforcement(task, runtime);
+  registerTaskReportEquivocation(task, runtime);
 }

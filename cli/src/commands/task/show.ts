@@ -49,6 +49,7 @@ export function registerTaskShow(parent: Command, runtime: Runtime): void {
         outcome,
         leases: detail.leases.map(signed),
         gang: detail.gang ?? null,
+        ballot: detail.ballot ?? null,
         money: detail.money,
         attestation,
         timeline: detail.timeline,
@@ -78,6 +79,7 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
     ["lease", isGang ? undefined : lease.leaseId],
     ["name", name],
     ["status", isGang ? paintState(out, detail.state, gangState(detail)) : leaseState(out, lease)],
+    ["agree", agreeOf(detail)],
     ["consumer", task.consumer],
     ["node", isGang ? undefined : lease.node],
     ["attempt", isGang || lease.attempt < 2 ? undefined : attemptsOf(lease, task.maxAttempts)],
@@ -88,6 +90,7 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
     ["runs", out.typed(`${formatSeconds(task.maxDuration)} at most${funded}`)],
     ["rate", `${amount(leases.reduce((sum, { ratePerHour }) => sum + ratePerHour, 0n))} per hour`],
     isGang ? nextOf(leases) : (dueOf(lease) ?? ["", undefined]),
+    ["claim", isGang ? undefined : claimOf(lease, amount)],
     ["output", isGang ? undefined : outputOf(lease)],
   ]);
   if (isGang) {
@@ -108,6 +111,14 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
 function gangState({ state, leases }: TaskDetail): string {
   const alike = leases.filter((lease) => lease.state === state).length;
   return `${stateInWords(state)}, ${alike} of ${leases.length}`;
+}
+
+/** How a quorum's vote stands. */
+function agreeOf({ task, ballot }: TaskDetail): string | undefined {
+  if (ballot === undefined) return undefined;
+  const wanted = `${task.threshold} of ${task.leaseCount} must have the same result`;
+  if (ballot.isTallied) return `${wanted}: ${ballot.hasWinner ? "they have" : "no so many have"}`;
+  return `${wanted}; ${ballot.committed} sealed, ${ballot.revealed} open`;
 }
 
 /** Of a gang's deadlines the one that passes first. */
@@ -136,6 +147,13 @@ function outputOf({ attestation }: LeaseDetail): string | undefined {
   if (attestation === undefined) return undefined;
   const { ciphertextSize, retainUntil } = attestation.attestation;
   return `${formatBytes(ciphertextSize)}, kept until ${formatTime(retainUntil)}`;
+}
+
+/** What the consumer has claimed and put at risk, and who decides. */
+function claimOf({ claim }: LeaseDetail, amount: (value: bigint) => string): string | undefined {
+  if (claim === undefined) return undefined;
+  const raised = `not delivered, raised ${formatTime(claim.claimedAt)} with a bond of ${amount(claim.bond)}`;
+  return `${raised}; answered by your receipt, or by attesters who try to fetch it`;
 }
 
 /** One line for each lease of a gang. */
@@ -167,21 +185,25 @@ function printMembers(out: Terminal, { task, leases }: TaskDetail, amount: (valu
 
 /** What was paid, or is due once the window has ended. */
 function payOf({ leases, money }: TaskDetail, amount: (value: bigint) => string): [string, string] {
-  const waiting = leases.filter(({ status }) => status === "Completed");
+  const waiting = leases.filter(({ status }) => status === "Completed" || status === "Disputed");
   const down =
     money.downSeconds === 0n ? "" : ` (${formatSeconds(Number(money.downSeconds))} offline are not paid)`;
   if (waiting.length > 0) {
     const due = waiting.reduce((sum, each) => sum + (each.ratePerHour * each.billedSeconds) / 3600n, 0n);
     const ran = formatSeconds(Number(waiting.reduce((sum, each) => sum + each.billedSeconds, 0n)));
     const paid = money.gross === 0n ? "" : `; ${amount(money.gross)} paid so far`;
-    return ["due", `${amount(due)} for ${ran}, when the window ends or you approve${paid}`];
+    const isDisputed = waiting.every(({ status }) => status === "Disputed");
+    const when = isDisputed
+      ? "once the claim is answered or lapses; nothing where attesters cannot fetch the output"
+      : "when the window ends or you approve";
+    return ["due", `${amount(due)} for ${ran}, ${when}${paid}`];
   }
   if (money.ranSeconds === 0n) return ["paid", amount(money.gross)];
   const ran = formatSeconds(Number(money.billedSeconds));
   return ["paid", `${amount(money.gross)} for ${ran}, of which ${amount(money.fee)} are fee${down}`];
 }
 
-function nextSteps({ task, leases, state }: TaskDetail): string[] {
+function nextSteps({ task, leases, state, ballot }: TaskDetail): string[] {
   const id = shortId(task.taskId).slice(0, -1);
   const canTopUp = task.fundedSeconds < task.maxDuration;
   switch (state) {
@@ -194,10 +216,12 @@ function nextSteps({ task, leases, state }: TaskDetail): string[] {
     case "Running":
     case "Stopping":
       return [
-        `dekuper task logs ${id} -f`,
+        ...(ballot === undefined ? [`dekuper task logs ${id} -f`] : []), // replicas show none while they run
         ...(canTopUp && state !== "Stopping" ? [`dekuper task top-up ${id}`] : []),
         `dekuper task cancel ${id}`,
       ];
+    case "Disputed":
+      return [`dekuper task fetch ${id}`, `dekuper task lapse-claim ${id}`];
     case "Completed":
       return [`dekuper task fetch ${id}`, `dekuper task approve ${id}`];
     default:

@@ -36,7 +36,9 @@ const WHAT: Readonly<Record<LeaseDeadline["what"], string>> = {
   start: "starts by",
   report: "reported by",
   "last-claim": "last claim by",
+  reveal: "results open by",
   approve: "window ends",
+  answer: "answered by",
 };
 
 /** Until when who must act. */

@@ -65,6 +65,9 @@ function describe(
     case "StakeUnlocked":
     case "Compensated":
     case "TaskToppedUp":
+    case "BondPosted":
+    case "BondReturned":
+    case "BondAwarded":
       return amount(values.amount as bigint);
     case "Paid": {
       const down = Number(values.downSeconds);
@@ -81,6 +84,20 @@ function describe(
       return `step ${values.step}`;
     case "LeaseCompleted":
       return outcomes[(values.attestation as { outcome: number }).outcome] ?? "";
+    case "UndeliveredClaimed":
+      return `answered by ${formatTime(values.answerUntil as bigint)}`;
+    case "DeliveryJudged":
+      return values.delivered === true ? "it was delivered" : "it could not be fetched";
+    case "ClaimLapsed":
+      return "without a verdict";
+    case "ResultRevealed":
+      return `${outcomes[(values.attestation as { outcome: number }).outcome] ?? ""}, ${values.alike} alike`;
+    case "ResultsTallied": {
+      const agreed = BigInt(values.winner as Hex) === 0n ? "too few alike" : "enough alike";
+      return `${values.revealed} of ${values.committed} open, ${agreed}`;
+    }
+    case "NotRevealed":
+      return `${amount(values.slashed as bigint)} slashed`;
     case "LeaseFailed":
       return hexToString(values.reason as Hex, { size: 32 });
     case "AttemptLost":
