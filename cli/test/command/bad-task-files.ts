@@ -88,6 +88,15 @@ export function badTaskFiles(get: () => MarketFixture): void {
       });
     }
 
+    it("no word about being public is private, and not for the open path", async () => {
+      const path = await get().write("task.yaml", GOOD.replace("public: true\n", ""));
+      for (const flag of ["--open", "--fallback-open"])
+        await expectError(get(), ["task", "plan", path, flag], {
+          code: "PRIVATE_NEEDS_QUOTES",
+          message: /^The open path takes public tasks only; hello is private/,
+        });
+    });
+
     it("nothing there is TASK_FILE_MISSING, also without a network", async () => {
       await expectError(
         get(),
