@@ -3,6 +3,7 @@ import { readFile } from "node:fs/promises";
 import { type MarketParameters, readParameters } from "../ignition/parameters.ts";
 import { renderGangRows } from "../test/contracts/gang-table.ts";
 import { renderMatrix, renderRows } from "../test/contracts/state-table.ts";
+import { renderVerificationMatrix, renderVerificationRows } from "../test/contracts/verification-table.ts";
 import type { GeneratedFile } from "./generators/generated-file.ts";
 
 const page = new URL("../docs/protocol.md", import.meta.url);
@@ -137,6 +138,8 @@ export async function renderProtocol(text: string): Promise<string> {
   const tables: Record<string, string> = {
     rows: renderRows(),
     gangs: renderGangRows(),
+    verification: renderVerificationRows(),
+    judged: renderVerificationMatrix(),
     matrix: renderMatrix(),
     parameters: renderParameters(await readParameters("production"), await readParameters("local")),
   };

@@ -51,7 +51,7 @@ export const suites: readonly Suite[] = [
   nodeTests("units", "kubernetes", ["kubernetes/test/*.test.ts"]),
   nodeTests("units", "client", ["client/test/**/*.test.ts"]),
   nodeTests("units", "oracle", [
-    "oracle/test/{chain,plan,journal,daemon,config,keystore,peer,cluster,result,doctor}/*.test.ts",
+    "oracle/test/{chain,committee,plan,journal,daemon,config,keystore,peer,cluster,result,doctor}/*.test.ts",
   ]),
   nodeTests("units", "command", ["cli/test/*.test.ts"]),
   // On a new machine this takes a quarter of an hour; after it, the cache has them.

@@ -1,9 +1,21 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { RecipientMemory } from "@dekuper/client";
+import type { RecipientMemory, TopUpMemory } from "@dekuper/client";
 import { type Network, type TaskSpec, taskSpecSchema } from "@dekuper/protocol";
 import { getAddress, type Hex } from "viem";
+import { z } from "zod";
 import { writeWhole } from "./network/state.ts";
+import { toJson } from "./output/json.ts";
+
+const seconds = z.int().nonnegative();
+const amount = z.string().regex(/^\d+$/).transform(BigInt);
+const noticeSchema = z.object({
+  fundedSeconds: seconds,
+  extraSeconds: seconds,
+  amount,
+  endsAt: amount,
+  announcedAt: amount,
+});
 
 /** What this machine remembers of a deployment: the specs of submitted tasks, and which wallets sign alike. */
 export class ConsumerFolder {
@@ -52,6 +64,21 @@ export class ConsumerFolder {
         }
       },
       save: async (consumer, recipient) => writeWhole(path(consumer), `${recipient}\n`),
+    };
+  }
+
+  /** Top-ups that were announced, so that a restarted watch announces none again. */
+  get topUps(): TopUpMemory {
+    const path = (taskId: Hex) => join(this.folder, "top-ups", `${taskId}.json`);
+    return {
+      load: async (taskId) => {
+        try {
+          return noticeSchema.parse(JSON.parse(await readFile(path(taskId), "utf8")));
+        } catch {
+          return undefined; // none, or none that can be read: it is announced anew
+        }
+      },
+      save: async (taskId, notice) => writeWhole(path(taskId), toJson(notice)),
     };
   }
 

@@ -42,7 +42,7 @@ export async function startMarket(): Promise<MarketFixture> {
     return path;
   };
   const networkFile = await write("network.json", JSON.stringify(chain.network));
-  await write("local.json", JSON.stringify(localRecord(chain, consumer, node)));
+  await write("local.json", JSON.stringify(localRecord(chain, consumer, [node])));
   return {
     chain,
     stateDir,
@@ -63,7 +63,11 @@ export async function startMarket(): Promise<MarketFixture> {
 }
 
 /** What `dekuper up` would remember of this market. */
-function localRecord(chain: TestChain, consumer: MarketFixture["consumer"], node: TestNode) {
+export function localRecord(
+  chain: TestChain,
+  consumer: MarketFixture["consumer"],
+  nodes: readonly Pick<TestNode, "owner" | "ownerKey" | "node" | "operatorKey">[],
+) {
   const account = (privateKey: Hex, address: Hex) => ({ privateKey, address });
   return {
     startedAt: new Date().toISOString(),
@@ -72,16 +76,14 @@ function localRecord(chain: TestChain, consumer: MarketFixture["consumer"], node
       deployer: account(consumer.key, consumer.address),
       consumer: account(consumer.key, consumer.address),
     },
-    providers: [
-      {
-        name: "provider-1",
-        owner: account(node.ownerKey, node.owner),
-        operator: account(node.operatorKey, node.node),
-        kubeconfig: "",
-        oracleDir: "",
-        statusUrl: "",
-      },
-    ],
+    providers: nodes.map(({ ownerKey, owner, operatorKey, node }, index) => ({
+      name: `provider-${index + 1}`,
+      owner: account(ownerKey, owner),
+      operator: account(operatorKey, node),
+      kubeconfig: "",
+      oracleDir: "",
+      statusUrl: "",
+    })),
     processes: [],
     clusterDirs: [],
   };

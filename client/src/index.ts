@@ -139,3 +139,13 @@ export {
   type TaskInput,
 } from "./task.ts";
 export { deriveTaskKey, findTaskKey, throwawayTaskKey, wrapTaskKey } from "./task-key.ts";
+export {
+  planTopUp,
+  type TopUp,
+  type TopUpFacts,
+  type TopUpHindrance,
+  type TopUpNotice,
+  type TopUpRules,
+  type TopUpStep,
+} from "./top-up/plan-top-up.ts";
+export { type TopUpEvent, type TopUpMemory, watchTopUps } from "./top-up/watch-top-ups.ts";

@@ -49,7 +49,11 @@ export interface Market {
     quotes: readonly SignedQuote[],
     wraps: readonly taskCalls.KeyWrap[],
   ): Promise<taskCalls.CreatedTask>;
-  topUp(taskId: Hex, extraSeconds: number): ReturnType<typeof taskCalls.topUp>;
+  topUp(
+    taskId: Hex,
+    extraSeconds: number,
+    options?: { readonly nonce?: number | undefined },
+  ): ReturnType<typeof taskCalls.topUp>;
   grantKeys(taskId: Hex, wraps: readonly taskCalls.KeyWrap[]): Promise<SentTransaction>;
   cancel(taskId: Hex): Promise<SentTransaction>;
   approve(leaseId: Hex): Promise<SentTransaction>;
@@ -146,7 +150,7 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     withdrawEarnings: (amount, to) => accountCalls.withdrawEarnings(sender, amount, to),
     createTask: (order) => taskCalls.createTask(sender, order),
     createAndAward: (order, quotes, wraps) => taskCalls.createAndAward(sender, order, quotes, wraps),
-    topUp: (taskId, extraSeconds) => taskCalls.topUp(sender, taskId, extraSeconds),
+    topUp: (taskId, extraSeconds, options) => taskCalls.topUp(sender, taskId, extraSeconds, options),
     grantKeys: (taskId, wraps) => taskCalls.grantKeys(sender, taskId, wraps),
     cancel: (taskId) => taskCalls.cancelTask(sender, taskId),
     approve: (leaseId) => taskCalls.approve(sender, leaseId),

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import {
   type GangFacts,
+  hasWon,
   isLive,
   type LeaseState,
   leaseDeadlineOf,
@@ -9,6 +10,7 @@ import {
   leaseStates,
   stateWords,
   taskStateOf,
+  withheldReason,
 } from "@dekuper/client";
 
 const terms = { outageGrace: 5, completionGrace: 30 };
@@ -29,6 +31,55 @@ function aGang(change: Partial<GangFacts> = {}): GangFacts {
     ...change,
   };
 }
+
+describe("a quorum's replica", () => {
+  const due = (state: LeaseState, revealUntil: bigint) =>
+    leaseDeadlineOf(task, { state, deadline: 9n, startedAt: 0n, maxSeconds: 1 }, undefined, { revealUntil });
+
+  it("has no deadline while others run, then that of the revealing, which the count of the votes enforces", () => {
+    for (const state of ["Committed", "Revealed"] as const) {
+      assert.equal(due(state, 0n), undefined);
+      assert.deepEqual(due(state, 500n), { what: "reveal", at: 500n, enforceableAt: 505n, enforce: "tally" });
+    }
+    assert.equal(due("Failed", 500n), undefined);
+  });
+});
+
+describe("a replica's output", () => {
+  const ballot = {
+    pending: 0,
+    committed: 3,
+    revealed: 3,
+    isTallied: true,
+    revealUntil: 500n,
+    hasWinner: true,
+  };
+  const of = (state: LeaseState, change: Partial<typeof ballot> | undefined = {}) => {
+    const summary = {
+      ballot: change === undefined ? undefined : { ...ballot, ...change },
+      task: { threshold: 2, leaseCount: 3 },
+    } as Parameters<typeof hasWon>[0];
+    const lease = { state } as Parameters<typeof hasWon>[1];
+    return [hasWon(summary, lease), withheldReason(summary, lease)] as const;
+  };
+
+  it("is had from those that agreed, and from those that their consumer has stopped", () => {
+    for (const state of ["Completed", "Settled", "Disputed"] as const)
+      assert.deepEqual(of(state), [true, undefined]);
+    assert.deepEqual(of("Settled", { isTallied: false, hasWinner: false }), [true, undefined]);
+  });
+
+  it("is had from nobody before the count, nor from those that did not agree, nor where too few did", () => {
+    assert.match(of("Revealed", { isTallied: false, hasWinner: true })[1] ?? "", /not counted yet/);
+    assert.match(of("Committed", { isTallied: false, hasWinner: false })[1] ?? "", /not counted yet/);
+    assert.match(of("Failed")[1] ?? "", /not among those that agreed/);
+    assert.deepEqual(of("Settled", { hasWinner: false }), [
+      false,
+      "no 2 of 3 results were alike, so none is handed over",
+    ]);
+    assert.deepEqual(of("Running", { isTallied: false, hasWinner: false }), [false, undefined]);
+  });
+});
 
 describe("a lease's state", () => {
   const of = (status: Parameters<typeof leaseStateOf>[0]["status"], attempt = 1, gang?: GangFacts) =>
@@ -110,5 +161,11 @@ describe("a lease's deadline", () => {
     });
     assert.equal(leaseDeadlineOf(task, { ...lease, state: "Completed" }, undefined)?.enforce, "settle");
     assert.equal(at("Settled"), undefined);
+    const claim = { claimedAt: 450n, answerUntil: 600n, bond: 1n };
+    const disputed = leaseDeadlineOf(task, { ...lease, state: "Disputed", claim }, undefined);
+    assert.deepEqual(
+      [disputed?.what, disputed?.enforceableAt, disputed?.enforce],
+      ["answer", 605n, "lapse-claim"],
+    );
   });
 });

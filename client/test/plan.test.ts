@@ -48,6 +48,28 @@ describe("planTask", () => {
     assert.equal(planTask(anOrder(), [free], facts()).ratePerHour, 1n);
   });
 
+  it("needs as many owners as a quorum has replicas: nodes of one owner would agree with themselves", () => {
+    const quorum = anOrder({ leases: 3, threshold: 2 });
+    const [one, twin, two] = [
+      aNode(),
+      aNode({ address: address(2) }),
+      aNode({ address: address(3), owner: address(103) }),
+    ];
+    const few = planTask(quorum, [one, twin, two], facts());
+    assert.ok(isDekuperError(few.problem, "NO_NODE_FITS"));
+    assert.equal(few.problem.details.room, 2);
+    const three = aNode({
+      address: address(4),
+      owner: address(104),
+      profile: { posted: { perGpuHour: 3_000_000n } },
+    });
+    const enough = planTask(quorum, [one, twin, two, three], facts());
+    assert.equal(enough.problem, undefined);
+    assert.equal(enough.ratePerHour, 3_200_000n, "what the third owner asks");
+    assert.equal(enough.atMost, 3n * 3_200_000n);
+    assert.deepEqual(enough.nodes.map(({ takes }) => takes).sort(), [0, 1, 1, 1]);
+  });
+
   const cases: [UnfitReason, Parameters<typeof aNode>[0], Parameters<typeof anOrder>[0]?][] = [
     ["status", { status: "Draining" }],
     ["gpus", { available: { gpus: 0 } }],

@@ -76,6 +76,28 @@ describe("leases are placed", () => {
     );
   });
 
+  it("apart, each with another owner, on that one's cheapest node, where a quorum's are to be placed", () => {
+    fc.assert(
+      fc.property(offers, fc.integer({ min: 1, max: 4 }), (all, count) => {
+        const placements = placeLeases(all, leases(count), true);
+        const cheapest = new Map<string, bigint>();
+        for (const { owner, ratePerHour } of all) {
+          const known = cheapest.get(owner);
+          if (known === undefined || ratePerHour < known) cheapest.set(owner, ratePerHour);
+        }
+        assert.equal(placements === undefined, cheapest.size < count);
+        if (placements === undefined) return;
+        assert.deepEqual(
+          placements.map(({ members }) => members),
+          leases(count).map((index) => [index]),
+        );
+        assert.equal(new Set(placements.map(({ owner }) => owner)).size, count);
+        const least = [...cheapest.values()].sort((a, b) => Number(a - b)).slice(0, count);
+        assert.deepEqual(placements.map(({ ratePerHour }) => ratePerHour).sort(), least.sort());
+      }),
+    );
+  });
+
   it("so that no other choice costs less", () => {
     fc.assert(
       fc.property(offers, wanted, (all, count) => {

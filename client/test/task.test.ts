@@ -7,6 +7,7 @@ import { imageOf, orderOf, prepareTask } from "@dekuper/client";
 import {
   isDekuperError,
   type Network,
+  orderProblem,
   parseTaskFile,
   specOrderDifference,
   type TaskFile,
@@ -91,6 +92,14 @@ describe("prepareTask", () => {
     assert.equal(order.openUntil, 1_600n);
     assert.equal(task.planOrder.budget, 40_000_000n);
     assert.equal(task.planOrder.rate, 1_500_000n);
+  });
+
+  it("makes an order of replicas that no other node takes over, where results must agree", () => {
+    const task = prepare(`${hello}verification:\n  quorum: {agree: 2, of: 3}\n`);
+    const order = orderOf(task, 1_500_000n, 1_000n, "quoted");
+    assert.deepEqual([order.leases, order.threshold, order.verification, order.maxAttempts], [3, 2, 1, 1]);
+    assert.equal(specOrderDifference(task.spec, order), undefined);
+    assert.equal(orderProblem(order), undefined);
   });
 
   it("salts each task anew", () => {

@@ -18,9 +18,9 @@ import {
   submitTask,
   type TypedDataSigner,
 } from "@dekuper/client";
-import { chunkRoot, DekuperError, isDekuperError, parseTaskFile } from "@dekuper/protocol";
+import { chunkRoot, DekuperError, isDekuperError, parseTaskFile, receiptDigest } from "@dekuper/protocol";
 import { Encrypter } from "age-encryption";
-import { type Hex, stringToBytes } from "viem";
+import { type Hex, recoverAddress, stringToBytes } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { createDeliveryFolder, fileCiphertext } from "../src/node/delivery-folder.ts";
 import { startTestChain, type TestChain } from "./chain.ts";
@@ -174,7 +174,7 @@ async function finished(
   });
   const name = { kind: "output", digest: attestation.ciphertextRoot } as const;
   peer.blobs.set(peer.key(provider.node, name), ciphertext);
-  return { peer, submitted, provider, ciphertext, name, task };
+  return { peer, submitted, provider, ciphertext, name, task, attestation };
 }
 
 /** Fetches into memory, as the consumer of this file; `changed` is what a test does otherwise. */
@@ -200,6 +200,30 @@ describe("fetchDelivery", () => {
     assert.equal((await stat(at.folder)).mode & 0o077, 0, "results are for their owner only");
     assert.equal(peer.gets.at(-1)?.token?.scope, "output");
     await assert.rejects(createDeliveryFolder(join(folder, "delivery")), { code: "PATH_INVALID" });
+  });
+
+  it("gives the node a receipt of exactly that, where the consumer wants to, and no files less where it is not taken", async () => {
+    const { peer, submitted, attestation } = await finished({ a: "b" });
+    const receiptOf = async (changed: Partial<Parameters<typeof fetchDelivery>[0]>) =>
+      (await fetchAs(peer, submitted.leaseId, changed)).receipt;
+    assert.deepEqual(await receiptOf({}), { kind: "declined" });
+    assert.equal(peer.receipts.length, 0);
+    assert.deepEqual(await receiptOf({ givesReceipt: true }), { kind: "given" });
+    const [receipt] = peer.receipts;
+    assert.ok(receipt !== undefined);
+    const { leaseId, attempt, attestationDigest } = (await market.task(submitted.leaseId)).lease;
+    assert.equal(attempt, attestation.attempt);
+    const { signature, ...content } = receipt;
+    assert.deepEqual(content, { leaseId, attempt, attestationDigest });
+    const hash = receiptDigest(chain.network.deployment, receipt);
+    assert.equal(await recoverAddress({ hash, signature }), consumer);
+    peer.refusesReceipts = new DekuperError("PEER_UNREACHABLE", "It knows no receipts.");
+    assert.deepEqual(await receiptOf({ givesReceipt: true }), {
+      kind: "not-taken",
+      reason: "It knows no receipts.",
+    });
+    await market.approve(leaseId);
+    assert.deepEqual(await receiptOf({ givesReceipt: true }), { kind: "not-needed" });
   });
 
   it("goes on where a transfer was cut, within a call and from a file across calls", async () => {

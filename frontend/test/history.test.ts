@@ -174,7 +174,7 @@ describe("the timeline and the bill of a task on a real chain", () => {
     const step = stopped.steps.at(-1);
     assert.equal(step?.title, "A member was lost, the others wait");
     assert.match(step?.details.join("\n") ?? "", /Member 1: Its container was gone while it ran/);
-    assert.match(step?.details.join("\n") ?? "", /The clock stands for all/);
+    assert.match(step?.details.join("\n") ?? "", /^Lost: member 1\. The clock stands for all$/m);
     const before = cancelCost(stopped.detail, BigInt(stopped.now));
     await rest(200);
     const later = await read(taskId);

@@ -182,11 +182,13 @@ describe("an order", () => {
 
   it("of a quorum needs more than half of its replicas alike, and no more than all", () => {
     const quorum = (leases: number, threshold: number) =>
-      orderProblem(anOrder({ verification: 1, leases, threshold })) === undefined;
+      orderProblem(anOrder({ verification: 1, leases, threshold, maxAttempts: 1 })) === undefined;
     const good = [1, 2, 3, 4].flatMap((leases) =>
       [0, 1, 2, 3, 4, 5].filter((threshold) => quorum(leases, threshold)).map((k) => `${k} of ${leases}`),
     );
     assert.deepEqual(good, ["1 of 1", "2 of 2", "2 of 3", "3 of 3", "3 of 4", "4 of 4"]);
+    const again = anOrder({ verification: 1, leases: 3, threshold: 2, maxAttempts: 2 });
+    assert.match(orderProblem(again) ?? "", /maxAttempts is 1/);
   });
 });
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { type DekuperError, environmentOf, parseTaskFile } from "../src/index.ts";
+import { type DekuperError, environmentOf, parseTaskFile, quorumOf } from "../src/index.ts";
 
 const good = `name: sum
 public: true
@@ -11,6 +11,9 @@ resources:
   memory: 256Mi
   duration: 5m
 `;
+const TWO_OF_THREE = "{agree: 2, of: 3}";
+const AGREE = "verification.quorum.agree";
+const quorum = (value: string, more = "") => `${good}verification:\n  quorum: ${value}\n${more}\n`;
 const failure = (text: string): DekuperError => {
   try {
     parseTaskFile(text);
@@ -25,6 +28,20 @@ describe("task.yaml", () => {
     assert.equal(parseTaskFile(good).name, "sum");
     assert.deepEqual(environmentOf(parseTaskFile(`${good}env: {A: 1, B: x}\n`)), { A: "1", B: "x" });
     assert.deepEqual(environmentOf(parseTaskFile(`${good}env: [A=1, "B=x=y"]\n`)), { A: "1", B: "x=y" });
+  });
+
+  it("asks for so many of so many results that are alike", () => {
+    assert.deepEqual(quorumOf(parseTaskFile(quorum(TWO_OF_THREE))), { agree: 2, of: 3 });
+    assert.equal(quorumOf(parseTaskFile(`${good}verification: signed\n`)), undefined);
+    assert.equal(quorumOf(parseTaskFile(good)), undefined);
+    assert.match(
+      failure(quorum("{agree: 1, of: 3}")).message,
+      /verification.quorum.agree: got 1, expected more than half of 3, and at most 3$/,
+    );
+    assert.match(
+      failure(`${good}verification: proof\n`).message,
+      /expected signed, or quorum: {agree: 2, of: 3}$/,
+    );
   });
 
   it("says what a number of nodes may be", () => {
@@ -48,6 +65,18 @@ describe("task.yaml", () => {
     ["a failover without a unit", `${good}failover: "120"\n`, "TASK_FILE_INVALID", 9, "failover"],
     ["a fund that is more than the duration", `${good}fund: 6m\n`, "TASK_FILE_INVALID", 9, "fund"],
     ["a wrong name", good.replace("sum", "Sum!"), "TASK_FILE_INVALID", 1, "name"],
+    ["results of which too few agree", quorum("{agree: 1, of: 2}"), "TASK_FILE_INVALID", 10, AGREE],
+    ["more that agree than there are", quorum("{agree: 4, of: 3}"), "TASK_FILE_INVALID", 10, AGREE],
+    ["a quorum of one", quorum("{agree: 1, of: 1}"), "TASK_FILE_INVALID", 10, "verification.quorum.of"],
+    [
+      "another number of nodes than of results",
+      quorum(TWO_OF_THREE, "nodes: 2"),
+      "TASK_FILE_INVALID",
+      11,
+      "nodes",
+    ],
+    ["a quorum with attempts", quorum(TWO_OF_THREE, "attempts: 3"), "TASK_FILE_INVALID", 11, "attempts"],
+    ["an unknown verification", `${good}verification: proof\n`, "TASK_FILE_INVALID", 9, "verification"],
     ["broken YAML", `${good}env: {A: [}\n`, "TASK_FILE_INVALID", 9, "(YAML)"],
     [
       "a bare env name of a public task",

@@ -1,93 +1,15 @@
 import { expect } from "chai";
-import type { HDNodeWallet } from "ethers";
-import {
-  account,
-  busyLocalMarket,
-  DOLLAR,
-  domainOf,
-  ethers,
-  type LeaseRef,
-  loadFixture,
-  type Market,
-  networkHelpers,
-  nextBlockAt,
-  people,
-} from "./market.ts";
+import { attesters, claimed, receipt, verdicts, withCommittee } from "./claims.ts";
+import { DOLLAR, loadFixture, nextBlockAt, people } from "./market.ts";
 
 const { consumer, owner, stranger } = people;
-const attesters: readonly HDNodeWallet[] = [15, 16, 17, 18].map(account);
-
-const receiptTypes = {
-  Receipt: [
-    { type: "bytes32", name: "leaseId" },
-    { type: "uint32", name: "attempt" },
-    { type: "bytes32", name: "attestationDigest" },
-  ],
-};
-const verdictTypes = {
-  DeliveryVerdict: [
-    { type: "bytes32", name: "leaseId" },
-    { type: "uint32", name: "attempt" },
-    { type: "bytes32", name: "attestationDigest" },
-    { type: "uint64", name: "claimedAt" },
-    { type: "bool", name: "fetched" },
-  ],
-};
-
-/** A market with a committee of four. */
-async function withCommittee(): Promise<Market> {
-  const market = await busyLocalMarket();
-  for (const [index, operator] of attesters.entries()) {
-    const holder = account(9 + index);
-    await market.activeNode({ gpus: 0, gpuModel: "" }, operator, holder);
-    await market.liveness.connect(holder).bid(operator.address, 200n * DOLLAR);
-  }
-  await networkHelpers.time.increase(market.parameters.liveness.initial.epochLength + 1);
-  await market.liveness.rotate();
-  return market;
-}
-
-/** A lease that ran for ten minutes and is completed. */
-async function completed(market: Market): Promise<LeaseRef> {
-  const ref = await market.leaseIn("Running");
-  await networkHelpers.time.increase(600);
-  await market.complete(ref);
-  return ref;
-}
-
-async function claimed(market: Market): Promise<LeaseRef> {
-  const ref = await completed(market);
-  await market.tasks.connect(consumer).claimUndelivered(ref.leaseId);
-  return ref;
-}
-
-async function receipt(market: Market, ref: LeaseRef, by: HDNodeWallet = consumer): Promise<string> {
-  const { attempt, attestationDigest } = await market.tasks.getLease(ref.leaseId);
-  const domain = await domainOf("Dekuper TaskRegistry", await market.tasks.getAddress());
-  return by.signTypedData(domain, receiptTypes, { leaseId: ref.leaseId, attempt, attestationDigest });
-}
-
-async function verdicts(
-  market: Market,
-  ref: LeaseRef,
-  fetched: boolean,
-  by: readonly HDNodeWallet[],
-): Promise<string[]> {
-  const { attempt, attestationDigest } = await market.tasks.getLease(ref.leaseId);
-  const { claimedAt } = await market.tasks.getClaim(ref.leaseId);
-  const domain = await domainOf("Dekuper TaskRegistry", await market.tasks.getAddress());
-  const message = { leaseId: ref.leaseId, attempt, attestationDigest, claimedAt, fetched };
-  const hash = ethers.TypedDataEncoder.hash(domain, verdictTypes, message);
-  expect(await market.tasks.verdictHash(ref.leaseId, fetched)).to.equal(hash);
-  const ascending = [...by].sort((a, b) => (a.address.toLowerCase() < b.address.toLowerCase() ? -1 : 1));
-  return Promise.all(ascending.map((attester) => attester.signTypedData(domain, verdictTypes, message)));
-}
+const committeeMarket = () => withCommittee();
 
 const BOND = DOLLAR; // the local network's claimBond
 
 describe("A delivery claim (rules 20 and 23)", () => {
   it("is the consumer's, inside the window, with a bond, and freezes that lease alone", async () => {
-    const market = await loadFixture(withCommittee);
+    const market = await loadFixture(committeeMarket);
     const ref = await market.leaseIn("Completed");
     const other = await market.leaseIn("Completed");
     await expect(market.tasks.connect(stranger).claimUndelivered(ref.leaseId)).to.be.revertedWithCustomError(
@@ -113,7 +35,7 @@ describe("A delivery claim (rules 20 and 23)", () => {
   });
 
   it("comes too late one second after the window", async () => {
-    const market = await loadFixture(withCommittee);
+    const market = await loadFixture(committeeMarket);
     const ref = await market.leaseIn("Completed");
     const { deadline } = await market.tasks.getLease(ref.leaseId);
     await nextBlockAt(deadline + 1n);
@@ -124,7 +46,7 @@ describe("A delivery claim (rules 20 and 23)", () => {
   });
 
   it("is answered by the consumer's own receipt: the bond is the owner's, the lease settles", async () => {
-    const market = await loadFixture(withCommittee);
+    const market = await loadFixture(committeeMarket);
     const ref = await claimed(market);
     await expect(
       market.tasks.answerWithReceipt(ref.leaseId, await receipt(market, ref, stranger)),
@@ -137,7 +59,7 @@ describe("A delivery claim (rules 20 and 23)", () => {
   });
 
   it("is answered by more than two thirds of the attesters that fetched, and by no fewer", async () => {
-    const market = await loadFixture(withCommittee);
+    const market = await loadFixture(committeeMarket);
     const ref = await claimed(market);
     const few = await verdicts(market, ref, true, attesters.slice(0, 2));
     await expect(market.tasks.answerWithAttesters(ref.leaseId, true, few))
@@ -154,7 +76,7 @@ describe("A delivery claim (rules 20 and 23)", () => {
   });
 
   it("leaves the lease unpaid and gives the bond back where as many could not fetch; no stake is slashed", async () => {
-    const market = await loadFixture(withCommittee);
+    const market = await loadFixture(committeeMarket);
     const ref = await claimed(market);
     const no = await verdicts(market, ref, false, attesters);
     await market.tasks.answerWithAttesters(ref.leaseId, false, no);
@@ -167,7 +89,7 @@ describe("A delivery claim (rules 20 and 23)", () => {
   });
 
   it("without a verdict lapses as if never raised: a silent committee takes nothing from the node", async () => {
-    const market = await loadFixture(withCommittee);
+    const market = await loadFixture(committeeMarket);
     const ref = await claimed(market);
     const { answerUntil } = await market.tasks.getClaim(ref.leaseId);
     await nextBlockAt(answerUntil);
@@ -183,7 +105,7 @@ describe("A delivery claim (rules 20 and 23)", () => {
   });
 
   it("takes no answer after its deadline, and no verdict of another claim", async () => {
-    const market = await loadFixture(withCommittee);
+    const market = await loadFixture(committeeMarket);
     const ref = await claimed(market);
     const old = await verdicts(market, ref, false, attesters);
     await market.tasks.answerWithReceipt(ref.leaseId, await receipt(market, ref));

@@ -1,91 +1,23 @@
 import { expect } from "chai";
-import type { HDNodeWallet } from "ethers";
+import { DOLLAR, digest, ethers, type LeaseRef, loadFixture, nextBlockAt, now, people } from "./market.ts";
 import {
-  type AttestationInput,
-  account,
-  busyLocalMarket,
-  DOLLAR,
-  digest,
-  ethers,
-  type LeaseRef,
-  loadFixture,
-  type Market,
-  nextBlockAt,
-  now,
-  people,
-} from "./market.ts";
+  commit,
+  commitmentOf,
+  earned,
+  QUORUM,
+  replicas,
+  reveal,
+  running,
+  threeNodes,
+  type Vote,
+} from "./replicas.ts";
 
-const { consumer, owner, stranger } = people;
-const replicas: readonly HDNodeWallet[] = [people.operator, account(10), account(11)];
-const QUORUM = 1;
-
-async function threeNodes(): Promise<Market> {
-  const market = await busyLocalMarket();
-  for (const [index, operator] of replicas.entries()) {
-    if (index > 0) await market.activeNode({}, operator, account(12 + index));
-  }
-  return market;
-}
-
-interface Vote {
-  readonly ref: LeaseRef;
-  readonly attestation: AttestationInput;
-  readonly signature: string;
-  readonly salt: string;
-}
-
-/** A task of three replicas, all of which run. */
-async function running(market: Market, threshold = 2): Promise<LeaseRef[]> {
-  const order = { leases: 3, threshold, verification: QUORUM };
-  const task = await market.award(order, replicas);
-  for (const [index, leaseId] of task.leaseIds.entries()) {
-    await market.tasks.connect(replicas[index]).startLease(leaseId, 1);
-  }
-  return task.leaseIds.map((leaseId) => ({ taskId: task.taskId, leaseId }));
-}
-
-async function commitmentOf(market: Market, vote: Omit<Vote, "signature">, node: string): Promise<string> {
-  const { attestation, salt } = vote;
-  const { chainId } = await ethers.provider.getNetwork();
-  const claim = (await market.structHashOf(attestation)) as string;
-  return ethers.keccak256(
-    ethers.AbiCoder.defaultAbiCoder().encode(
-      ["uint256", "address", "bytes32", "uint32", "address", "bytes32", "bytes32", "bytes32"],
-      [
-        chainId,
-        await market.tasks.getAddress(),
-        attestation.leaseId,
-        attestation.attempt,
-        node,
-        attestation.outputDigest,
-        claim,
-        salt,
-      ],
-    ),
-  );
-}
-
-/** The replica ends its run after `seconds` with this output and commits to it. */
-async function commit(market: Market, ref: LeaseRef, index: number, output: string): Promise<Vote> {
-  const operator = replicas[index] as HDNodeWallet;
-  const attestation = await market.attestation(ref, { outputDigest: digest(output) });
-  const salt = digest(`salt ${index}`);
-  const signature = await market.sign(attestation, operator);
-  const vote = { ref, attestation, signature, salt };
-  const commitment = await commitmentOf(market, vote, operator.address);
-  await market.tasks.connect(operator).commitResult(ref.leaseId, 1, commitment);
-  return vote;
-}
-
-const reveal = (market: Market, { attestation, signature, salt }: Vote) =>
-  market.tasks.connect(stranger).revealResult(attestation, signature, salt);
-
-const earned = (market: Market, index: number) =>
-  market.escrow.earningsOf(index === 0 ? owner.address : account(12 + index).address);
+const { consumer, stranger } = people;
+const quorumMarket = () => threeNodes();
 
 describe("A quorum of replicas (rule 21)", () => {
   it("needs more than half of its replicas, and no failover", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     for (const threshold of [0, 1, 4]) {
       await expect(market.award({ leases: 3, threshold, verification: QUORUM }, replicas))
         .to.be.revertedWithCustomError(market.tasks, "ThresholdOutOfRange")
@@ -104,7 +36,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("is opted in to by the node's own quote (rule 8)", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const order = await market.order({ leases: 1, threshold: 1, verification: QUORUM });
     const { quote, signature } = await market.quote(order, 0, { verification: 0 });
     await expect(market.tasks.connect(consumer).createAndAward(order, [quote], [signature], []))
@@ -113,7 +45,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("pays those that agree after the window, and nothing to the minority, whose lock stays whole", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const refs = await running(market);
     const start = await now();
     await nextBlockAt(start + 100n);
@@ -141,7 +73,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("pays each that revealed a part where no k are alike, and gives the rest back", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const refs = await running(market);
     const votes = [];
     for (const [index, output] of ["one", "two", "three"].entries()) {
@@ -159,7 +91,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("slashes who committed and does not reveal, and nobody else (rule 3)", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const refs = await running(market);
     const votes = [];
     for (const index of refs.keys()) votes.push(await commit(market, refs[index] as LeaseRef, index, "same"));
@@ -184,7 +116,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("reveals nothing before every replica has committed or is lost, which counts against n", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const refs = await running(market);
     const votes = [
       await commit(market, refs[0] as LeaseRef, 0, "same"),
@@ -206,7 +138,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("takes only what was committed to: no copied, changed or foreign result", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const refs = await running(market);
     const votes = [];
     for (const index of refs.keys()) votes.push(await commit(market, refs[index] as LeaseRef, index, "same"));
@@ -232,7 +164,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("cannot be completed past the vote, nor cancelled once a replica has committed", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const refs = await running(market);
     const [first] = refs as [LeaseRef];
     await expect(market.complete(first)).to.be.revertedWithCustomError(market.tasks, "CommitFirst");
@@ -250,7 +182,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("is cancelled as a whole before: each is paid to the cancel on its own attestation (rule 18)", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const refs = await running(market);
     const start = await now();
     await nextBlockAt(start + 360n);
@@ -265,7 +197,7 @@ describe("A quorum of replicas (rule 21)", () => {
   });
 
   it("holds the promise of the result from the commitment, however long others take", async () => {
-    const market = await loadFixture(threeNodes);
+    const market = await loadFixture(quorumMarket);
     const refs = await running(market);
     const [first] = refs as [LeaseRef];
     const { challengeWindow, minRetention } = market.terms;

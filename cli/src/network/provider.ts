@@ -125,6 +125,7 @@ async function writeOracleConfig(
     helperImage,
     // Two clusters share this machine's cores: limits stay, requests shrink.
     cpuRequestShare: 0.1,
+    allowQuorum: true,
     ...settings,
     pollInterval: 250,
     logLevel: process.env.DEKUPER_LOG_LEVEL === "debug" ? "debug" : "info",

@@ -72,6 +72,7 @@ const WRONG_STATE = new Set([
   "CapacityInUse",
   "IsPaused",
   "TaskIsOver",
+  "StillCommitting",
   "NodeNotLost",
   "SameNode",
   "MigratedLately",
@@ -254,6 +255,7 @@ const sentences: Readonly<Record<string, (values: ErrorDetails) => string>> = {
   OwnerHasBid: (v) => `${v.owner} bids for node ${v.node} already, and an owner has one bid`,
   NoBid: (v) => `node ${v.node} has no bid`,
   TaskIsOver: () => "the task is over",
+  StillCommitting: (v) => `${v.pending} of its replicas have not committed to a result yet`,
   NodeNotLost: (v) =>
     Number(v.offlineSince) === 0
       ? `node ${v.node} is not offline`

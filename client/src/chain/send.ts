@@ -44,6 +44,8 @@ export async function send<
     functionName: name;
     args: ContractFunctionArgs<abi, "nonpayable" | "payable", name>;
   },
+  /** `nonce`: exactly this one, or it is refused. */
+  options: { readonly nonce?: number | undefined } = {},
 ): Promise<MineReceipt> {
   const wallet = requireWallet(sender, what);
   try {
@@ -54,6 +56,7 @@ export async function send<
     const estimated = await sender.client.estimateContractGas(request as never);
     const hash = await wallet.writeContract({
       ...(request as object),
+      ...(options.nonce === undefined ? {} : { nonce: options.nonce }),
       gas: (estimated * 5n) / 4n, // a slot that is written unchanged in the estimated block is not in the next
       account: wallet.account,
       chain: chainOf(sender.network),

@@ -72,9 +72,10 @@ export async function topUp(
   sender: Sender,
   taskId: Hex,
   extraSeconds: number,
+  options: { readonly nonce?: number | undefined } = {},
 ): Promise<SentTransaction & { readonly reserved: bigint; readonly fundedSeconds: number }> {
   const call = { ...registryOf(sender), functionName: "topUp", args: [taskId, extraSeconds] } as const;
-  const sent = await send(sender, "top the task up", call);
+  const sent = await send(sender, "top the task up", call, options);
   const [added] = parseEventLogs({
     abi: taskRegistryAbi,
     logs: sent.receipt.logs,

@@ -1,4 +1,4 @@
-import { type TaskFile, type TemplateName, taskFileSchema } from "@dekuper/protocol";
+import { MAX_LEASES, type TaskFile, type TemplateName, taskFileSchema } from "@dekuper/protocol";
 
 /** What the form holds: text as typed, in the units of task.yaml. */
 export interface TaskForm {
@@ -16,6 +16,8 @@ export interface TaskForm {
   readonly isolation: string;
   /** How many run it as one gang, each with the resources above. */
   readonly nodes: string;
+  /** How many of the nodes must have the same result, each running the whole task by itself; empty: they run as one gang. */
+  readonly agree: string;
   /** How much of the duration is reserved for at first; empty: all of it. */
   readonly fund: string;
   readonly budget: string;
@@ -60,6 +62,7 @@ const COMMON = {
   storage: "2Gi",
   isolation: "container",
   nodes: "1",
+  agree: "",
   fund: "",
   rate: "",
   maxOutput: "1Gi",
@@ -116,6 +119,8 @@ const FIELD_OF: Readonly<Record<string, keyof TaskForm>> = {
   "resources.duration": "duration",
   "resources.isolation": "isolation",
   nodes: "nodes",
+  "verification.quorum.of": "nodes",
+  "verification.quorum.agree": "agree",
   fund: "fund",
   budget: "budget",
   rate: "rate",
@@ -140,7 +145,7 @@ export function readForm(form: TaskForm): { file?: TaskFile; problems: FormProbl
       duration: form.duration.trim().replaceAll(" ", ""),
       isolation: form.isolation,
     },
-    nodes: Number(form.nodes),
+    ...nodesOf(form),
     fund: optional(form.fund.replaceAll(" ", "")),
     output: { maxSize: optional(form.maxOutput) },
     budget: optional(form.budget),
@@ -150,13 +155,15 @@ export function readForm(form: TaskForm): { file?: TaskFile; problems: FormProbl
     ? {}
     : Object.fromEntries(
         parsed.error.issues.flatMap((issue) => {
-          const field = FIELD_OF[issue.path.slice(0, issue.path[0] === "env" ? 1 : 2).join(".")];
+          const depth = issue.path[0] === "env" ? 1 : 3;
+          const field = FIELD_OF[issue.path.slice(0, depth).join(".")];
           return field === undefined ? [] : [[field, sentence(issue.message)]];
         }),
       );
   if (form.template === "container" && form.image.trim() === "") {
     problems.image = "Name an image by digest, or one that this network knows.";
   }
+  if (form.agree.trim() !== "") Object.assign(problems, quorumProblems(form));
   if (form.script.trim() === "") problems.script = "Write what is to run.";
   if (form.env.split("\n").some((line) => line.trim() !== "" && !line.includes("="))) {
     problems.env = "Write NAME=value on each line. Secrets need private specs, which are not built yet.";
@@ -164,6 +171,20 @@ export function readForm(form: TaskForm): { file?: TaskFile; problems: FormProbl
   return parsed.success && Object.keys(problems).length === 0
     ? { file: parsed.data, problems }
     : { problems };
+}
+
+/** A gang's members share a task; a quorum's replicas repeat it. */
+function nodesOf({ nodes, agree }: TaskForm): Pick<TaskFile, "nodes" | "verification"> {
+  if (agree.trim() === "") return { nodes: Number(nodes) };
+  return { verification: { quorum: { agree: Number(agree), of: Number(nodes) } } };
+}
+
+function quorumProblems(form: TaskForm): FormProblems {
+  const [agree, of] = [Number(form.agree), Number(form.nodes)];
+  if (!Number.isInteger(of) || of < 2 || of > MAX_LEASES)
+    return { nodes: `Write a whole number from 2 to ${MAX_LEASES}: their results are compared.` };
+  if (Number.isInteger(agree) && 2 * agree > of && agree <= of) return {};
+  return { agree: `Write more than half of ${of}, and at most ${of}.` };
 }
 
 /** `expected a duration such as 6h` -> `Write a duration such as 6h.` */

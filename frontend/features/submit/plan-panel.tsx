@@ -115,7 +115,7 @@ function Headline(props: {
   money: (amount: bigint) => string;
 }) {
   const { cost, plan } = props;
-  const each = plan.leases > 1 ? `, all ${plan.leases} nodes together` : "";
+  const each = plan.leases > 1 ? `, ${plan.leases} nodes together` : "";
   return (
     <div className={styles.headline} role="status">
       <p className={styles.cost}>{cost === undefined ? props.none : props.money(cost)}</p>

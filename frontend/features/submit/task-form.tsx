@@ -73,7 +73,14 @@ export function TaskFormFields({ form, problems, files, token, onChange, onFiles
               label="Nodes"
               {...field("nodes")}
               inputMode="numeric"
-              hint="Several run it as one gang, each with all of the above"
+              hint="Several run it together, each with all of the above"
+            />
+            <TextField
+              label="Results that must be alike"
+              {...field("agree")}
+              inputMode="numeric"
+              placeholder="Not compared"
+              hint="Such as 2 of 3 nodes: each runs all of it, and only those that agree are paid"
             />
             <TextField label="Storage" {...field("storage")} hint="Such as 10Gi" />
             <TextField label="Largest output" {...field("maxOutput")} hint="Such as 1Gi" />
@@ -89,7 +96,7 @@ export function TaskFormFields({ form, problems, files, token, onChange, onFiles
               {...field("rate")}
               suffix={symbol}
               inputMode="decimal"
-              placeholder="Lowest posted"
+              placeholder="As nodes ask"
               hint="For one node; the most that a quote may ask"
             />
             <TextField

@@ -2,6 +2,7 @@ import { ranSeconds, type TaskDetail, type TimelineEvent } from "@dekuper/client
 import { formatSeconds, gross } from "@dekuper/protocol";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { paidFor } from "./event-words.ts";
+import { partNoun } from "./part-words.ts";
 
 /** One line of a task's bill. */
 export interface BillLine {
@@ -14,7 +15,7 @@ export interface BillLine {
   readonly isExpected: boolean;
 }
 
-type Billed = Pick<TaskDetail, "task" | "leases" | "gang" | "timeline" | "money">;
+type Billed = Pick<TaskDetail, "task" | "leases" | "gang" | "ballot" | "timeline" | "money">;
 
 /**
  * What a task costs, line by line: what was reserved is what was paid, what came back and what is still held. `now` is chain
@@ -68,14 +69,11 @@ function linesOf(event: TimelineEvent, detail: Billed, token: Token): BillLine[]
 }
 
 /** What is due once windows end, and what runs up at this moment. */
-function expected(
-  { task, leases, gang, timeline }: Billed,
-  now: number | undefined,
-  token: Token,
-): BillLine[] {
+function expected(detail: Billed, now: number | undefined, token: Token): BillLine[] {
+  const { leases, gang } = detail;
   return leases.flatMap((lease): BillLine[] => {
     const { index, attempt, ratePerHour, state, leaseId } = lease;
-    const of = whoOf({ task, leases, timeline }, index, attempt);
+    const of = whoOf(detail, index, attempt);
     const rate = `at ${formatMoney(ratePerHour, token)} an hour`;
     const line = (label: string, seconds: bigint, more: string): BillLine => ({
       key: leaseId,
@@ -96,13 +94,13 @@ function expected(
 
 /** `, member 1, attempt 2`: only what there are several of. */
 function whoOf(
-  { leases, timeline }: Pick<Billed, "leases" | "timeline"> & { readonly task?: unknown },
+  { leases, timeline, ballot }: Pick<Billed, "leases" | "timeline" | "ballot">,
   member: number | undefined,
   attempt: number | undefined,
 ): string {
   const hasAttempts = timeline.some(({ name }) => name === "AttemptLost");
   return [
-    leases.length > 1 && member !== undefined ? `, member ${member}` : "",
+    leases.length > 1 && member !== undefined ? `, ${partNoun({ ballot })} ${member}` : "",
     hasAttempts && attempt !== undefined ? `, attempt ${attempt}` : "",
   ].join("");
 }

@@ -9,7 +9,7 @@ import styles from "./task.module.css";
 import { useLog } from "./use-log.ts";
 
 /** The run's log, live from the node. */
-export function Logs({ id, hasNode }: { id: Hex; hasNode: boolean }) {
+export function Logs({ id, hasNode, isReplica }: { id: Hex; hasNode: boolean; isReplica: boolean }) {
   const log = useLog(id);
   const box = useRef<HTMLPreElement>(null);
   const atEnd = useRef(true);
@@ -18,6 +18,13 @@ export function Logs({ id, hasNode }: { id: Hex; hasNode: boolean }) {
     if (atEnd.current && box.current !== null) box.current.scrollTop = box.current.scrollHeight;
   }, [log.text]);
   if (!hasNode) return <Empty title="No log yet">It begins when a node has accepted the task.</Empty>;
+  if (isReplica) {
+    return (
+      <Empty title="Replicas show no live log">
+        Else one could copy another's result. The whole log is in the output of those that agree.
+      </Empty>
+    );
+  }
   if (log.state === "idle") {
     return (
       <Empty title="Logs come from the node itself" action={<Button onClick={log.start}>Follow logs</Button>}>

@@ -1,6 +1,7 @@
 "use client";
 
-import type { LeaseDetail, TaskDetail } from "@dekuper/client";
+import { type LeaseDetail, type TaskDetail, withheldReason } from "@dekuper/client";
+import { useState } from "react";
 import { useConnection } from "wagmi";
 import { Button } from "../../ui/button.tsx";
 import { formatBytes } from "../../ui/bytes.ts";
@@ -15,12 +16,18 @@ import { MAX_BROWSER_OUTPUT_BYTES, useOutput } from "./use-output.ts";
 export function Output({ detail, lease }: { detail: TaskDetail; lease: LeaseDetail }) {
   const { address } = useConnection();
   const output = useOutput(lease.leaseId, detail.task.specDigest);
+  const [givesReceipt, setGivesReceipt] = useState(true);
   const { attestation } = lease.attestation ?? {};
+  const withheld = withheldReason(detail, lease);
+  if (withheld !== undefined) {
+    return <Empty title="No output">{`${withheld.charAt(0).toUpperCase()}${withheld.slice(1)}.`}</Empty>;
+  }
   if (attestation === undefined) {
     return <Empty title="No output yet">It is here once the run has ended and the node has signed it.</Empty>;
   }
   if (output.data !== undefined) {
     const { files, log, delivery } = output.data;
+    const { receipt } = delivery;
     return (
       <div className={styles.output}>
         <Notice tone="good">
@@ -32,6 +39,10 @@ export function Output({ detail, lease }: { detail: TaskDetail; lease: LeaseDeta
           ))}
           <OutputFile path="log.txt" label="Whole log" bytes={log} />
         </ul>
+        {receipt.kind === "given" && <p className={styles.muted}>The node has your signed receipt.</p>}
+        {receipt.kind === "not-taken" && (
+          <p className={styles.muted}>The node did not take your receipt: {receipt.reason}</p>
+        )}
         {files.size === 0 && <p className={styles.muted}>The run wrote nothing to /output.</p>}
         {delivery.skipped.length > 0 && (
           <Notice tone="warning">
@@ -59,7 +70,7 @@ export function Output({ detail, lease }: { detail: TaskDetail; lease: LeaseDeta
       <Empty
         title={size}
         action={
-          <Button variant="primary" busy={output.isPending} onClick={() => output.mutate()}>
+          <Button variant="primary" busy={output.isPending} onClick={() => output.mutate({ givesReceipt })}>
             Decrypt output
           </Button>
         }
@@ -67,6 +78,16 @@ export function Output({ detail, lease }: { detail: TaskDetail; lease: LeaseDeta
         The node keeps it until {new Date(Number(attestation.retainUntil) * 1000).toLocaleString()}. Your
         wallet's signature makes the key; no transaction.
       </Empty>
+      {lease.status === "Completed" && (
+        <label className={styles.receipt}>
+          <input
+            type="checkbox"
+            checked={givesReceipt}
+            onChange={(event) => setGivesReceipt(event.target.checked)}
+          />
+          <span>Then sign a receipt: it proves to everybody that the node has delivered.</span>
+        </label>
+      )}
       <p className={styles.muted} role="status">
         {output.isPending && output.progress}
       </p>

@@ -12,6 +12,7 @@ import { Bill } from "./bill.tsx";
 import { Logs } from "./logs.tsx";
 import { Members } from "./members.tsx";
 import { Output } from "./output.tsx";
+import { partNoun, partTitle } from "./part-words.ts";
 import { keptSpec } from "./spec-store.ts";
 import { endingOf, nextDeadline, wordsOf } from "./states.ts";
 import styles from "./task.module.css";
@@ -25,6 +26,7 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
   const [member, setMember] = useState(detail.lease.index);
   const lease = leases[member] ?? detail.lease;
   const isGang = leases.length > 1;
+  const ofPart = isGang ? ` of ${partNoun(detail)} ${member}` : "";
   const words = wordsOf(detail);
   const name = keptSpec(task.specDigest)?.name;
   return (
@@ -43,15 +45,20 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
             <TaskActions detail={detail} token={token} now={now} />
           </Card>
           {isGang && (
-            <Section title="Members">
+            <Section title={`${partTitle(detail)}s`}>
               <Members detail={detail} chosen={member} onChoose={setMember} />
             </Section>
           )}
-          <Section title={isGang ? `Output of member ${member}` : "Output"}>
+          <Section title={`Output${ofPart}`}>
             <Output key={lease.leaseId} detail={detail} lease={lease} />
           </Section>
-          <Section title={isGang ? `Logs of member ${member}` : "Logs"}>
-            <Logs key={lease.leaseId} id={lease.leaseId} hasNode={lease.node !== undefined} />
+          <Section title={`Logs${ofPart}`}>
+            <Logs
+              key={lease.leaseId}
+              id={lease.leaseId}
+              hasNode={lease.node !== undefined}
+              isReplica={detail.ballot !== undefined}
+            />
           </Section>
         </div>
         <aside className={styles.side} aria-label="Bill, timeline and details">
@@ -98,10 +105,12 @@ function factsOf(detail: TaskDetail, lease: LeaseDetail, token: Token): Fact[] {
     ],
     ["Longest run", formatSeconds(task.maxDuration)],
   );
+  if (detail.ballot !== undefined)
+    facts.push(["Results that must be alike", `${task.threshold} of ${task.leaseCount}`]);
   if (task.fundedSeconds < task.maxDuration) facts.push(["Funded for", formatSeconds(task.fundedSeconds)]);
   if (lease.node !== undefined)
     facts.push([
-      isGang ? `Node of member ${lease.index}` : "Node",
+      isGang ? `Node of ${partNoun(detail)} ${lease.index}` : "Node",
       <HexText key="node" value={lease.node} label="node address" />,
     ]);
   if (lease.attempt > 1) facts.push(["Attempt", `${lease.attempt} of ${task.maxAttempts}`]);

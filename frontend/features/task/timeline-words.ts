@@ -2,6 +2,7 @@ import type { TaskDetail, TimelineEvent } from "@dekuper/client";
 import type { Address, Hex } from "viem";
 import type { Token } from "../../ui/money.ts";
 import { detailOf, type EventWriter, titleOf } from "./event-words.ts";
+import { partTitle } from "./part-words.ts";
 
 /** One transaction of a task with everything that it did to it. */
 export interface TimelineStep {
@@ -18,9 +19,10 @@ export interface TimelineStep {
 
 /** Events of one transaction become one step: its title from the task's own event, its details from all. */
 export function stepsOf(
-  { timeline, leases }: Pick<TaskDetail, "timeline" | "leases">,
+  detail: Pick<TaskDetail, "timeline" | "leases" | "ballot">,
   token: Token,
 ): TimelineStep[] {
+  const { timeline, leases } = detail;
   const byHash = Map.groupBy(timeline, (event) => event.hash);
   const writer: EventWriter = {
     token,
@@ -31,10 +33,10 @@ export function stepsOf(
   for (const events of byHash.values()) {
     const { main, title } = titleOf(events);
     const own = (member: number | undefined, text: string) =>
-      member === undefined || writer.isAlone ? text : `Member ${member}: ${text}`;
+      member === undefined || writer.isAlone ? text : `${partTitle(detail)} ${member}: ${text}`;
     const details = events.flatMap((event) => {
       const detail = detailOf(event, writer);
-      return detail === undefined ? [] : own(event.member, detail);
+      return detail === undefined ? [] : own(isOfAll(event) ? undefined : event.member, detail);
     });
     const { hash, block, time, from, gasUsed } = main;
     const titled = own(isOfAll(main) ? undefined : main.member, title);

@@ -25,10 +25,10 @@ export function useOutput(id: Hex, specDigest: Hex) {
   const market = useMarket();
   const { peer } = usePeers();
   const [progress, setProgress] = useState("");
-  const action = useAction(async (): Promise<OpenedOutput> => {
+  const action = useAction(async ({ givesReceipt }: { givesReceipt: boolean }): Promise<OpenedOutput> => {
     if (market.wallet === undefined) throw new DekuperError("NOT_ALLOWED", "Connect the wallet that paid.");
     const signer = signerOf(market.wallet);
-    setProgress("Your wallet signs: once for the key, once to read");
+    setProgress("Your wallet signs: for the key, and to read");
     const key = await outputKeyFor(signer, market.network.deployment);
     const sink = memorySink();
     const spec = keptSpec(specDigest);
@@ -40,6 +40,7 @@ export function useOutput(id: Hex, specDigest: Hex) {
       id,
       store: memoryCiphertext(),
       sink,
+      givesReceipt,
       ...(spec === undefined ? {} : { spec }),
       onProgress: (received, all) => setProgress(`${formatBytes(received)} of ${formatBytes(all)}`),
     });

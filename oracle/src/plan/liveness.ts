@@ -121,13 +121,13 @@ export function agreeOn(asked: Changes, answers: readonly Changes[], quorum: num
     asked[list].map((node) => ({
       list,
       node,
-      by: new Set(answers.filter((answer) => answer[list].includes(node))),
+      by: new Set(answers.flatMap((answer, index) => (answer[list].includes(node) ? [index] : []))),
     })),
   );
-  let agreeing = new Set(answers);
+  let agreeing = new Set(answers.keys());
   const kept = { offline: [] as Address[], online: [] as Address[] };
   for (const { list, node, by } of entries.sort((a, b) => b.by.size - a.by.size)) {
-    const both = new Set([...agreeing].filter((answer) => by.has(answer)));
+    const both = new Set([...agreeing].filter((index) => by.has(index)));
     if (both.size < quorum) continue;
     agreeing = both;
     kept[list].push(node);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DekuperError } from "@dekuper/protocol";
+import { type Call, RESERVED_GAS_PER_ANSWER } from "../../src/chain/calls.ts";
 import { bytes32 } from "../journal/builders.ts";
 import { accept, COST, complete, RESERVE, sends, startQueue } from "./queue.ts";
 
@@ -35,6 +36,23 @@ describe("the gas budgets", () => {
     chain.balance = COST;
     submit(complete);
     await sent(2);
+  });
+
+  it("keep what an answer to a delivery claim may cost until the delivery is beyond dispute", async (t) => {
+    const { submit, sent, chain } = await startQueue(t, { disputableLeases: 3 });
+    const answers = 3n * RESERVED_GAS_PER_ANSWER * 21n;
+    chain.balance = COST + answers - 1n;
+    await assert.rejects(submit({ name: "settle", args: [bytes32(1)] }), { code: "INSUFFICIENT_GAS" });
+    const others: Call = { name: "answerWithAttesters", args: [bytes32(1), false, ["0x01"]] };
+    await assert.rejects(submit(others), { code: "INSUFFICIENT_GAS" });
+    const own: Call[] = [
+      { name: "answerWithReceipt", args: [bytes32(1), "0x01"] },
+      { name: "answerWithAttesters", args: [bytes32(1), true, ["0x01"]] },
+    ];
+    for (const [index, call] of own.entries()) {
+      submit(call);
+      await sent(index + 1);
+    }
   });
 
   it("count a lease that is being accepted, and what is sent but not yet paid", async (t) => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
-import { attestationOf, retainUntil } from "../../src/daemon/attestation.ts";
+import { attestationOf, lastTallyOf, retainUntil } from "../../src/daemon/attestation.ts";
 import { outcomeOf } from "../../src/daemon/lease-actions.ts";
 import type { RunRecord } from "../../src/journal/attempts.ts";
 import { aRecord, hex, leaseId, run, sealed, terms } from "./builders.ts";
@@ -14,6 +14,16 @@ function attested(change: Partial<RunRecord> = {}, { now = 6_000, offset = 0 } =
   const record = { ...aRecord(), run: { ...run, ...change }, sealed };
   return attestationOf(record, until, { now, toChainTime: (seconds) => seconds + offset });
 }
+
+describe("a replica's attestation", () => {
+  it("is kept until the votes are counted and long after, though the others take all the time that they have", () => {
+    const slowest =
+      terms.createdAt +
+      (terms.grantWindow + terms.startWindow + terms.outageGrace) +
+      (7_200 + terms.completionGrace + terms.outageGrace);
+    assert.equal(lastTallyOf(terms, 7_200), slowest + terms.revealWindow + terms.outageGrace);
+  });
+});
 
 describe("an end-of-run attestation", () => {
   it("says what ran, for whom, when and with what result", () => {

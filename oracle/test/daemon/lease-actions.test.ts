@@ -292,6 +292,42 @@ describe("claiming a checkpoint", () => {
   });
 });
 
+describe("answering a claim with the consumer's receipt", () => {
+  function actionsWith(submit: (call: unknown) => Promise<unknown>) {
+    const dropped: unknown[] = [];
+    const actions = new LeaseActions({
+      deployment,
+      queue: { submit },
+      deliveries: { dropReceipt: (...of: unknown[]) => dropped.push(of) },
+    } as never);
+    const record = aRecord({ receipt: "0x5e" });
+    const context = { record, view: {} as never, observation: undefined };
+    const answer = () => actions.take({ kind: "answerWithReceipt" }, context, AbortSignal.timeout(10_000));
+    return { answer, dropped, record };
+  }
+  const refusing = (reason: string) => () =>
+    Promise.reject(new DekuperError("TRANSACTION_REVERTED", "No.", { details: { reason } }));
+
+  it("sends it as it was given", async () => {
+    const calls: unknown[] = [];
+    const { answer, record } = actionsWith(async (call) => calls.push(call));
+    await answer();
+    assert.deepEqual(calls, [{ name: "answerWithReceipt", args: [record.leaseId, "0x5e"] }]);
+  });
+
+  it("drops one that the contract does not take: attesters decide then", async () => {
+    const { answer, dropped, record } = actionsWith(refusing("WrongReceipt"));
+    await assert.rejects(answer(), { code: "TRANSACTION_REVERTED" });
+    assert.deepEqual(dropped, [[record.leaseId, record.attempt]]);
+  });
+
+  it("keeps it where something else is the matter", async () => {
+    const { answer, dropped } = actionsWith(refusing("WrongStatus"));
+    await assert.rejects(answer(), { code: "TRANSACTION_REVERTED" });
+    assert.deepEqual(dropped, []);
+  });
+});
+
 describe("a step of an adopted lease", () => {
   it("gets first what the new state folder lacks of it", async () => {
     const got: unknown[] = [];

@@ -24,6 +24,9 @@ class Chain {
   task: object = { leaseCount: 1, verification: 0 };
   runDeadline = 2n ** 64n - 1n;
   isCancelled = false;
+  /** Of a quorum: at the head, and before it. */
+  ballot: object = { committed: 0, revealed: 0, isTallied: false, revealUntil: 0n, winner: hex("00") };
+  confirmedBallot: object | undefined;
   at: (block: number) => AtBlock | undefined = () => ({ status: "Running" });
 
   get view() {
@@ -49,6 +52,8 @@ class Chain {
       if (functionName === "deadlineOf") return this.runDeadline;
       if (functionName === "getClaim") return { claimedAt: 5n, answerUntil: 35n, bond: 1n };
       if (functionName === "getGang") return { isCancelled: this.isCancelled };
+      if (functionName === "getBallot")
+        return (blockNumber === BigInt(this.confirmed) && this.confirmedBallot) || this.ballot;
       const found = this.at(Number(blockNumber)) ?? { status: "None" as const };
       return {
         taskId: hex("33"),
@@ -169,6 +174,29 @@ describe("a lease as the chain shows it", () => {
     assert.equal((await factsOf(chain)).completeBy, 660, "replicas of a quorum have clocks of their own");
   });
 
+  it("has its quorum's vote, and whether what opened the revealing is confirmed", async () => {
+    const chain = new Chain();
+    assert.equal((await factsOf(chain)).ballot, undefined);
+    chain.task = { leaseCount: 3, verification: 1 };
+    chain.at = () => ({ status: "Committed" });
+    const running = (await factsOf(chain)).ballot;
+    assert.deepEqual([running?.revealUntil, running?.isAllRevealed], [0, false]);
+    chain.confirmedBallot = chain.ballot;
+    chain.ballot = { committed: 3, revealed: 2, isTallied: false, revealUntil: 900n, winner: hex("00") };
+    const open = (await factsOf(chain)).ballot;
+    assert.deepEqual(
+      [open?.revealUntil, open?.isOpenConfirmed, open?.isAllRevealed, open?.hasWinner, open?.revealWindow],
+      [900, false, false, false, terms.revealWindow],
+    );
+    chain.confirmedBallot = chain.ballot;
+    chain.ballot = { committed: 3, revealed: 3, isTallied: true, revealUntil: 900n, winner: hex("04") };
+    const counted = (await factsOf(chain)).ballot;
+    assert.deepEqual(
+      [counted?.isOpenConfirmed, counted?.isAllRevealed, counted?.isTallied, counted?.hasWinner],
+      [true, true, true, true],
+    );
+  });
+
   it("says why a gang's member has to stop", async () => {
     const chain = new Chain();
     chain.at = () => ({ status: "Stopping" });
@@ -213,11 +241,13 @@ describe("what the planner is told besides", () => {
     assert.ok(Object.values(none).every((fact) => fact === false || fact === 0));
     const all = journalFacts(
       aRecord({
-        steps: new Set(["pod_seen", "inputs_sent", "stop_asked", "released", "torn_down"]),
+        steps: new Set(["pod_seen", "inputs_sent", "stop_asked", "released", "key_given", "torn_down"]),
+        replica: { recipient: "age1x", sealedKey: "0x", salt: hex("05") },
         run,
         sealed,
         attestation: {} as never,
         signature: "0x00",
+        receipt: "0x0e",
         ended: "Settled",
         podSeconds: 600,
       }),

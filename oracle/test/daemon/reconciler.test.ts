@@ -27,6 +27,7 @@ async function rounds(t: TestContext, count: number, read: (round: number) => Pr
     nodes: { refresh: async () => took.push("refresh") },
     journal: { live: () => [], isEmpty: () => true, find: () => undefined },
     watch: { round: async () => took.push("watch") },
+    verdicts: { round: async () => undefined, settled: async () => undefined },
     accepter: { consider: async () => took.push("consider"), settled: async () => undefined },
     metrics: createMetrics(),
     clock: {

@@ -13,6 +13,8 @@ function openJournal(t: TestContext) {
   return { db, journal, afterCrash };
 }
 
+const REPLICA = { recipient: "age1x", sealedKey: "0x0b", salt: bytes32(12) } as const;
+
 const found = (journal: AttemptJournal): AttemptRecord => {
   const record = journal.find(LEASE, 1);
   assert.ok(record, "the attempt is there");
@@ -42,6 +44,13 @@ describe("a lease attempt's journal", () => {
         () => journal.storeAttestation(anAttestation()),
         ({ attestation }) => attestation?.retainUntil === 2n ** 60n,
       ],
+      [
+        "replica",
+        () => journal.recordReplica(LEASE, 1, REPLICA),
+        ({ replica }) => replica?.salt === REPLICA.salt,
+      ],
+      ["committed", () => journal.mark(LEASE, 1, "committed"), ({ steps }) => steps.has("committed")],
+      ["key given", () => journal.mark(LEASE, 1, "key_given"), ({ steps }) => steps.has("key_given")],
       ["signed", () => journal.recordSignature(LEASE, 1, "0x51"), ({ signature }) => signature === "0x51"],
       ["posted", () => journal.mark(LEASE, 1, "posted"), ({ steps }) => steps.has("posted")],
       ["released", () => journal.mark(LEASE, 1, "released"), ({ steps }) => steps.has("released")],
@@ -90,6 +99,14 @@ describe("a lease attempt's journal", () => {
       { exitCode: run?.exitCode, root: sealed?.ciphertextRoot, signature, failReason, ended },
       { exitCode: 0, root: bytes32(7), signature: "0x51", failReason: "PodGone", ended: "Failed" },
     );
+  });
+
+  it("keeps the first key and salt of a replica: what was committed to is what is revealed", (t) => {
+    const { journal, afterCrash } = openJournal(t);
+    journal.open(anAttempt());
+    journal.recordReplica(LEASE, 1, REPLICA);
+    journal.recordReplica(LEASE, 1, { ...REPLICA, salt: bytes32(13) });
+    assert.deepEqual(found(afterCrash()).replica, REPLICA);
   });
 
   it("forgets an accept that came to nothing, and none that was mined or has a pod", (t) => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
+import { describe, it, type TestContext } from "node:test";
 import { leaseId, type Order } from "@dekuper/protocol";
 import fc from "fast-check";
 import type { Hex } from "viem";
@@ -40,7 +40,7 @@ const happened = (
   logIndex: change.logIndex ?? 50 + number,
   event,
   leaseId: lease(number, change.index),
-  ...(["LeaseAssigned", "LeaseStarted", "AttemptLost"].includes(event)
+  ...(["LeaseAssigned", "LeaseStarted", "AttemptLost", "UndeliveredClaimed"].includes(event)
     ? { node: NODE, attempt: change.attempt ?? 1 }
     : {}),
   ...(change.deadline === undefined ? {} : { deadline: change.deadline }),
@@ -327,4 +327,49 @@ it("knows which leases are neither completed nor over, in rounds", (t) => {
     sorted(2, 3, 6).map((number) => lease(number)),
   );
   assert.deepEqual(store.liveLeases(10 ** 9, 10), [], "long after its order nobody looks after a lease");
+});
+
+describe("delivery claims", () => {
+  function claimed(t: TestContext) {
+    const { db, dir } = openDatabase(t);
+    const store = new FactStore(db);
+    store.record(
+      [
+        created(1, 1),
+        happened(2, 1, "LeaseAssigned"),
+        happened(3, 1, "LeaseCompleted"),
+        happened(4, 1, "UndeliveredClaimed", { deadline: 2_000 }),
+      ],
+      block(4),
+    );
+    return { store, dir };
+  }
+  const claim = (number: number) => ({
+    leaseId: lease(1),
+    attempt: 1,
+    node: NODE,
+    block: number,
+    attestedIn: 3,
+  });
+
+  it("are open until their deadline, with the block that they are judged by and that of the attestation", (t) => {
+    const { store, dir } = claimed(t);
+    assert.deepEqual(store.openClaims(2_000, 9), [claim(4)]);
+    assert.deepEqual(store.openClaims(2_001, 9), []);
+    assert.deepEqual(new FactStore(reopenAfterCrash(t, dir).db).openClaims(2_000, 9), [claim(4)]);
+  });
+
+  it("are over once they are judged or have lapsed, and a later one of the same lease is open", (t) => {
+    for (const event of ["DeliveryJudged", "ClaimLapsed"] as const) {
+      const { store } = claimed(t);
+      store.record([happened(5, 1, event)], block(5));
+      assert.deepEqual(store.openClaims(1_000, 9), []);
+      store.record([happened(6, 1, "UndeliveredClaimed", { deadline: 2_000 })], block(6));
+      assert.deepEqual(store.openClaims(1_000, 9), [claim(6)]);
+      store.rewind(5);
+      assert.deepEqual(store.openClaims(1_000, 9), []);
+      store.rewind(4);
+      assert.deepEqual(store.openClaims(1_000, 9), [claim(4)]);
+    }
+  });
 });

@@ -23,6 +23,7 @@ import { secp256k1 } from "@noble/curves/secp256k1.js";
 import { type Address, bytesToHex, getAddress, type Hex, recoverAddress } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { type BlobQuotas, createBlobStore, type FileBlobStore } from "../../src/peer/blob-store.ts";
+import type { ClaimSource } from "../../src/peer/claim-channels.ts";
 import { createLogStore } from "../../src/peer/log-store.ts";
 import type { CountPeer, PeerCounter, PeerLimits } from "../../src/peer/options.ts";
 import type { LogStore, PeerNode, QuoteSource, ReadPolicy } from "../../src/peer/peer.ts";
@@ -104,6 +105,7 @@ export interface TestNodeOptions {
   readonly registeredAt?: readonly string[];
   readonly deployment?: Deployment;
   readonly quotes?: QuoteSource;
+  readonly claims?: ClaimSource;
 }
 
 /** A real peer node on loopback with stores of its own, registered where it listens. */
@@ -138,6 +140,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     dialIntervalMs: 100,
     exchangeIntervalMs: 300,
     ...(options.quotes === undefined ? {} : { quotes: options.quotes }),
+    ...(options.claims === undefined ? {} : { claims: options.claims }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });
   await peer.start();

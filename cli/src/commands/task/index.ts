@@ -12,6 +12,7 @@ import { registerTaskReportEquivocation } from "./report-equivocation.ts";
 import { registerTaskShow } from "./show.ts";
 import { registerTaskSubmit } from "./submit.ts";
 import { registerTaskTopUp } from "./top-up.ts";
+import { registerTaskWatch } from "./watch.ts";
 
 export function registerTaskCommands(program: Command, runtime: Runtime): void {
   const task = program
@@ -24,6 +25,7 @@ export function registerTaskCommands(program: Command, runtime: Runtime): void {
   registerTaskLogs(task, runtime);
   registerTaskFetch(task, runtime);
   registerTaskTopUp(task, runtime);
+  registerTaskWatch(task, runtime);
   registerTaskCancel(task, runtime);
   registerTaskApprove(task, runtime);
   registerTaskClaim(task, runtime);

@@ -47,7 +47,8 @@ export function registerTaskTopUp(parent: Command, runtime: Runtime): void {
   });
 }
 
-function readDuration(text: string): number {
+/** A duration option, seconds. */
+export function readDuration(text: string): number {
   try {
     return parseSeconds(text);
   } catch {
