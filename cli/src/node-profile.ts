@@ -1,8 +1,6 @@
-import { createPrivateKey, createPublicKey, hkdfSync } from "node:crypto";
 import type { NodeProfile } from "@dekuper/client";
 import type { ClusterCapacity } from "@dekuper/oracle";
 import { DekuperError, type Isolation, isolationClasses, parseAmount, parseMiB } from "@dekuper/protocol";
-import { type Hex, hexToBytes } from "viem";
 
 /** What `node register` takes about the node, as written. */
 export interface ProfileFlags {
@@ -45,17 +43,6 @@ export function offerOf(
     posted,
     multiaddrs,
   };
-}
-
-/** The node's X25519 public key, derived from its operator key: one secret to keep. */
-export function encryptionKeyOf(operatorKey: Hex): Hex {
-  const seed = Buffer.from(
-    hkdfSync("sha256", hexToBytes(operatorKey), "", "dekuper node encryption key 1", 32),
-  );
-  // RFC 8410: an X25519 private key in PKCS #8 is this prefix and the 32 bytes.
-  const pkcs8 = Buffer.concat([Buffer.from("302e020100300506032b656e04220420", "hex"), seed]);
-  const key = createPublicKey(createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" }));
-  return `0x${key.export({ format: "der", type: "spki" }).subarray(-32).toString("hex")}`;
 }
 
 function isolationOf(text: string | undefined, measured: Isolation | undefined): Isolation {

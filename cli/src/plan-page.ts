@@ -1,4 +1,4 @@
-import { declineWords, type QuotedPlan, type TaskPlan, type TokenInfo } from "@dekuper/client";
+import { declineWords, type QuotedPlan, readersOf, type TaskPlan, type TokenInfo } from "@dekuper/client";
 import { formatAmount, formatResources, formatSeconds, plural, shortAddress } from "./output/format.ts";
 import { printFields, printSentence, printTable } from "./output/table.ts";
 import type { Terminal } from "./output/terminal.ts";
@@ -16,6 +16,8 @@ export function planJson(planned: Planned): Record<string, unknown> {
     name: spec.name,
     image: spec.image,
     specDigest,
+    public: spec.public,
+    readers: spec.public || quoted === undefined ? null : readersOf(quoted),
     resources: spec.resources,
     inputs: inputs.map(({ path, digest, source }) => ({ path, digest, size: source.size })),
     path,
@@ -82,14 +84,26 @@ export function printPlan(out: Terminal, token: TokenInfo, planned: Planned): vo
     }
     printPosted(out, token, plan);
   }
-  if (spec.public) {
-    out.line();
-    printSentence(
-      out,
-      "Public: every registered node can read this spec and its inputs. The node that runs it sees everything in the clear.",
-      (line) => out.dim(line),
-    );
-  }
+  out.line();
+  printSentence(out, whoReads(planned), (line) => out.dim(line));
+}
+
+/** Who will be able to read spec and inputs. */
+export function whoReads({ task, quoted }: Pick<Planned, "task" | "quoted">): string {
+  const inTheClear = "The node that runs it sees everything in the clear.";
+  if (task.spec.public)
+    return `Public: every registered node can read this spec and its inputs. ${inTheClear}`;
+  const { chosen, standbys } = quoted === undefined ? { chosen: [], standbys: [] } : readersOf(quoted);
+  const names = (nodes: readonly string[]) => nodes.map(shortAddress).join(", ");
+  const who = [
+    ...(chosen.length === 0 ? [] : [names(chosen)]),
+    ...(standbys.length === 0 ? [] : [`${names(standbys)} on standby`]),
+  ];
+  return [
+    `Private: only nodes that get the task's key can read this spec and its inputs${who.length === 0 ? "" : `, now ${who.join(", and ")}`}.`,
+    "Every node that is asked for a quote sees the resources, the image's name and how large the inputs are.",
+    inTheClear,
+  ].join(" ");
 }
 
 function printPosted(out: Terminal, token: TokenInfo, plan: TaskPlan): void {

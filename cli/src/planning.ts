@@ -3,6 +3,7 @@ import type {
   Market,
   MarketNode,
   OrderPath,
+  OutputKey,
   PreparedTask,
   QuotedPlan,
   TaskPlan,
@@ -52,17 +53,36 @@ export async function planFile(
   context: CommandContext,
   market: Market,
   path: string,
-  options: { wanted: WantedPath; recipient?: string; consumer?: Address | undefined },
+  options: { wanted: WantedPath; key?: OutputKey; consumer?: Address | undefined },
 ): Promise<Planned> {
-  const [{ listenForPresence, planQuotes, planTask, quoteCap }, { loadTask }] = await Promise.all([
+  const [client, { loadTask, readTaskFile }] = await Promise.all([
     import("@dekuper/client"),
     import("@dekuper/client/node"),
   ]);
-  const { wanted, recipient = NO_RECIPIENT, consumer = zeroAddress } = options;
-  const { signal } = context;
-  const token = await market.token();
+  const {
+    deriveTaskKey,
+    listenForPresence,
+    planQuotes,
+    planTask,
+    quoteCap,
+    requirePublic,
+    throwawayTaskKey,
+  } = client;
+  const { wanted, key, consumer = zeroAddress } = options;
+  const { env, signal } = context;
+  const [token, file] = await Promise.all([market.token(), readTaskFile(path)]);
   context.progress.step("reading the task and hashing its inputs");
-  const task = await loadTask({ path, network: market.network, token, recipient, signal });
+  const task = await loadTask({
+    path,
+    file,
+    network: market.network,
+    token,
+    recipient: key?.recipient ?? NO_RECIPIENT,
+    taskKey: key === undefined ? throwawayTaskKey() : deriveTaskKey(key),
+    env,
+    signal,
+  });
+  if (wanted !== "quoted") requirePublic(task);
   context.progress.step("listening for nodes");
   const [nodes, terms, head, peer] = await Promise.all([
     market.nodes(),

@@ -1,7 +1,6 @@
 import { DekuperError, formatAmount, isQuorum, type Order, reservation } from "@dekuper/protocol";
 import type { Address } from "viem";
 import type { MarketNode } from "./chain/nodes.ts";
-import type { KeyWrap } from "./chain/task-calls.ts";
 import type { ConsumerPeer } from "./consumer-peer.ts";
 import type { Market } from "./market.ts";
 import { type Placement, placeLeases } from "./quote-choice.ts";
@@ -10,6 +9,7 @@ import { collectQuotes, notCovered } from "./quotes.ts";
 import { notSeeded, seed } from "./seed.ts";
 import { requireFunds, type SubmitStep, type SubmittedTask } from "./submit.ts";
 import { orderOf, type PreparedTask } from "./task.ts";
+import { wrapsFor } from "./task-key.ts";
 
 /** Nodes beside the awarded ones that get spec and inputs (and keys), so that they can take a lease over at once. */
 export const MAX_STANDBY_NODES = 2;
@@ -89,18 +89,16 @@ export async function planQuotes(asking: Asking & { consumer: Address }): Promis
 
 /**
  * The quoted path: puts spec and inputs on the nodes that would have the leases and on a few more, has them sign, and
- * orders and assigns everything in one transaction. Throws `NO_NODE_FITS` when no choice covers all leases,
+ * orders and assigns everything in one transaction, which hands a private task's key to all of them (rule 11). Throws `NO_NODE_FITS` when no choice covers all leases,
  * `BUDGET_EXCEEDED` when what is signed costs more than `atMost`, or what the chain says.
  */
 export async function awardTask(
   from: Asking & {
     plan: QuotedPlan;
-    /** The task's key for nodes that are to read it: the awarded ones, then the standbys. Public tasks need none. */
-    wrapsFor?: ((nodes: readonly Address[]) => Promise<readonly KeyWrap[]>) | undefined;
     onStep?: ((step: SubmitStep) => void) | undefined;
   },
 ): Promise<SubmittedTask> {
-  const { market, plan, onStep, signal } = from;
+  const { market, task, plan, onStep, signal } = from;
   if (plan.problem !== undefined) throw plan.problem;
   const agreed = plan.atMost ?? 0n;
   await requireFunds(market, plan.reserved ?? 0n);
@@ -146,7 +144,19 @@ export async function awardTask(
     const problem = await tooDear(market, found.atMost, agreed, "what was agreed is");
     if (problem !== undefined) throw problem;
     const standbys = [...seeded].filter((node) => !awarded.includes(node));
-    const wraps = (await from.wrapsFor?.([...awarded, ...standbys])) ?? [];
+    const { sealed } = task;
+    const { wraps, failures } =
+      sealed === undefined
+        ? { wraps: [], failures: new Map<Address, DekuperError>() }
+        : await wrapsFor(market, { key: sealed.key, specBlob: sealed.spec.digest, consumer }, [
+            ...awarded,
+            ...standbys,
+          ]);
+    if (awarded.some((node) => failures.has(node))) {
+      leaveOut(failures);
+      if (offers.offers.length === 0) throw notCovered(question.order, [], offers.declined);
+      continue;
+    }
     onStep?.({ kind: "ordering", ratePerHour: found.ratePerHour, reserved: found.reserved });
     signal?.throwIfAborted();
     const created = await market.createAndAward(question.order, found.quotes, wraps);
@@ -180,6 +190,15 @@ function place(offers: Offers, order: Order): Placement[] | undefined {
     Array.from({ length: order.leases }, (_, index) => index),
     isQuorum(order),
   );
+}
+
+/** Who gets the task's data, and a private task's key: the nodes that would have its leases, and the standbys beside them. */
+export function readersOf({ offers, placements }: Pick<QuotedPlan, "offers" | "placements">): {
+  readonly chosen: readonly Address[];
+  readonly standbys: readonly Address[];
+} {
+  const chosen = placements.map(({ node }) => node);
+  return { chosen, standbys: standbysOf(offers, chosen) };
 }
 
 /** The cheapest of the others: where a node is lost, they have the data already. */

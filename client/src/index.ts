@@ -1,4 +1,4 @@
-export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan } from "./award.ts";
+export { awardTask, MAX_STANDBY_NODES, planQuotes, type QuotedPlan, readersOf } from "./award.ts";
 export { type CancelCost, cancelCost } from "./cancel-cost.ts";
 export { type AccountInfo, readToken, type TokenInfo } from "./chain/account.ts";
 export type { SeatBid } from "./chain/bid-calls.ts";
@@ -111,6 +111,7 @@ export {
 } from "./quote-offers.ts";
 export { type AwardableQuotes, collectQuotes } from "./quotes.ts";
 export { openRelay, type Relay } from "./relay/relay-client.ts";
+export { type SealedBlob, sealInputs, sealTask } from "./sealed-task.ts";
 export { type SeedStep, sourceOf } from "./seed.ts";
 export { type Balances, type Purse, purses, totalOf } from "./statement/balances.ts";
 export { checkStatement, type StatementCheck } from "./statement/check.ts";
@@ -135,8 +136,10 @@ export {
   orderOf,
   type PreparedTask,
   prepareTask,
+  requirePublic,
   type TaskInput,
 } from "./task.ts";
+export { deriveTaskKey, findTaskKey, throwawayTaskKey, wrapTaskKey } from "./task-key.ts";
 export {
   planTopUp,
   type TopUp,

@@ -1,4 +1,5 @@
 import {
+  ageIdentity,
   attestationDigest,
   DekuperError,
   type Deployment,
@@ -13,7 +14,6 @@ import {
 } from "@dekuper/protocol";
 import { hkdf } from "@noble/hashes/hkdf.js";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bech32 } from "@scure/base";
 import { identityToRecipient } from "age-encryption";
 import { type Account, type Address, bytesToHex, type Hex, hexToBytes } from "viem";
 import type { MarketWallet } from "./network-client.ts";
@@ -88,7 +88,7 @@ export async function deriveOutputKey(
 
 async function outputKeyOf(signature: Hex): Promise<OutputKey> {
   const scalar = hkdf(sha256, signatureBytes(signature), undefined, HKDF_INFO, 32);
-  const identity = bech32.encodeFromBytes("AGE-SECRET-KEY-", scalar).toUpperCase();
+  const identity = ageIdentity(scalar);
   return { identity, recipient: await identityToRecipient(identity) };
 }
 

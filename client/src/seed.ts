@@ -31,10 +31,11 @@ export async function seed(
   const failures = new Map<Address, DekuperError>();
   const seeded: Address[] = [];
   const waiting = [...nodes];
+  const blobs = blobsOf(seeding.task);
   const work = async () => {
     for (let node = waiting.shift(); node !== undefined; node = waiting.shift()) {
       try {
-        const bytes = await putAll(seeding, node);
+        const bytes = await putAll(seeding, blobs, node);
         seeded.push(node);
         seeding.onStep?.({ kind: "uploaded", node, bytes });
         return;
@@ -64,22 +65,43 @@ export function notSeeded({ failures }: Seeded): DekuperError {
   );
 }
 
-async function putAll({ peer, task, onStep, signal }: Seeding, node: Address): Promise<number> {
-  const blobs = new Map<Hex, { name: BlobName; source: BlobSource }>();
-  for (const { digest, source } of task.inputs) {
-    blobs.set(digest, { name: { kind: "input", digest }, source });
-  }
-  blobs.set(task.specDigest, {
-    name: { kind: "spec", digest: task.specDigest },
-    source: sourceOf(task.specBytes),
-  });
+async function putAll(
+  { peer, onStep, signal }: Seeding,
+  blobs: readonly SeededBlob[],
+  node: Address,
+): Promise<number> {
   let total = 0;
-  for (const { name, source } of blobs.values()) {
+  for (const { name, source } of blobs) {
     onStep?.({ kind: "uploading", node, name, size: source.size });
     await peer.putBlob(node, name, source, { signal });
     total += source.size;
   }
   return total;
+}
+
+/** What nodes get of a task, each blob once: of a private one nothing that can be read without its key. */
+function blobsOf({ spec, specDigest, specBytes, inputs, sealed }: PreparedTask): SeededBlob[] {
+  const blobs = new Map<Hex, SeededBlob>();
+  const add = (kind: BlobName["kind"], { digest, source }: { digest: Hex; source: BlobSource }) =>
+    blobs.set(digest, { name: { kind, digest }, source });
+  if (spec.public) {
+    for (const input of inputs) add("input", input);
+    add("spec", { digest: specDigest, source: sourceOf(specBytes) });
+    return [...blobs.values()];
+  }
+  for (const input of inputs) add("sealed", requireSealed(input.sealed));
+  add("sealed", requireSealed(sealed?.spec));
+  return [...blobs.values()];
+}
+
+interface SeededBlob {
+  readonly name: BlobName;
+  readonly source: BlobSource;
+}
+
+function requireSealed<Sealed>(sealed: Sealed | undefined): Sealed {
+  if (sealed !== undefined) return sealed;
+  throw new DekuperError("INTERNAL", "A private task was to be sent before it was sealed.");
 }
 
 /** Bytes in memory as a source that can be opened again. */

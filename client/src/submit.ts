@@ -5,7 +5,7 @@ import type { ConsumerPeer } from "./consumer-peer.ts";
 import type { Market } from "./market.ts";
 import { requirePlan, type TaskPlan } from "./plan.ts";
 import { notSeeded, type SeedStep, seed } from "./seed.ts";
-import { type OrderPath, orderOf, type PreparedTask } from "./task.ts";
+import { type OrderPath, orderOf, type PreparedTask, requirePublic } from "./task.ts";
 
 /** Nodes that get spec and inputs before the task exists; the one that accepts fetches from them what it lacks. */
 export const MAX_SEEDED_NODES = 3;
@@ -43,6 +43,7 @@ export async function submitTask(from: {
   signal?: AbortSignal | undefined;
 }): Promise<SubmittedTask> {
   const { market, task, plan, onStep } = from;
+  requirePublic(task);
   requireOneLease(task);
   const { ratePerHour, reserved, fitting } = requirePlan(plan);
   await requireFunds(market, reserved);

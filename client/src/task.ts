@@ -20,6 +20,7 @@ import {
   quorumOf,
   specDigest,
   type TaskFile,
+  type TaskKey,
   type TaskSpec,
   taskSpecSchema,
   templates,
@@ -28,6 +29,7 @@ import {
 import { bytesToHex, type Hex } from "viem";
 import type { TokenInfo } from "./chain/account.ts";
 import type { PlanOrder } from "./plan.ts";
+import type { SealedBlob } from "./sealed-task.ts";
 
 /** An input whose digest is known and whose bytes can be opened again. */
 export interface TaskInput {
@@ -35,6 +37,8 @@ export interface TaskInput {
   readonly path: string;
   readonly digest: Digest;
   readonly source: BlobSource;
+  /** Of a private task: what nodes get in its place. See `sealInputs`. */
+  readonly sealed?: SealedBlob | undefined;
 }
 
 /** A task that could be ordered: the spec is final, rate and time are not chosen yet. */
@@ -44,6 +48,8 @@ export interface PreparedTask {
   readonly specBytes: Uint8Array;
   readonly specDigest: Digest;
   readonly inputs: readonly TaskInput[];
+  /** Of a private task: its key, and its spec as nodes get it. See `sealTask`. */
+  readonly sealed?: { readonly key: TaskKey; readonly spec: SealedBlob } | undefined;
   readonly planOrder: PlanOrder;
   /** Seconds that the order stays open. */
   readonly openFor: number;
@@ -73,7 +79,8 @@ const DEFAULT_TIMES = {
 
 /**
  * Turns a task file into a spec. Pure and browser-safe: images by tag and inputs on disk are resolved before
- * (`@dekuper/client/node` does both).
+ * (`@dekuper/client/node` does both). A private task's inputs are sealed before (`sealInputs`), and its spec after
+ * (`sealTask`).
  */
 export function prepareTask(from: {
   file: TaskFile;
@@ -86,6 +93,8 @@ export function prepareTask(from: {
   image?: string | undefined;
   /** Default: 32 random bytes. */
   salt?: Hex | undefined;
+  /** Where bare names of `env` have their values. Default: nowhere. */
+  env?: Readonly<Record<string, string | undefined>> | undefined;
 }): PreparedTask {
   const { file, network, token } = from;
   const gpu = parseGpu(file.resources.gpu ?? 0);
@@ -94,11 +103,11 @@ export function prepareTask(from: {
   const unchecked = {
     version: 1,
     salt: from.salt ?? bytesToHex(crypto.getRandomValues(new Uint8Array(32))),
-    public: true,
+    public: file.public === true,
     name: file.name,
     image: from.image ?? imageOf(file, network),
     command: commandOf(file),
-    env: { ...template.env, ...environmentOf(file) },
+    env: { ...template.env, ...environmentOf(file, from.env) },
     resources: {
       gpus: gpu.count,
       gpuModel: gpu.model,
@@ -108,7 +117,12 @@ export function prepareTask(from: {
       isolation: file.resources.isolation ?? "container",
       maxDuration: parseSeconds(file.resources.duration),
     },
-    inputs: from.inputs.map(({ path, digest, source }) => ({ path, digest, size: source.size })),
+    inputs: from.inputs.map(({ path, digest, source, sealed }) => ({
+      path,
+      digest,
+      size: source.size,
+      ...(sealed === undefined ? {} : { sealed: sealed.digest }),
+    })),
     output: {
       maxBytes: orDefault(file.output?.maxSize, parseBytes, DEFAULT_OUTPUT_BYTES),
       recipient: from.recipient,
@@ -151,7 +165,7 @@ export function prepareTask(from: {
   };
 }
 
-/** The order of a prepared task at a rate; `now` is chain time. */
+/** The order of a prepared task at a rate; `now` is chain time. `PRIVATE_NEEDS_QUOTES` for a private one on the open path. */
 export function orderOf(
   task: PreparedTask,
   ratePerHour: bigint,
@@ -159,12 +173,13 @@ export function orderOf(
   path: OrderPath = "open",
 ): Order {
   const { resources, verification } = task.spec;
+  if (path === "open") requirePublic(task);
   return {
     specDigest: task.specDigest,
     leases: task.planOrder.leases,
     threshold: task.planOrder.threshold ?? 0,
     maxAttempts: task.maxAttempts ?? DEFAULT_ATTEMPTS[path],
-    isPrivate: false,
+    isPrivate: !task.spec.public,
     gpus: resources.gpus,
     gpuModel: resources.gpuModel,
     vCpus: resources.vCpus,
@@ -179,6 +194,18 @@ export function orderOf(
     openUntil: now + BigInt(task.openFor),
     verification: verificationLevels.indexOf(verification),
   };
+}
+
+/** On the open path any node may take the task, so any must be able to read it. */
+export function requirePublic({ spec }: Pick<PreparedTask, "spec">): void {
+  if (spec.public) return;
+  throw new DekuperError(
+    "PRIVATE_NEEDS_QUOTES",
+    `The open path takes public tasks only; ${spec.name} is private.`,
+    {
+      details: { field: "public" },
+    },
+  );
 }
 
 /** The image that the file or its template names, by digest: `IMAGE_INVALID` where a tag is still to be resolved. */

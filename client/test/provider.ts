@@ -1,5 +1,6 @@
 import { type Market, type NodeProfile, walletClientOf } from "@dekuper/client";
 import {
+  nodeEncryptionKey,
   type OutputAttestation,
   outputAttestationTypes,
   type QuoteAnswer,
@@ -12,7 +13,7 @@ import { privateKeyToAccount } from "viem/accounts";
 import type { TestChain } from "./chain.ts";
 import { quoteSource } from "./quote-source.ts";
 
-/** What a small node declares. */
+/** What a small node declares. Its encryption key gives way to its operator's own, unless a test names another. */
 export function aProfile(change: Partial<NodeProfile> = {}): NodeProfile {
   return {
     encryptionKey: `0x${"11".repeat(32)}`,
@@ -55,7 +56,9 @@ export async function startTestProvider(chain: TestChain, profile = aProfile()):
   const operator = await chain.account(0);
   const account = privateKeyToAccount(operator.key);
   await owner.market.deposit(500_000_000n);
-  const { node } = await owner.market.registerNode(account, profile);
+  const isDefault = profile.encryptionKey === aProfile().encryptionKey;
+  const encryptionKey = isDefault ? nodeEncryptionKey(operator.key) : profile.encryptionKey;
+  const { node } = await owner.market.registerNode(account, { ...profile, encryptionKey });
   await owner.market.stake(node, 200_000_000n);
 
   const { network } = chain;

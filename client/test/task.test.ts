@@ -161,11 +161,30 @@ describe("parseTaskFile", () => {
       assert.throws(() => fileOf(text), { code: "TASK_FILE_INVALID", message });
     });
   }
-  it("asks for public: true, and refuses secrets and reserved variables", () => {
-    assert.throws(() => fileOf(hello.replace("public: true", "public: false")), {
-      code: "PRIVATE_SPEC_UNSUPPORTED",
-    });
-    assert.throws(() => fileOf(`${hello}env: [WANDB_KEY]\n`), { code: "PRIVATE_SPEC_UNSUPPORTED" });
+  it("takes a bare variable's value from who submits, for a private task alone", () => {
+    const text = `${hello.replace("public: true\n", "")}env: [WANDB_KEY, "A=1=2"]\n`;
+    const from = { file: fileOf(text), network, token, recipient, inputs: [] };
+    const { spec } = prepareTask({ ...from, env: { WANDB_KEY: "secret" } });
+    assert.deepEqual([spec.public, spec.env.WANDB_KEY, spec.env.A], [false, "secret", "1=2"]);
+    for (const env of [undefined, {}, { WANDB_KEY: undefined }])
+      assert.throws(() => prepareTask({ ...from, env }), {
+        code: "ENV_MISSING",
+        message: /env\.WANDB_KEY: got a bare name/,
+      });
+  });
+
+  it("is private unless it says that it is public, and then ordered by quotes only (rule 11)", () => {
+    for (const word of ["", "public: false\n"]) {
+      const task = prepare(hello.replace("public: true\n", word));
+      assert.equal(task.spec.public, false);
+      assert.equal(orderOf(task, 1n, 0n, "quoted").isPrivate, true);
+      assert.throws(() => orderOf(task, 1n, 0n, "open"), { code: "PRIVATE_NEEDS_QUOTES" });
+    }
+    assert.equal(orderOf(prepare(hello), 1n, 0n, "open").isPrivate, false);
+  });
+
+  it("refuses reserved variables, and secrets in a public task", () => {
+    assert.throws(() => fileOf(`${hello}env: [WANDB_KEY]\n`), { code: "SECRET_IN_PUBLIC_SPEC" });
     assert.throws(() => fileOf(`${hello}env: { MASTER_ADDR: x }\n`), { code: "ENV_RESERVED" });
   });
 });

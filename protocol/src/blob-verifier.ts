@@ -18,7 +18,7 @@ export interface Sha256 {
   digest(): Uint8Array;
 }
 
-/** Checks `spec` by its salted digest, `input` and `checkpoint` by sha-256, `output` by its ciphertext's Merkle root. */
+/** Checks `spec` by its salted digest, `input`, `checkpoint` and `sealed` by sha-256, `output` by its ciphertext's Merkle root. */
 export function blobVerifier(name: BlobName, newSha256: () => Sha256 = () => sha256.create()): BlobVerifier {
   if (name.kind === "spec") return specVerifier(name);
   if (name.kind === "output") {

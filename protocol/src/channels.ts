@@ -22,11 +22,11 @@ const bytes = z.int().nonnegative();
 
 /**
  * How a blob is named: `spec` by its salted digest, `input` and `checkpoint` by plain sha-256, `output` by its ciphertext's
- * Merkle root, `output-key` by the root of the output that it opens. The receiver verifies the bytes against the name; a key
- * by what it opens.
+ * Merkle root, `output-key` by the root of the output that it opens, `sealed` (the spec or an input of a private task) by its
+ * ciphertext's sha-256. The receiver verifies the bytes against the name; a key by what it opens.
  */
 export const blobNameSchema = z.strictObject({
-  kind: z.enum(["spec", "input", "output", "output-key", "checkpoint"]),
+  kind: z.enum(["spec", "input", "output", "output-key", "checkpoint", "sealed"]),
   digest: hex32,
 });
 export type BlobName = z.infer<typeof blobNameSchema>;

@@ -15,9 +15,21 @@ export const catalogue = {
   ),
   TASK_FILE_MISSING: entry("The task file does not exist", "Give the path of a task.yaml."),
   UNIT_INVALID: entry("A quantity could not be read", "Write it as in the example that the message shows."),
-  PRIVATE_SPEC_UNSUPPORTED: entry(
-    "Private specs are not supported yet",
-    "Set `public: true` and keep secrets out of the task: every registered node can read spec and inputs.",
+  SECRET_IN_PUBLIC_SPEC: entry(
+    "A public task would carry a secret",
+    "Remove `public: true`: only nodes that you hand the task's key can then read spec and inputs.",
+  ),
+  ENV_MISSING: entry(
+    "A variable that the task needs is not set",
+    "Set it in the environment of the command, or give its value in `env`.",
+  ),
+  PRIVATE_NEEDS_QUOTES: entry(
+    "A private task is ordered by quotes only",
+    "Order it without --open or --fallback-open, or set `public: true`: on the open path any node may take the task, so any must be able to read it.",
+  ),
+  KEY_WRAP_INVALID: entry(
+    "A task's key wrap cannot be used",
+    "Nothing runs with it; the consumer hands over the key again, wrapped for the node's current encryption key.",
   ),
   ENV_RESERVED: entry(
     "The task sets an environment variable that Dekuper sets",

@@ -30,30 +30,43 @@ const envName = z
   .refine((name) => !RESERVED_ENV.test(name), "is set by Dekuper");
 
 /** What runs, canonically. Its salted digest stands in the order; nodes fetch it by that digest before they accept. */
-export const taskSpecSchema = z.strictObject({
-  version: z.literal(1),
-  salt: hex32,
-  public: z.literal(true),
-  name: z.string().min(1).max(63),
-  image: z.string().refine((text) => isImage(text), "expected host/name@sha256:<64 hex>"),
-  command: z.array(z.string().max(65_536)).min(1).max(256),
-  env: z.record(envName, z.string().max(32_768)),
-  resources: z.strictObject({
-    gpus: count(1024),
-    gpuModel: z.string().max(63),
-    vCpus: count(4096).min(1),
-    memoryMiB: count(64 * 1024 * 1024).min(16),
-    storageMiB: count(1024 * 1024 * 1024).min(1),
-    isolation: z.enum(isolationClasses),
-    maxDuration: count(30 * 86_400).min(1),
-  }),
-  inputs: z.array(z.strictObject({ path, digest: hex32, size: count(2 ** 50) })).max(MAX_INPUTS),
-  output: z.strictObject({
-    maxBytes: count(2 ** 50).min(1),
-    recipient: z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, "expected an age X25519 recipient"),
-  }),
-  verification: z.enum(verificationLevels),
-});
+export const taskSpecSchema = z
+  .strictObject({
+    version: z.literal(1),
+    salt: hex32,
+    /** Every registered node may read it; otherwise only who holds the task's key. */
+    public: z.boolean(),
+    name: z.string().min(1).max(63),
+    image: z.string().refine((text) => isImage(text), "expected host/name@sha256:<64 hex>"),
+    command: z.array(z.string().max(65_536)).min(1).max(256),
+    env: z.record(envName, z.string().max(32_768)),
+    resources: z.strictObject({
+      gpus: count(1024),
+      gpuModel: z.string().max(63),
+      vCpus: count(4096).min(1),
+      memoryMiB: count(64 * 1024 * 1024).min(16),
+      storageMiB: count(1024 * 1024 * 1024).min(1),
+      isolation: z.enum(isolationClasses),
+      maxDuration: count(30 * 86_400).min(1),
+    }),
+    /** `sealed`: sha-256 of what rests in the input's place where the task is private. */
+    inputs: z
+      .array(z.strictObject({ path, digest: hex32, size: count(2 ** 50), sealed: hex32.optional() }))
+      .max(MAX_INPUTS),
+    output: z.strictObject({
+      maxBytes: count(2 ** 50).min(1),
+      recipient: z.string().regex(/^age1[02-9ac-hj-np-z]{58}$/, "expected an age X25519 recipient"),
+    }),
+    verification: z.enum(verificationLevels),
+  })
+  .check(({ value, issues }) => {
+    const index = value.inputs.findIndex(({ sealed }) => (sealed === undefined) !== value.public);
+    if (index < 0) return;
+    const message = value.public
+      ? "a public task's inputs are not sealed"
+      : "a private task's inputs are sealed";
+    issues.push({ code: "custom", message, input: value.inputs, path: ["inputs", index, "sealed"] });
+  });
 
 /** A parsed, checked spec. */
 export type TaskSpec = z.infer<typeof taskSpecSchema>;
@@ -104,6 +117,7 @@ export function decodeSpec(bytes: Uint8Array, expected: Digest): TaskSpec {
 export function specOrderDifference(spec: TaskSpec, order: Order): string | undefined {
   const { resources } = spec;
   const pairs: [string, unknown, unknown][] = [
+    ["public", spec.public, !order.isPrivate],
     ["gpus", resources.gpus, order.gpus],
     ["gpuModel", resources.gpuModel, order.gpuModel],
     ["vCpus", resources.vCpus, order.vCpus],

@@ -51,7 +51,9 @@ export const taskFileSchema = z
     public: z
       .boolean()
       .optional()
-      .describe("Must be true for now: every registered node can read spec and inputs."),
+      .describe(
+        "true: every registered node can read spec and inputs. Default: only the nodes that get the task's key; such a task is ordered by quotes.",
+      ),
     template: z
       .enum(templateNames)
       .optional()
@@ -69,7 +71,9 @@ export const taskFileSchema = z
     env: z
       .union([z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])), z.array(z.string())])
       .optional()
-      .describe("NAME: value. A bare NAME (a secret) needs private specs and is refused for now."),
+      .describe(
+        "NAME: value. A bare NAME takes its value from the environment of who submits; not in a public task.",
+      ),
     resources: z
       .strictObject({
         gpu: z
@@ -208,13 +212,6 @@ export function parseTaskFile(text: string, fileName = "task.yaml"): TaskFile {
     const line = lineOf(misfit.keys);
     throw invalid(fileName, [{ ...misfit, line, field: misfit.keys.join(".") }]);
   }
-  if (file.public !== true) {
-    throw new DekuperError(
-      "PRIVATE_SPEC_UNSUPPORTED",
-      `${fileName}:${lineOf(["public"])}: public: got ${String(file.public ?? "nothing")}, expected true (every registered node can read spec and inputs).`,
-      { details: { line: lineOf(["public"]), field: "public" } },
-    );
-  }
   return file;
 }
 
@@ -251,12 +248,12 @@ export function quorumOf(file: Pick<TaskFile, "verification">): { agree: number;
 }
 
 function refuseEnv(file: TaskFile, lineOf: (keys: readonly PropertyKey[]) => number, fileName: string): void {
-  if (Array.isArray(file.env)) {
+  if (Array.isArray(file.env) && file.public === true) {
     for (const [index, item] of file.env.entries()) {
       if (item.includes("=")) continue;
       throw new DekuperError(
-        "PRIVATE_SPEC_UNSUPPORTED",
-        `${fileName}:${lineOf(["env", index])}: env.${item}: got a bare name, expected NAME=value (secrets need private specs).`,
+        "SECRET_IN_PUBLIC_SPEC",
+        `${fileName}:${lineOf(["env", index])}: env.${item}: got a bare name, expected NAME=value: every registered node could read the secret.`,
         { details: { line: lineOf(["env", index]), field: `env.${item}` } },
       );
     }
@@ -283,13 +280,29 @@ function refuseEnv(file: TaskFile, lineOf: (keys: readonly PropertyKey[]) => num
   }
 }
 
-/** The task file's environment as names and values. */
-export function environmentOf(file: TaskFile): Record<string, string> {
+/**
+ * The task file's environment as names and values; a bare name's value is `own`'s, the environment of who submits. Throws
+ * `ENV_MISSING` for one that is not set there.
+ */
+export function environmentOf(
+  file: TaskFile,
+  own: Readonly<Record<string, string | undefined>> = {},
+): Record<string, string> {
   if (!Array.isArray(file.env)) {
     return Object.fromEntries(Object.entries(file.env ?? {}).map(([name, value]) => [name, String(value)]));
   }
   return Object.fromEntries(
-    file.env.map((item) => [item.slice(0, item.indexOf("=")), item.slice(item.indexOf("=") + 1)] as const),
+    file.env.map((item) => {
+      const at = item.indexOf("=");
+      if (at >= 0) return [item.slice(0, at), item.slice(at + 1)] as const;
+      const value = Object.hasOwn(own, item) ? own[item] : undefined;
+      if (value !== undefined) return [item, value] as const;
+      throw new DekuperError(
+        "ENV_MISSING",
+        `env.${item}: got a bare name, expected ${item} to be set in your environment.`,
+        { details: { field: `env.${item}` } },
+      );
+    }),
   );
 }
 

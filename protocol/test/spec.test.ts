@@ -64,11 +64,12 @@ describe("a task's spec", () => {
     assert.throws(() => decodeSpec(bytes, `0x${"00".repeat(32)}`), code("BLOB_CORRUPT"));
   });
 
-  it("refuses reserved variables, private specs and inputs outside of /input", () => {
+  it("refuses reserved variables, unsealed private inputs and inputs outside of /input", () => {
     for (const change of [
       { env: { PET_NNODES: "2" } },
       { env: { NVIDIA_VISIBLE_DEVICES: "all" } },
       { public: false },
+      { inputs: [{ ...spec.inputs[0], sealed: `0x${"33".repeat(32)}` }] },
       { inputs: [{ ...spec.inputs[0], path: "../x" }] },
       { inputs: [spec.inputs[0], spec.inputs[0]] },
       { image: "torch:latest" },
@@ -83,6 +84,11 @@ describe("a task's spec", () => {
     assert.equal(specOrderDifference(spec, { ...order, memoryMiB: 513n }), "memoryMiB");
     assert.equal(specOrderDifference(spec, { ...order, isolation: 1 }), "isolation");
     assert.equal(specOrderDifference({ ...spec, name: "other" }, order), "specDigest");
+    assert.equal(specOrderDifference(spec, { ...order, isPrivate: true }), "public");
+    const inputs = spec.inputs.map((input) => ({ ...input, sealed: `0x${"33".repeat(32)}` as const }));
+    const secret = { ...spec, public: false, inputs };
+    assert.deepEqual(decodeSpec(encodeSpec(secret), specDigest(secret)), secret);
+    assert.equal(specOrderDifference(secret, { ...order, specDigest: specDigest(secret) }), "public");
   });
 });
 

@@ -78,11 +78,10 @@ describe("task.yaml", () => {
     ["a quorum with attempts", quorum(TWO_OF_THREE, "attempts: 3"), "TASK_FILE_INVALID", 11, "attempts"],
     ["an unknown verification", `${good}verification: proof\n`, "TASK_FILE_INVALID", 9, "verification"],
     ["broken YAML", `${good}env: {A: [}\n`, "TASK_FILE_INVALID", 9, "(YAML)"],
-    ["a private spec", good.replace("public: true\n", ""), "PRIVATE_SPEC_UNSUPPORTED", 1, "public"],
     [
-      "a bare env name",
+      "a bare env name of a public task",
       `${good}env:\n  - A=1\n  - WANDB_KEY\n`,
-      "PRIVATE_SPEC_UNSUPPORTED",
+      "SECRET_IN_PUBLIC_SPEC",
       11,
       "env.WANDB_KEY",
     ],

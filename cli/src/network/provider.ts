@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createMarket, type NodeProfile, walletClientOf } from "@dekuper/client";
@@ -12,8 +11,8 @@ import {
   Secret,
   writeKeystore,
 } from "@dekuper/oracle";
-import { type Network, parseImage } from "@dekuper/protocol";
-import { bytesToHex, type Hex } from "viem";
+import { type Network, nodeEncryptionKey, parseImage } from "@dekuper/protocol";
+import { bytesToHex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import type { ClusterSource } from "./clusters.ts";
 import { repositoryRoot } from "./deploy.ts";
@@ -48,7 +47,10 @@ export async function startProvider(options: {
     walletClient: walletClientOf(network, privateKeyToAccount(owner.privateKey)),
   });
   const number = Number(cluster.provider.replace(/\D/g, "")) || 1;
-  await market.registerNode(privateKeyToAccount(operator.privateKey), profileOf(capacity, listen, number));
+  await market.registerNode(
+    privateKeyToAccount(operator.privateKey),
+    profileOf(operator, capacity, listen, number),
+  );
   await market.deposit(STAKE);
   await market.stake(operator.address, STAKE);
   progress.done(`${cluster.provider}: registered as ${operator.address}`);
@@ -157,10 +159,15 @@ async function capacityOf(
   }
 }
 
-function profileOf(capacity: ClusterCapacity, multiaddrs: readonly string[], number: number): NodeProfile {
+function profileOf(
+  operator: LocalAccount,
+  capacity: ClusterCapacity,
+  multiaddrs: readonly string[],
+  number: number,
+): NodeProfile {
   const dearer = (rate: bigint) => (rate * BigInt(9 + number)) / 10n;
   return {
-    encryptionKey: freshX25519(),
+    encryptionKey: nodeEncryptionKey(operator.privateKey),
     gpus: capacity.gpus,
     gpuModel: capacity.gpuModel,
     gpuMemoryMiB: capacity.gpuMemoryMiB,
@@ -172,10 +179,4 @@ function profileOf(capacity: ClusterCapacity, multiaddrs: readonly string[], num
     posted: { perGpuHour: dearer(RATES.perGpuHour), perVCpuHour: dearer(RATES.perVCpuHour) },
     multiaddrs: [...multiaddrs],
   };
-}
-
-/** For private specs, which come later; the registry holds it from the start. */
-function freshX25519(): Hex {
-  const { x = "" } = generateKeyPairSync("x25519").publicKey.export({ format: "jwk" });
-  return bytesToHex(Buffer.from(x, "base64url"));
 }

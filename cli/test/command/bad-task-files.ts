@@ -16,7 +16,8 @@ export function badTaskFiles(get: () => MarketFixture): void {
     text: string;
     code:
       | "TASK_FILE_INVALID"
-      | "PRIVATE_SPEC_UNSUPPORTED"
+      | "SECRET_IN_PUBLIC_SPEC"
+      | "ENV_MISSING"
       | "ENV_RESERVED"
       | "INPUT_MISSING"
       | "IMAGE_INVALID";
@@ -48,16 +49,16 @@ export function badTaskFiles(get: () => MarketFixture): void {
       message: /^task\.yaml:2: \(YAML\): got .*, expected valid YAML$/,
     },
     {
-      what: "no word about being public",
-      text: GOOD.replace("public: true\n", ""),
-      code: "PRIVATE_SPEC_UNSUPPORTED",
-      message: /public: got nothing, expected true \(every registered node can read spec and inputs\)/,
+      what: "a bare variable name, which would be a secret, in a public task",
+      text: `${GOOD}env: [TOKEN]\n`,
+      code: "SECRET_IN_PUBLIC_SPEC",
+      message: /^task\.yaml:6: env\.TOKEN: got a bare name, expected NAME=value/,
     },
     {
-      what: "a bare variable name, which would be a secret",
-      text: `${GOOD}env: [TOKEN]\n`,
-      code: "PRIVATE_SPEC_UNSUPPORTED",
-      message: /^task\.yaml:6: env\.TOKEN: got a bare name, expected NAME=value/,
+      what: "a bare variable name that is not set",
+      text: `${GOOD.replace("public: true\n", "")}env: [TOKEN_THAT_NOBODY_SETS]\n`,
+      code: "ENV_MISSING",
+      message: /^env\.TOKEN_THAT_NOBODY_SETS: got a bare name, expected TOKEN_THAT_NOBODY_SETS to be set/,
     },
     {
       what: "a variable that Dekuper sets",
@@ -86,6 +87,15 @@ export function badTaskFiles(get: () => MarketFixture): void {
         await expectError(get(), ["task", "plan", path], { code, message });
       });
     }
+
+    it("no word about being public is private, and not for the open path", async () => {
+      const path = await get().write("task.yaml", GOOD.replace("public: true\n", ""));
+      for (const flag of ["--open", "--fallback-open"])
+        await expectError(get(), ["task", "plan", path, flag], {
+          code: "PRIVATE_NEEDS_QUOTES",
+          message: /^The open path takes public tasks only; hello is private/,
+        });
+    });
 
     it("nothing there is TASK_FILE_MISSING, also without a network", async () => {
       await expectError(

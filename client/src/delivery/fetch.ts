@@ -1,4 +1,5 @@
 import {
+  type BlobName,
   DekuperError,
   type Deployment,
   decodeSpec,
@@ -6,6 +7,7 @@ import {
   MAX_SPEC_BYTES,
   outputAttestationTypes,
   type ReadToken,
+  sealedSize,
   type TaskSpec,
   taskDomain,
 } from "@dekuper/protocol";
@@ -14,6 +16,8 @@ import type { AcceptedAttestation, TaskDetail } from "../chain/timeline.ts";
 import type { ConsumerPeer } from "../consumer-peer.ts";
 import { type OutputKey, signReadToken, signReceipt, type TypedDataSigner } from "../keys.ts";
 import type { Market } from "../market.ts";
+import { sourceOf } from "../seed.ts";
+import { findTaskKey } from "../task-key.ts";
 import { type CiphertextStore, downloadCiphertext } from "./ciphertext.ts";
 import { decryptDelivery } from "./decrypt.ts";
 import { fetchReplicaKey, hasWon, withheldReason } from "./replica-key.ts";
@@ -101,8 +105,12 @@ export async function fetchDelivery(from: {
   // Nodes give specs to each other only; the lease's node gives it to its consumer too. One signature serves all reads.
   const isReplica = detail.ballot !== undefined;
   let token: ReadToken | undefined = from.spec === undefined || isReplica ? await sign() : undefined;
+  const { isPrivate, specDigest, taskId } = detail.task;
   const spec =
-    from.spec ?? (await fetchSpec(market, peer, detail.task.specDigest, [{ node, token }], signal));
+    from.spec ??
+    (isPrivate
+      ? await fetchSealedSpec({ market, peer, key, taskId, specDigest, node, token, signal })
+      : await fetchSpec(market, peer, specDigest, [{ node, token }], signal));
   if (spec.output.recipient !== key.recipient) {
     throw new DekuperError("READ_DENIED", "The output is encrypted to another key than this one.", {
       details: { recipient: spec.output.recipient, key: key.recipient },
@@ -164,7 +172,10 @@ export async function fetchSpec(
   let last: unknown;
   const tryNode = async (node: Address, token?: ReadToken) => {
     try {
-      return decodeSpec(await readSmallBlob(peer, node, digest, token, signal), digest);
+      return decodeSpec(
+        await readSmallBlob(peer, node, { kind: "spec", digest }, MAX_SPEC_BYTES, token, signal),
+        digest,
+      );
     } catch (error) {
       if (signal?.aborted || !isDekuperError(error)) throw error;
       last = error;
@@ -187,6 +198,24 @@ export async function fetchSpec(
   });
 }
 
+/** A private task's spec from the node of its lease, opened with the key that the consumer derives again. */
+async function fetchSealedSpec(from: {
+  market: Market;
+  peer: ConsumerPeer;
+  key: OutputKey;
+  taskId: Hex;
+  specDigest: Hex;
+  node: Address;
+  token: ReadToken | undefined;
+  signal: AbortSignal | undefined;
+}): Promise<TaskSpec> {
+  const { market, peer, node, token, signal } = from;
+  const { key, specBlob } = await findTaskKey(market, from.key, from.taskId);
+  const name = { kind: "sealed", digest: specBlob } as const;
+  const sealed = await readSmallBlob(peer, node, name, sealedSize(MAX_SPEC_BYTES), token, signal);
+  return decodeSpec(await whole(key.open(sourceOf(sealed).open(0)), MAX_SPEC_BYTES, node), from.specDigest);
+}
+
 /** The typed data that the operator signed, as anyone may check it with their own tools. */
 export function attestationTypedData(accepted: AcceptedAttestation, deployment: Deployment) {
   return {
@@ -200,24 +229,29 @@ export function attestationTypedData(accepted: AcceptedAttestation, deployment: 
 async function readSmallBlob(
   peer: ConsumerPeer,
   node: Address,
-  digest: Hex,
+  name: BlobName,
+  maxBytes: number,
   token?: ReadToken,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {
   const options = { ...(token === undefined ? {} : { token }), ...(signal === undefined ? {} : { signal }) };
-  const parts: Uint8Array[] = [];
+  return whole(peer.getBlob(node, name, options), maxBytes, node);
+}
+
+async function whole(parts: AsyncIterable<Uint8Array>, maxBytes: number, node: Address): Promise<Uint8Array> {
+  const all: Uint8Array[] = [];
   let size = 0;
-  for await (const bytes of peer.getBlob(node, { kind: "spec", digest }, options)) {
+  for await (const bytes of parts) {
     size += bytes.length;
-    if (size > MAX_SPEC_BYTES)
-      throw new DekuperError("BLOB_CORRUPT", `${node} sends a spec of more than ${MAX_SPEC_BYTES} bytes.`);
-    parts.push(bytes.slice());
+    if (size > maxBytes)
+      throw new DekuperError("BLOB_CORRUPT", `${node} sends a spec of more than ${maxBytes} bytes.`);
+    all.push(bytes.slice());
   }
-  const whole = new Uint8Array(size);
+  const joined = new Uint8Array(size);
   let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
+  for (const part of all) {
+    joined.set(part, at);
     at += part.length;
   }
-  return whole;
+  return joined;
 }

@@ -109,6 +109,10 @@ export function factOf(log: Log, deployment: Deployment): ChainFact | undefined 
     const { taskId, consumer, order } = event.args;
     return { ...at, kind: "task", task: { taskId, consumer: getAddress(consumer), order } };
   }
+  if (event.eventName === "KeyGranted") {
+    const { taskId, node, wrap } = event.args;
+    return { ...at, kind: "grant", taskId, node: getAddress(node), wrap };
+  }
   if (!isLeaseEvent(event.eventName) || !("leaseId" in event.args)) return undefined;
   const { args } = event;
   return {

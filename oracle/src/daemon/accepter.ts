@@ -183,7 +183,7 @@ export class Accepter {
     const { material, log } = this.deps;
     const { leaseId, taskId, order } = offer;
     if (plan.kind === "fetch") {
-      this.inBackground(leaseId, () => material.fetch(leaseId, order, now, signal));
+      this.inBackground(leaseId, () => material.fetch(leaseId, offer, now, signal));
       return;
     }
     if (plan.kind === "accept") {
@@ -207,7 +207,7 @@ export class Accepter {
     const { leaseId, taskId, consumer, order } = offer;
     // Data that nobody retains goes after an hour, and orders may be open for longer.
     const now = reader.lastReadable?.head.timestamp ?? 0;
-    await material.hold(leaseId, order, now + TAKE_TIMEOUT_MS / 1000 + order.startWindow);
+    await material.hold(leaseId, offer, now + TAKE_TIMEOUT_MS / 1000 + order.startWindow);
     journal.open({ leaseId, attempt, taskId, consumer, order });
     const call = takingCall(offer, attempt);
     try {

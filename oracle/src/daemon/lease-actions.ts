@@ -92,16 +92,17 @@ export class LeaseActions {
     const ref = this.refOf(record);
     const { queue, driver } = this.deps;
     const needs = record.adopted ? NEEDS[action.kind] : undefined;
-    if (needs !== undefined) await this.deps.material.recover(record.order, needs, signal);
+    if (needs !== undefined) await this.deps.material.recover(record, needs, signal);
     switch (action.kind) {
       case "fetchMaterial":
-        return this.deps.material.fetch(leaseId, record.order, this.now(), signal);
+        return this.deps.material.fetch(leaseId, record, this.now(), signal);
       case "ensureAttempt":
         return this.ensure(context, ref, signal);
       case "sendInputs": {
-        const read = (digest: Hex) => this.deps.blobs.read({ kind: "input", digest });
+        const spec = await this.specOf(record);
+        const read = (digest: Hex) => this.deps.material.input(record, spec, digest);
         const checkpoint = await this.deps.checkpoints.files(record);
-        await driver.sendInputs(ref, await this.specOf(record), read, signal, checkpoint);
+        await driver.sendInputs(ref, spec, read, signal, checkpoint);
         return this.mark(record, "inputs_sent");
       }
       case "startLease":
@@ -170,7 +171,7 @@ export class LeaseActions {
     const clocks = podClocks(terms, maxSeconds);
     // A run outlasts what is kept of data that nobody retains; its spec is needed until it is attested.
     const until = retainUntil(terms, this.now() + Math.max(clocks.deadlineSeconds, record.order.maxDuration));
-    await material.retain(spec, record.order.specDigest, until);
+    await material.retain(record, spec, until);
     const resume = await this.resumeOf(record, view, signal);
     journal.recordPodSeconds(leaseId, attempt, maxSeconds);
     await driver.ensureAttempt(
@@ -305,7 +306,7 @@ export class LeaseActions {
     const spec = await this.specOf(record);
     // The run is over: inputs that an adopted lease came without are not needed any more.
     const kept = record.adopted ? { ...spec, inputs: [] } : spec;
-    await this.deps.material.retain(kept, record.order.specDigest, until);
+    await this.deps.material.retain(record, kept, until);
     this.deps.journal.storeAttestation(attestation);
     this.deps.onStep?.("attested", record.leaseId);
   }
@@ -352,7 +353,7 @@ export class LeaseActions {
   }
 
   private specOf(record: AttemptRecord): Promise<TaskSpec> {
-    return this.deps.material.spec(record.order);
+    return this.deps.material.spec(record);
   }
 
   private mark(record: AttemptRecord, step: StepName): void {

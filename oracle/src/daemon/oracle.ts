@@ -23,6 +23,7 @@ import { createBlobStore } from "../peer/blob-store.ts";
 import { createLogStore } from "../peer/log-store.ts";
 import type { PeerNode } from "../peer/peer.ts";
 import { createPeerNode } from "../peer/peer-node.ts";
+import { plainCipher } from "../result/checkpoint.ts";
 import { createResultSealer } from "../result/seal.ts";
 import { Accepter } from "./accepter.ts";
 import { Attester } from "./attester.ts";
@@ -46,6 +47,7 @@ import { takeReceipt } from "./receipts.ts";
 import { Reconciler } from "./reconciler.ts";
 import { checkChain, finalityOf, passwordOf, untilChecked, untilReachable } from "./start-checks.ts";
 import { openStateFolder } from "./state-folder.ts";
+import { TaskKeys } from "./task-keys.ts";
 import { sweep, undoAll } from "./upkeep.ts";
 import { DisputedChunks } from "./verdict-chunks.ts";
 import { OpenClaims } from "./verdict-claims.ts";
@@ -140,7 +142,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
     const nodes = new NodeMap(reader, deployment);
     await nodes.refresh();
     const deliveries = new DeliveryJournal(db, clock.now);
-    const policy = readPolicyOf(journal, reader);
+    const policy = readPolicyOf(journal, store, reader);
     const claims = new OpenClaims({ deployment, reader, store, clock });
     const chunks = new DisputedChunks({ node, blobs, claims });
     let desk: QuoteDesk | undefined;
@@ -217,7 +219,8 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         maxImageBytes: config.maxImageBytes,
       },
     });
-    const material = new MaterialStore(blobs, peer, config.maxInputBytes, images);
+    const taskKeys = new TaskKeys(key, node, store);
+    const material = new MaterialStore(blobs, peer, config.maxInputBytes, images, taskKeys);
     const sealer = createResultSealer({ driver, blobStore: blobs });
     const checkpoints = new Checkpoints({
       driver,
@@ -229,6 +232,7 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
       log,
       signal: running.signal,
       settings: { maxBytes: config.maxCheckpointBytes, copies: config.checkpointCopies },
+      cipherOf: (record) => (record.order.isPrivate ? taskKeys.cipherOf(record) : plainCipher),
     });
     const actions = new LeaseActions({
       deployment,

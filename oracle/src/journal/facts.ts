@@ -1,4 +1,4 @@
-import { leaseId as leaseIdOf, type Order } from "@dekuper/protocol";
+import { decodeWrap, isDekuperError, leaseId as leaseIdOf, type Order } from "@dekuper/protocol";
 import type { Address, Hex } from "viem";
 import type { Database, Row } from "./database.ts";
 import { fromJson, toJson } from "./json.ts";
@@ -55,6 +55,7 @@ export type ChainFact = { readonly block: number; readonly logIndex: number } & 
       readonly deadline?: number;
     }
   | { readonly kind: "node"; readonly node: Address }
+  | { readonly kind: "grant"; readonly taskId: Hex; readonly node: Address; readonly wrap: Hex }
 );
 
 /** A lease attempt that a node was given. */
@@ -123,7 +124,7 @@ export class FactStore {
   /** Takes back everything above a block. */
   rewind(toBlock: number): void {
     this.db.transaction(() => {
-      for (const table of ["tasks", "leases", "lease_events", "node_events"])
+      for (const table of ["tasks", "leases", "lease_events", "node_events", "key_grants"])
         this.db.run(`DELETE FROM ${table} WHERE block > ?`, toBlock);
       this.db.run("DELETE FROM blocks WHERE number > ?", toBlock);
     });
@@ -208,6 +209,27 @@ export class FactStore {
       }));
   }
 
+  /** Wraps of a private task's key that a node was handed, newest first. */
+  grantsTo(node: Address, taskId: Hex): Hex[] {
+    return this.db
+      .all(
+        "SELECT wrap FROM key_grants WHERE task_id = ? AND node = ? ORDER BY block DESC, log_index DESC",
+        taskId,
+        node,
+      )
+      .map((row) => row.wrap as Hex);
+  }
+
+  /** Whether a node was handed a task key of this salt: it can read what was sealed under it. */
+  wasGranted(node: Address, salt: Hex): boolean {
+    return this.db.get("SELECT 1 FROM key_grants WHERE salt = ? AND node = ?", salt, node) !== undefined;
+  }
+
+  /** Whether a task's keys are of this salt. */
+  hasSalt(taskId: Hex, salt: Hex): boolean {
+    return this.db.get("SELECT 1 FROM key_grants WHERE task_id = ? AND salt = ?", taskId, salt) !== undefined;
+  }
+
   /** Delivery claims that may be answered at `now` (chain time), oldest first. */
   openClaims(now: number, limit: number): DeliveryClaim[] {
     return this.db
@@ -269,6 +291,17 @@ export class FactStore {
           fact.block,
           fact.logIndex,
         );
+        return;
+      case "grant":
+        this.db.run(
+          "INSERT OR REPLACE INTO key_grants (task_id, node, wrap, salt, block, log_index) VALUES (?, ?, ?, ?, ?, ?)",
+          fact.taskId,
+          fact.node,
+          fact.wrap,
+          saltOf(fact.wrap),
+          fact.block,
+          fact.logIndex,
+        );
     }
   }
 
@@ -302,4 +335,14 @@ function orderedLease(row: Row): OrderedLease {
     consumer: row.consumer as Address,
     order: fromJson<Order>(row.order_json as string),
   };
+}
+
+/** Null where the wrap is not one of ours: anyone may write anything into their own task. */
+function saltOf(wrap: Hex): Hex | null {
+  try {
+    return decodeWrap(wrap).salt;
+  } catch (error) {
+    if (isDekuperError(error, "KEY_WRAP_INVALID")) return null;
+    throw error;
+  }
 }

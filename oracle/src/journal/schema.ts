@@ -189,4 +189,18 @@ export const migrations: readonly string[] = [
   ALTER TABLE attempts ADD COLUMN committed_at INTEGER;
   ALTER TABLE attempts ADD COLUMN key_given_at INTEGER;
   `,
+  `
+  -- Keys of private tasks that nodes were handed, as the chain carries them; salt: what their sealed blobs begin with.
+  CREATE TABLE key_grants (
+    task_id TEXT NOT NULL,
+    node TEXT NOT NULL,
+    wrap TEXT NOT NULL,
+    salt TEXT,
+    block INTEGER NOT NULL,
+    log_index INTEGER NOT NULL,
+    PRIMARY KEY (block, log_index)
+  ) STRICT;
+  CREATE INDEX key_grants_by_task ON key_grants (task_id, node);
+  CREATE INDEX key_grants_by_salt ON key_grants (salt, node);
+  `,
 ];

@@ -1,4 +1,4 @@
-import { type BlobName, type BlobRequest, DekuperError } from "@dekuper/protocol";
+import { type BlobName, type BlobRequest, DekuperError, sealedSalt } from "@dekuper/protocol";
 import { type Call, sendAnswer } from "./channel-server.ts";
 import type { CountPeer } from "./options.ts";
 import type { BlobStore } from "./peer.ts";
@@ -8,23 +8,29 @@ type Put = Extract<BlobRequest, { op: "put" }>;
 type Get = Extract<BlobRequest, { op: "get" }>;
 
 /**
- * `/blob/1`. Specs and inputs, public in version 1, are given to registered Active nodes: their peer key is the proof.
- * Outputs, and the spec of one's own lease, are given on the consumer's token. Nobody can list; whoever knows a spec's or an input's digest may ask
- * whether it is here, since putting it would tell as much. Checkpoints go between registered nodes only.
+ * `/blob/1`. Public specs and inputs are given to registered Active nodes: their peer key is the proof. A private task's are
+ * sealed, and given to the nodes that were handed its key. Outputs, and the spec of one's own lease, are given on the consumer's
+ * token. Nobody can list; whoever knows a public spec's or input's digest may ask whether it is here, since putting it would tell
+ * as much. Checkpoints go between registered nodes only.
  */
 export function serveBlobs(options: { store: BlobStore; access: ReadAccess; count: CountPeer }) {
   return async (call: Call<BlobRequest>): Promise<void> => {
     const { request } = call;
-    if (request.op === "has") await has(options.store, call);
+    if (request.op === "has") await has(options, call);
     else if (request.op === "get") await get(options, call as Call<Get>);
     else await put(options, call as Call<Put>);
   };
 }
 
-async function has(store: BlobStore, { request, remote, stream }: Call<BlobRequest>): Promise<void> {
+async function has(
+  { store, access }: { store: BlobStore; access: ReadAccess },
+  { request, remote, stream }: Call<BlobRequest>,
+): Promise<void> {
   if (isOutput(request.name)) throw denied("outputs are named by whoever may read them");
   if (request.name.kind === "checkpoint" && remote.node === undefined)
     throw denied("only registered nodes ask for checkpoints");
+  if (request.name.kind === "sealed")
+    await access.demandSealed(undefined, remote.node, await saltOf(store, request.name));
   await sendAnswer(stream, { ok: true, size: (await demandSize(store, request)).size });
 }
 
@@ -34,6 +40,7 @@ async function get(
 ): Promise<void> {
   const { name, offset, token } = request;
   if (isOutput(name)) await access.demandOutput(token, name.digest);
+  else if (name.kind === "sealed") await access.demandSealed(token, remote.node, await saltOf(store, name));
   else if (name.kind === "spec" && token !== undefined) await access.demandSpec(token, name.digest);
   else if (remote.node?.active !== true)
     throw denied("only registered, active nodes read specs, inputs and checkpoints");
@@ -76,6 +83,13 @@ async function put(
   };
   await store.put(name, size, { owner: remote.owner, offset, bytes: counted() });
   await sendAnswer(stream, { ok: true });
+}
+
+/** Of the task key that a blob was sealed under; undefined where there is no such blob here, or it is not sealed. */
+async function saltOf(store: BlobStore, name: BlobName) {
+  if ((await store.has(name)) === undefined) return undefined;
+  for await (const head of store.read(name)) return sealedSalt(head);
+  return undefined;
 }
 
 /** Named by its ciphertext's root, as is the key that opens it. */

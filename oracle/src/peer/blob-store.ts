@@ -36,6 +36,7 @@ const KINDS = [
   "output",
   "output-key",
   "checkpoint",
+  "sealed",
 ] as const satisfies readonly BlobName["kind"][];
 
 /** Owner of what this node fetches or makes itself. */

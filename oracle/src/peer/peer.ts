@@ -23,6 +23,10 @@ export interface ReadPolicy {
   outputOwner(ciphertextRoot: Hex): { leaseId: Hex; attempt: number } | undefined;
   /** The spec digest of a lease that this node holds or held: its consumer reads the spec with the output's token. */
   specOf?(leaseId: Hex, attempt: number): Hex | undefined;
+  /** The chain says that a node was handed a task key of this salt. */
+  isKeyHolder?(node: Address, salt: Hex): boolean;
+  /** What is sealed under a key of this salt belongs to the task of a lease that this node holds or held. */
+  isSealedFor?(leaseId: Hex, attempt: number, salt: Hex): boolean;
   /** Whether the consumer may read the log by itself: a replica's comes with its output, once it has won. Default: it may. */
   showsLog?(leaseId: Hex, attempt: number): boolean;
   /** Checks the consumer's signature over a read token (EOA, or ERC-1271 where it is a contract). */
@@ -108,7 +112,7 @@ export interface PeerNode {
   readonly heartbeatsReceived: number;
   /** Fires when another instance sends heartbeats under this node's own key (rule 32). */
   onTwin(listener: (heartbeat: Heartbeat) => void): () => void;
-  /** Gets a public blob from whichever registered node has it into the local store. Throws `BLOB_NOT_FOUND`. */
+  /** Gets a blob from whichever registered node has it, and gives it to this one, into the local store. Throws `BLOB_NOT_FOUND`. */
   fetchBlob(name: BlobName, maxBytes: number, signal: AbortSignal): Promise<void>;
   /** Opens a channel to a registered node for one call. Throws what the call does, `NOT_FOUND`, or `PEER_UNREACHABLE`. */
   call<T>(

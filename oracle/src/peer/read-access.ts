@@ -1,6 +1,7 @@
 import {
   DekuperError,
   type Deployment,
+  type DirectoryNode,
   type ReadScope,
   type ReadToken,
   readTokenDigest,
@@ -72,6 +73,27 @@ export class ReadAccess {
     await this.demand(token, { scope: "output", leaseId: token.leaseId, attempt: token.attempt });
     if (this.policy.specOf?.(token.leaseId, token.attempt) !== specDigest)
       throw denied("the token is for a lease with another spec");
+  }
+
+  /**
+   * What is sealed under a task key of this salt (rule 11): nodes that were handed that key read it, and on a token the consumer of
+   * a lease here. Who asks gets the same answer for what is here and for what is not.
+   */
+  async demandSealed(
+    token: ReadToken | undefined,
+    node: DirectoryNode | undefined,
+    salt: Hex | undefined,
+  ): Promise<void> {
+    if (token === undefined) {
+      const isHolder =
+        node?.active === true && salt !== undefined && this.policy.isKeyHolder?.(node.node, salt);
+      if (isHolder !== true) throw denied("only nodes that were handed the task's key read its sealed data");
+      return;
+    }
+    const { leaseId, attempt } = token;
+    await this.demand(token, { scope: "output", leaseId, attempt });
+    if (salt === undefined || this.policy.isSealedFor?.(leaseId, attempt, salt) !== true)
+      throw denied("the token is for a lease of another task");
   }
 }
 

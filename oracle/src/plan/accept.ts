@@ -22,7 +22,7 @@ export interface OpenTaskFacts {
         readonly imageProblem?: string | undefined;
         readonly retryAt?: Seconds | undefined;
       }
-    | { readonly kind: "missing"; readonly what: "spec" | "image-answer"; readonly retryAt: Seconds }
+    | { readonly kind: "missing"; readonly what: "spec" | "key" | "image-answer"; readonly retryAt: Seconds }
     | { readonly kind: "invalid"; readonly reason: string };
 }
 
@@ -64,7 +64,11 @@ export type AcceptPlan =
   | { readonly kind: "wait"; readonly reason: string; readonly lookAgainAt: Seconds }
   | { readonly kind: "refuse"; readonly reason: string };
 
-const missingReasons = { spec: "spec-not-found", "image-answer": "image-not-checked" } as const;
+const missingReasons = {
+  spec: "spec-not-found",
+  key: "no-key",
+  "image-answer": "image-not-checked",
+} as const;
 
 const refuse = (reason: string): AcceptPlan => ({ kind: "refuse", reason });
 

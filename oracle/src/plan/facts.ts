@@ -58,7 +58,7 @@ export interface BallotFacts {
   readonly hasWinner: boolean;
 }
 
-/** What the run needs besides its pod: its spec and inputs, checked against the order, and its image. */
+/** What the run needs besides its pod: its spec and inputs, opened and checked against the order, and its image. */
 export type MaterialFacts =
   | { readonly kind: "unknown" }
   /** Nobody has it yet, or nobody could be asked; asked for again at `retryAt`. */

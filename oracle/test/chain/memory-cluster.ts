@@ -1,10 +1,23 @@
+import { digestOf, encodeManifest, type TaskSpec } from "@dekuper/protocol";
+import { pack } from "tar-stream";
+import type { Hex } from "viem";
 import type {
   AttemptObservation,
   AttemptOrder,
   AttemptRef,
   AttemptStage,
   ClusterDriver,
+  SentFile,
 } from "../../src/cluster/driver.ts";
+
+/** What a pod was sent before its run. */
+interface Received {
+  readonly spec: TaskSpec;
+  /** By path under /input. */
+  readonly inputs: Readonly<Record<string, string>>;
+  /** By path under CHECKPOINT_DIR. */
+  readonly checkpoint: Readonly<Record<string, string>>;
+}
 
 interface Pod {
   readonly order: AttemptOrder;
@@ -23,6 +36,12 @@ async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   if (bytes.length > 0) yield bytes;
 }
 
+async function textOf(bytes: AsyncIterable<Uint8Array>): Promise<string> {
+  const parts: Uint8Array[] = [];
+  for await (const part of bytes) parts.push(part);
+  return Buffer.concat(parts).toString();
+}
+
 /** A cluster whose pods are entries in a map: for tests of the daemon that move the chain and not the cluster. */
 export class MemoryCluster implements ClusterDriver {
   /** Every pod that was ever made, by lease and attempt. */
@@ -35,6 +54,10 @@ export class MemoryCluster implements ClusterDriver {
   log: Uint8Array = new Uint8Array();
   /** Is told of each namespace before it goes. */
   beforeTearDown: (ref: AttemptRef) => Promise<void> = async () => undefined;
+  /** By lease and attempt. */
+  readonly received = new Map<string, Received>();
+  /** What a task has in CHECKPOINT_DIR, by path. */
+  checkpoint: Readonly<Record<string, string>> = {};
   private readonly pods = new Map<string, Pod>();
   private readonly images_: ReadonlySet<string>;
   private hint: () => void = () => undefined;
@@ -102,9 +125,19 @@ export class MemoryCluster implements ClusterDriver {
     this.hint();
   }
 
-  async sendInputs(ref: AttemptRef): Promise<void> {
+  async sendInputs(
+    ref: AttemptRef,
+    spec: TaskSpec,
+    read: (digest: Hex) => AsyncIterable<Uint8Array>,
+    _signal: AbortSignal,
+    checkpoint: readonly SentFile[] = [],
+  ): Promise<void> {
     const pod = this.pods.get(keyOf(ref));
     if (pod?.stage !== "awaiting-inputs") return;
+    const received = { spec, inputs: {} as Record<string, string>, checkpoint: {} as Record<string, string> };
+    for (const { path, digest } of spec.inputs) received.inputs[path] = await textOf(read(digest));
+    for (const { path, open } of checkpoint) received.checkpoint[path] = await textOf(open());
+    this.received.set(keyOf(ref), received);
     pod.stage = "running";
     pod.startedAt = seconds();
     this.hint();
@@ -122,10 +155,17 @@ export class MemoryCluster implements ClusterDriver {
     return once(this.output);
   }
   readCheckpoint(): AsyncIterable<Uint8Array> {
-    return once(EMPTY_TAR);
+    const tar = pack();
+    for (const [name, text] of Object.entries(this.checkpoint)) tar.entry({ name }, text);
+    tar.finalize();
+    return tar as unknown as AsyncIterable<Uint8Array>;
   }
   async checkpointManifest(): Promise<Uint8Array> {
-    return new Uint8Array();
+    const entries = Object.entries(this.checkpoint).map(([path, text]) => {
+      const bytes = Buffer.from(text);
+      return { path, size: bytes.length, digest: digestOf(bytes) };
+    });
+    return entries.length === 0 ? new Uint8Array() : encodeManifest(entries);
   }
   readLog(): AsyncIterable<Uint8Array> {
     return once(this.log);

@@ -1,6 +1,8 @@
 import { encodeSpec, type Order, specDigest, type TaskSpec } from "@dekuper/protocol";
 import type { TaskTerms } from "../../src/chain/contracts.ts";
+import type { TaskKeys } from "../../src/daemon/task-keys.ts";
 import type { AttemptRecord, RunRecord } from "../../src/journal/attempts.ts";
+import type { OrderedTask } from "../../src/journal/facts.ts";
 import type { SealedResult } from "../../src/result/result.ts";
 import { aTaskSpec } from "../task-spec.ts";
 
@@ -48,6 +50,14 @@ export function orderOf(spec: TaskSpec, change: Partial<Order> = {}): Order {
     ...change,
   };
 }
+
+/** An order that somebody placed. */
+export function taskOf(spec: TaskSpec, change: Partial<Order> = {}): OrderedTask {
+  return { taskId: hex("33"), consumer: terms.consumer, order: orderOf(spec, change) };
+}
+
+/** Of a node that was handed no private task's key. */
+export const noKeys: Pick<TaskKeys, "of"> = { of: async () => undefined };
 
 export const specName = (spec: TaskSpec) => ({ kind: "spec", digest: specDigest(spec) }) as const;
 export const specBytes = encodeSpec;

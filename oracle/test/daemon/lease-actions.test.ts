@@ -13,6 +13,7 @@ import {
   aSpec,
   deployment,
   hex,
+  noKeys,
   orderOf,
   run,
   sealed,
@@ -51,6 +52,7 @@ describe("making an attempt's pod", () => {
       { fetchBlob: () => Promise.reject(new Error("not asked")) },
       0,
       { check: () => Promise.reject(new Error("not asked")) },
+      noKeys,
     );
     const actions = new LeaseActions({
       deployment,
@@ -74,7 +76,7 @@ describe("making an attempt's pod", () => {
     assert.equal(made[0]?.deadlineSeconds, 120 + 7200 + 30 + 5, "start window, run, and both graces");
     now += 120 + 7200 + 35;
     await blobs.sweep(now);
-    assert.deepEqual(await material.spec(record.order), spec);
+    assert.deepEqual(await material.spec(record), spec);
   });
 });
 
@@ -338,7 +340,7 @@ describe("a step of an adopted lease", () => {
       material: {
         recover: async (_: unknown, what: string) => got.push(what),
         spec: async () => spec,
-        retain: async ({ inputs }: typeof spec) => kept.push(inputs.length),
+        retain: async (_: unknown, { inputs }: typeof spec) => kept.push(inputs.length),
       },
       driver: { sendInputs: async () => undefined, release: async () => undefined },
       checkpoints: { files: async () => [] },

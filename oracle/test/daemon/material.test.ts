@@ -8,7 +8,7 @@ import { type BlobName, DekuperError, type TaskSpec } from "@dekuper/protocol";
 import type { ImageAnswer } from "../../src/daemon/image-checker.ts";
 import { MaterialStore } from "../../src/daemon/material.ts";
 import { createBlobStore, type FileBlobStore } from "../../src/peer/blob-store.ts";
-import { aSpec, leaseId, orderOf, specBytes, specName, streamOf } from "./builders.ts";
+import { aSpec, leaseId, noKeys, specBytes, specName, streamOf, taskOf } from "./builders.ts";
 
 const signal = AbortSignal.timeout(60_000);
 let dir = "";
@@ -47,7 +47,7 @@ const fetchBlob = async (name: BlobName, maxBytes: number) => {
   await put(name, bytes);
 };
 const aMaterial = (maxInputBytes = 1_000, image: ImageAnswer = { kind: "fit" }) =>
-  new MaterialStore(store, { fetchBlob }, maxInputBytes, { check: async () => image });
+  new MaterialStore(store, { fetchBlob }, maxInputBytes, { check: async () => image }, noKeys);
 
 function anInput(text: string, path = "data.bin") {
   const bytes = Buffer.from(text);
@@ -64,7 +64,7 @@ describe("an order's material", () => {
     others.set(input.name.digest, input.bytes);
     const material = aMaterial();
     assert.deepEqual(material.of(leaseId), { kind: "unknown" });
-    await material.fetch(leaseId, orderOf(spec), now, signal);
+    await material.fetch(leaseId, taskOf(spec), now, signal);
     assert.deepEqual(material.of(leaseId), { kind: "ready", spec });
     assert.deepEqual(await store.has(input.name), { size: 5 });
     material.forget(leaseId);
@@ -76,7 +76,7 @@ describe("an order's material", () => {
     offer(spec);
     const material = aMaterial();
     const other = `0x${"23".repeat(32)}` as const;
-    await Promise.all([leaseId, other].map((lease) => material.fetch(lease, orderOf(spec), now, signal)));
+    await Promise.all([leaseId, other].map((lease) => material.fetch(lease, taskOf(spec), now, signal)));
     assert.deepEqual([material.of(leaseId).kind, material.of(other).kind], ["ready", "ready"]);
     assert.equal(asked.length, 1);
   });
@@ -85,18 +85,18 @@ describe("an order's material", () => {
     const spec = aSpec();
     await put(specName(spec), specBytes(spec));
     const material = aMaterial();
-    await material.fetch(leaseId, orderOf(spec), now, signal);
+    await material.fetch(leaseId, taskOf(spec), now, signal);
     assert.equal(material.of(leaseId).kind, "ready");
     assert.deepEqual(asked, []);
   });
 
   it("is missing, for a while, where nobody has it", async () => {
     const material = aMaterial();
-    await material.fetch(leaseId, orderOf(aSpec()), 500, signal);
+    await material.fetch(leaseId, taskOf(aSpec()), 500, signal);
     assert.deepEqual(material.of(leaseId), { kind: "missing", what: "spec", retryAt: 505 });
     const spec = aSpec({ inputs: [anInput("nobody has this").entry] });
     offer(spec);
-    await material.fetch(leaseId, orderOf(spec), 500, signal);
+    await material.fetch(leaseId, taskOf(spec), 500, signal);
     assert.deepEqual(material.of(leaseId), { kind: "missing", what: "spec", retryAt: 505 });
   });
 
@@ -115,7 +115,7 @@ describe("an order's material", () => {
       const spec = aSpec();
       offer(spec);
       const material = aMaterial();
-      await material.fetch(leaseId, orderOf(spec, change), now, signal);
+      await material.fetch(leaseId, taskOf(spec, change), now, signal);
       assert.deepEqual(material.of(leaseId), { kind: "invalid", reason: `spec-differs-in-${field}` });
     });
 
@@ -123,7 +123,7 @@ describe("an order's material", () => {
     const spec = aSpec({ inputs: [anInput("123456").entry] });
     offer(spec);
     const material = aMaterial(5);
-    await material.fetch(leaseId, orderOf(spec), now, signal);
+    await material.fetch(leaseId, taskOf(spec), now, signal);
     assert.deepEqual(material.of(leaseId), { kind: "invalid", reason: "inputs-too-large" });
     assert.deepEqual(asked, [specName(spec)]);
   });
@@ -132,7 +132,7 @@ describe("an order's material", () => {
     const spec = aSpec({ inputs: [anInput("hello").entry] });
     offer(spec);
     const unfit = aMaterial(1_000, { kind: "unfit", problem: "image-not-found", retrySeconds: 15 });
-    await unfit.fetch(leaseId, orderOf(spec), 500, signal);
+    await unfit.fetch(leaseId, taskOf(spec), 500, signal);
     assert.deepEqual(unfit.of(leaseId), {
       kind: "ready",
       spec,
@@ -140,7 +140,7 @@ describe("an order's material", () => {
       retryAt: 515,
     });
     const unknown = aMaterial(1_000, { kind: "unknown", retrySeconds: 40 });
-    await unknown.fetch(leaseId, orderOf(spec), 500, signal);
+    await unknown.fetch(leaseId, taskOf(spec), 500, signal);
     assert.deepEqual(unknown.of(leaseId), { kind: "missing", what: "image-answer", retryAt: 540 });
     assert.deepEqual(asked, [specName(spec)]);
   });
@@ -151,7 +151,7 @@ describe("an order's material", () => {
     offer(spec);
     others.set(input.name.digest, input.bytes);
     const material = aMaterial();
-    await material.fetch(leaseId, orderOf(spec), now, signal);
+    await material.fetch(leaseId, taskOf(spec), now, signal);
     assert.deepEqual(material.of(leaseId), { kind: "invalid", reason: "input-size-differs" });
   });
 });
@@ -162,7 +162,7 @@ describe("what a lease needs", () => {
     const spec = aSpec({ inputs: [input.entry] });
     await put(specName(spec), specBytes(spec), "host:10.0.0.1");
     await put(input.name, input.bytes, "host:10.0.0.1");
-    await aMaterial().hold(leaseId, orderOf(spec), now + 7_200);
+    await aMaterial().hold(leaseId, taskOf(spec), now + 7_200);
     await sweepIn(7_100);
     assert.ok((await store.has(specName(spec))) !== undefined && (await store.has(input.name)) !== undefined);
     await sweepIn(200);
@@ -173,13 +173,13 @@ describe("what a lease needs", () => {
     const spec = aSpec();
     offer(spec);
     const material = aMaterial();
-    await material.fetch(leaseId, orderOf(spec), now, signal);
+    await material.fetch(leaseId, taskOf(spec), now, signal);
     await sweepIn(3_700);
-    await assert.rejects(material.hold(leaseId, orderOf(spec), now + 100), { code: "BLOB_NOT_FOUND" });
+    await assert.rejects(material.hold(leaseId, taskOf(spec), now + 100), { code: "BLOB_NOT_FOUND" });
     assert.deepEqual(material.of(leaseId), { kind: "unknown" });
-    await material.fetch(leaseId, orderOf(spec), now, signal);
-    await material.hold(leaseId, orderOf(spec), now + 100);
-    assert.deepEqual(await material.spec(orderOf(spec)), spec);
+    await material.fetch(leaseId, taskOf(spec), now, signal);
+    await material.hold(leaseId, taskOf(spec), now + 100);
+    assert.deepEqual(await material.spec(taskOf(spec)), spec);
   });
 });
 
@@ -187,15 +187,15 @@ describe("the material of a lease that is adopted", () => {
   it("is fetched again where the state folder is new: its spec for the result, its inputs for the pod", async () => {
     const input = anInput("hello");
     const spec = aSpec({ inputs: [input.entry] });
-    const order = orderOf(spec);
+    const task = taskOf(spec);
     offer(spec);
     others.set(input.name.digest, input.bytes);
     const material = aMaterial();
-    await material.recover(order, "spec", signal);
+    await material.recover(task, "spec", signal);
     assert.deepEqual(asked, [specName(spec)]);
-    assert.deepEqual(await material.spec(order), spec);
-    await material.recover(order, "all", signal);
-    await material.recover(order, "all", signal);
+    assert.deepEqual(await material.spec(task), spec);
+    await material.recover(task, "all", signal);
+    await material.recover(task, "all", signal);
     assert.deepEqual(asked, [specName(spec), input.name], "what is here is not asked for");
   });
 });
@@ -205,7 +205,7 @@ describe("orders that are over", () => {
     const material = aMaterial();
     const spec = aSpec();
     offer(spec);
-    await material.fetch(leaseId, orderOf(spec), now, signal);
+    await material.fetch(leaseId, taskOf(spec), now, signal);
     material.forgetUnless((id) => id === leaseId);
     assert.equal(material.of(leaseId).kind, "ready");
     material.forgetUnless(() => false);

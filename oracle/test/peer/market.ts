@@ -73,6 +73,8 @@ export interface TestLease {
   readonly consumer: Address;
   readonly outputRoot?: Hex;
   readonly spec?: Hex;
+  /** Of its task's key. */
+  readonly salt?: Hex;
 }
 
 export interface TestNode {
@@ -82,6 +84,8 @@ export interface TestNode {
   readonly blobs: FileBlobStore;
   readonly logs: LogStore;
   readonly leases: TestLease[];
+  /** Who was handed which task key, by its salt. */
+  readonly keyHolders: { node: Address; salt: Hex }[];
   readonly counts: Partial<Record<PeerCounter, number>>;
   /** Milliseconds that this node's clock is ahead. */
   skewMs: number;
@@ -117,6 +121,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   });
   const logs = createLogStore({ dir: join(dir, "logs") });
   const leases: TestLease[] = [];
+  const keyHolders: TestNode["keyHolders"] = [];
   const counts: Partial<Record<PeerCounter, number>> = {};
   const count: CountPeer = (counter, by = 1) => {
     counts[counter] = (counts[counter] ?? 0) + by;
@@ -129,7 +134,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     directory: registry,
     blobStore: blobs,
     logStore: logs,
-    readPolicy: policyOf(leases),
+    readPolicy: policyOf(leases, keyHolders),
     log: { debug: silent, info: silent, warn: silent },
     clock,
     count,
@@ -151,6 +156,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     blobs,
     logs,
     leases,
+    keyHolders,
     counts,
     get skewMs() {
       return clock.skewMs;
@@ -188,13 +194,18 @@ export function aHeartbeat(node: Address): Heartbeat {
   };
 }
 
-function policyOf(leases: readonly TestLease[]): ReadPolicy {
+function policyOf(
+  leases: readonly TestLease[],
+  keyHolders: readonly { node: Address; salt: Hex }[],
+): ReadPolicy {
   const find = (leaseId: Hex, attempt: number) =>
     leases.find((lease) => lease.leaseId === leaseId && lease.attempt === attempt);
   return {
     consumerOf: (leaseId, attempt) => find(leaseId, attempt)?.consumer,
     outputOwner: (root) => leases.find(({ outputRoot }) => outputRoot === root),
     specOf: (leaseId, attempt) => find(leaseId, attempt)?.spec,
+    isKeyHolder: (node, salt) => keyHolders.some((holder) => holder.node === node && holder.salt === salt),
+    isSealedFor: (leaseId, attempt, salt) => find(leaseId, attempt)?.salt === salt,
     verifySignature: async ({ consumer, digest, signature }) =>
       (await recoverAddress({ hash: digest, signature }).catch(() => undefined)) === consumer,
   };

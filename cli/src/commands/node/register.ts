@@ -1,9 +1,9 @@
-import { DekuperError } from "@dekuper/protocol";
+import { DekuperError, nodeEncryptionKey } from "@dekuper/protocol";
 import type { Command } from "commander";
 import { readKey } from "../../accounts.ts";
 import { readAmount } from "../../amounts.ts";
 import type { CommandContext } from "../../context.ts";
-import { encryptionKeyOf, offerOf, type ProfileFlags } from "../../node-profile.ts";
+import { offerOf, type ProfileFlags } from "../../node-profile.ts";
 import { formatAmount, formatCount, formatResources } from "../../output/format.ts";
 import { printFields } from "../../output/table.ts";
 import { measureCluster } from "../../provider-tools.ts";
@@ -53,7 +53,7 @@ export function registerNodeRegister(parent: Command, runtime: Runtime): void {
     // What is wrong with the flags is said before a password is asked for.
     const offer = offerOf(flags, await measure(context, files), token);
     const operator = await readKey(files.operatorKey, files.passwordFile, context.out, context.signal);
-    const profile = { ...offer, encryptionKey: encryptionKeyOf(operator.privateKey) };
+    const profile = { ...offer, encryptionKey: nodeEncryptionKey(operator.privateKey) };
     context.progress.step("registering");
     const sent = await market.registerNode(operator.account, profile);
     const { required } = (await market.node(sent.node)).stake;

@@ -29,11 +29,11 @@ export function registerTaskSubmit(parent: Command, runtime: Runtime): void {
       const { readTaskFile } = await import("@dekuper/client/node");
       await readTaskFile(file);
       const market = await context.requireWallet("consumer");
-      const { recipient } = await context.outputKey(signerOf(market.wallet));
+      const key = await context.outputKey(signerOf(market.wallet));
       const token = await market.token();
       const wanted = wantedPath(options);
       const { address: consumer } = market;
-      const planned = await planFile(context, market, file, { wanted, recipient, consumer });
+      const planned = await planFile(context, market, file, { wanted, key, consumer });
       const { task, plan, quoted, peer, nodes } = planned;
       const { problem, reserved } = costOf(planned);
       if (!context.out.json) printPlan(context.out, token, planned);

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type FetchedDelivery, fetchDelivery, followTaskLogs, type SubmittedTask } from "@dekuper/client";
+import {
+  deriveTaskKey,
+  type FetchedDelivery,
+  fetchDelivery,
+  followTaskLogs,
+  type SubmittedTask,
+} from "@dekuper/client";
 import { createDeliveryFolder, fileCiphertext, loadTask, readTaskFile } from "@dekuper/client/node";
 import { DekuperError, type LeaseStatus } from "@dekuper/protocol";
 import { orderTask } from "./order-task.ts";
@@ -57,6 +63,7 @@ export async function runTask(options: RunTaskOptions): Promise<FinishedTask> {
     network: market.network,
     token,
     recipient: key.recipient,
+    taskKey: deriveTaskKey(key),
     signal,
   });
   const path = options.quoted === true ? "quoted" : "open";
