@@ -102,6 +102,15 @@ export function claims(get: () => MarketFixture): void {
         code: "WRONG_STATE",
         message: /The lease is Disputed .*: only a result that is attested and not yet paid for is claimed/,
       });
+      const fetched = await get().runHere([
+        "task",
+        "fetch",
+        id,
+        "--to",
+        join(get().stateDir, "disputed"),
+        "--json",
+      ]);
+      assert.deepEqual(fetched.json<{ receipt: unknown }>().receipt, { kind: "declined" });
       const { stdout: statement } = await get().runHere(["account", "statement"]);
       assert.match(statement, /Bond posted/);
     });

@@ -34,7 +34,7 @@ export interface FetchedDelivery extends VerifiedDelivery {
 
 /**
  * Whether the node has the consumer's receipt. `not-needed`: the lease is paid already. `declined`: the consumer did not want to
- * sign. `not-taken`: it could not be handed over, which takes nothing from the delivery.
+ * sign, or has a claim open. `not-taken`: it could not be handed over, which takes nothing from the delivery.
  */
 export type ReceiptState =
   | { readonly kind: "given" | "not-needed" | "declined" }
@@ -149,7 +149,8 @@ async function giveReceipt(
   { detail: { lease }, node, accepted }: DeliveryFacts,
 ): Promise<ReceiptState> {
   if (lease.status !== "Completed" && lease.status !== "Disputed") return { kind: "not-needed" };
-  if (!givesReceipt) return { kind: "declined" };
+  // Who has claimed does not answer the claim against itself: the bond would be the node's.
+  if (!givesReceipt || lease.status === "Disputed") return { kind: "declined" };
   try {
     const receipt = await signReceipt(signer, market.network.deployment, lease, accepted.attestation);
     await peer.giveReceipt(node, receipt, { signal });
