@@ -121,7 +121,8 @@ export class Attester {
     const { committee, rules } = standing;
     const turn = turnAt(view.now);
     if (this.proposedIn === turn || this.sending.has("report")) return;
-    if (!isTurnOf(node, committee.seats, view.now)) return;
+    // Who is cut off has nothing to say, and nobody to ask.
+    if (!isTurnOf(node, committee.seats, view.now) || view.hearing().since === undefined) return;
     const changes = await this.changes(standing);
     const { head } = view;
     if (head === undefined || (isEmpty(changes) && !isShowing)) return;
@@ -149,8 +150,6 @@ export class Attester {
 
   private async changes({ rules }: Standing): Promise<Changes> {
     const { view, clock } = this.deps;
-    const hearing = view.hearing();
-    if (hearing.since === undefined) return NOTHING;
     const isQuiet = (at: number | undefined) => at === undefined || clock.now() - at > PRESENCE_TIMEOUT_MS;
     const nodes = await view.suspects(isQuiet);
     return view.head === undefined

@@ -27,6 +27,16 @@ describe("the gas budgets", () => {
     await sent(1);
   });
 
+  it("let a replica commit and reveal whatever the day has cost: not revealing is slashed", async (t) => {
+    const { submit, sent } = await startQueue(t, { dailyCap: 0n });
+    submit({ name: "commitResult", args: [bytes32(1), 1, bytes32(2)] });
+    await sent(1);
+    const [attestation, signature] = complete.args;
+    submit({ name: "revealResult", args: [attestation, signature, bytes32(3)] });
+    await sent(2);
+    await assert.rejects(submit({ name: "tallyResults", args: [bytes32(4)] }), { code: "GAS_CAP_REACHED" });
+  });
+
   it("keep what the live leases need to end: nothing that can wait touches it", async (t) => {
     const { submit, sent, chain } = await startQueue(t, { liveLeases: 2 });
     chain.balance = COST + 2n * RESERVE;

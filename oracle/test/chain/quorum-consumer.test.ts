@@ -68,7 +68,12 @@ describe("a consumer whose task file asks that two of three results agree", () =
     ]);
     const byPosted = planTask(task.planOrder, nodes, { token, terms, now: head.timestamp });
     const cap = byPosted.cap ?? 0n;
-    const plan = await planQuotes({ market: consumer.market, peer, task, cap, consumer: consumer.address });
+    const ask = () => planQuotes({ market: consumer.market, peer, task, cap, consumer: consumer.address });
+    let plan = await ask();
+    await until("all quote", async () => {
+      if (plan.placements.length === 0) plan = await ask(); // nodes on a busy machine may be too slow once
+      return plan.placements.length > 0;
+    });
     assert.deepEqual(
       plan.placements.map(({ members }) => members.length),
       [1, 1, 1],

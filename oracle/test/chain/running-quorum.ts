@@ -44,6 +44,8 @@ export interface Replica {
   onStep: (step: string) => void;
   start(): Promise<void>;
   stop(): Promise<void>;
+  /** Where the daemon is asked how it stands, while it runs. */
+  statusUrl(): string | undefined;
 }
 
 /** Nodes of different owners, each with a whole daemon, on a real chain. */
@@ -122,12 +124,26 @@ export async function startReplicas(t: TestContext, chain: TestChain, count = 3)
     await chain.control.increaseTime({ seconds });
     await mine();
   };
+  /** Every daemon that runs has seen the head: however slow this machine is, no window passes before they look. */
+  const followed = async () => {
+    const head = Number(await client.getBlockNumber({ cacheTime: 0 }));
+    for (const { statusUrl } of replicas)
+      for (let tries = 0; tries < 400; tries++) {
+        const url = statusUrl();
+        const answer = url === undefined ? undefined : await fetch(url).catch(() => undefined);
+        if (answer === undefined) break; // it was stopped
+        const { headBlock = 0 } = (await answer.json()) as { headBlock?: number };
+        if (headBlock >= head) break;
+        await sleep(50);
+      }
+  };
   /** The chain goes on by a block and a second at a time until it is so. */
   const until = async (what: string, isSo: () => boolean | Promise<boolean>) => {
     for (let tries = 0; !(await isSo()); tries++) {
       const last = replicas.map(({ events }) => events.slice(-6).join(", ")).join(" | ");
       assert.ok(tries < 300, `it has not come to this: ${what}; last events: ${last}`);
       await pass(1);
+      await followed();
       await sleep(100);
     }
   };
@@ -215,9 +231,11 @@ async function startReplica(t: TestContext, chain: TestChain, spec: TaskSpec): P
       });
     },
     stop: async () => {
-      await oracle?.stop();
+      const running = oracle;
       oracle = undefined;
+      await running?.stop();
     },
+    statusUrl: () => oracle && `${oracle.url}/status`,
   };
   await replica.start();
   t.after(() => replica.stop());

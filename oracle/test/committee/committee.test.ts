@@ -18,7 +18,7 @@ before(async () => {
   network = await startCommittee(undo, SEATS - 1);
   alive = [...network.members];
 });
-after(() => undoAll(undo));
+after(() => undoAll(undo), { timeout: 120_000 });
 
 /** A lease that one of the daemons has taken and runs. */
 async function runningLease(change: { failoverAfter: number; maxAttempts: number }) {
@@ -30,8 +30,9 @@ async function runningLease(change: { failoverAfter: number; maxAttempts: number
   return { leaseId, holder };
 }
 
+/** Reports that it has proposed and that call somebody offline. */
 const reportsOf = ({ events }: Member) =>
-  events.filter((event) => /^report-(agreed|without-quorum)/.test(event));
+  events.filter((event) => /^report-(agreed|without-quorum) .*"offline":[1-9]/.test(event));
 const offline = (node: Hex) => ({ offline: [node], online: [] });
 
 describe("a committee of six daemons and a liar", () => {
