@@ -9,8 +9,11 @@ interface Options {
   readonly host: string;
   readonly port: number;
   readonly perMinute: number;
-  readonly maxCost: bigint;
+  readonly maxCost?: bigint;
 }
+
+/** Wei that one batch may cost by default. */
+const MAX_COST = parseEther("0.01");
 
 /** `relay`: a service that sends consumers' signed calls and is paid in the payment token (rule 29). */
 export function registerRelay(program: Command, runtime: Runtime): void {
@@ -18,14 +21,13 @@ export function registerRelay(program: Command, runtime: Runtime): void {
     .command("relay")
     .description("carry consumers' signed transactions for a fee in the payment token, until it is stopped")
     .requiredOption("--fee <amount>", "what each batch gives this account, such as 0.05")
-    .option("--host <address>", "where to listen (default: this machine only)", "127.0.0.1")
-    .option("--port <number>", "port; 0: any free one (default: 9470)", readPort, 9470)
-    .option("--per-minute <count>", "batches of one consumer a minute (default: 6)", readCount, 6)
+    .option("--host <address>", "where to listen; this machine only unless it is said", "127.0.0.1")
+    .option("--port <number>", "port; 0: any free one", readPort, 9470)
+    .option("--per-minute <count>", "batches of one consumer a minute", readCount, 6)
     .option(
       "--max-cost <coin>",
       "the most of the chain's coin that one batch may cost (default: 0.01)",
       readCoin,
-      parseEther("0.01"),
     );
   handle<Options>(command, runtime, async (context, _, options): Promise<Answer> => {
     if (context.relayUrl !== undefined)
@@ -36,11 +38,12 @@ export function registerRelay(program: Command, runtime: Runtime): void {
     const { deployment } = market.network;
     const [token, { gasBalance }] = [await market.token(), await market.account(market.address)];
     const fee = parseAmount(options.fee, token);
-    if (gasBalance < options.maxCost) {
+    const maxCost = options.maxCost ?? MAX_COST;
+    if (gasBalance < maxCost) {
       throw new DekuperError(
         "INSUFFICIENT_GAS",
-        `${market.address} has ${formatEther(gasBalance)} of the chain's coin; one batch may cost ${formatEther(options.maxCost)}.`,
-        { details: { account: market.address, has: gasBalance, needs: options.maxCost } },
+        `${market.address} has ${formatEther(gasBalance)} of the chain's coin; one batch may cost ${formatEther(maxCost)}.`,
+        { details: { account: market.address, has: gasBalance, needs: maxCost } },
       );
     }
     const rules = { deployment, relayer: market.address, fee };
@@ -49,7 +52,7 @@ export function registerRelay(program: Command, runtime: Runtime): void {
     const carrier = new Carrier({
       market,
       rules,
-      limits: { perMinute: options.perMinute, maxCost: options.maxCost },
+      limits: { perMinute: options.perMinute, maxCost },
       onEvent: (event) => {
         count[event.kind]++;
         if (out.json)

@@ -17,9 +17,9 @@ const NOTICE = 600;
 interface Options {
   readonly autoTopUp?: boolean;
   readonly cap?: string;
-  readonly step: number;
-  readonly lead: number;
-  readonly notice: number;
+  readonly step?: number;
+  readonly lead?: number;
+  readonly notice?: number;
 }
 
 /** `task watch`: tops a task up by itself, within a cap, and says so before. */
@@ -33,14 +33,9 @@ export function registerTaskWatch(parent: Command, runtime: Runtime): void {
       "--cap <amount>",
       "needed: the most that all top-ups of the task may reserve, those by hand included",
     )
-    .option("--step <duration>", "time that a top-up adds (default: 1h)", readDuration, STEP)
-    .option("--lead <duration>", "how long before the funded time is over (default: 10m)", readDuration, LEAD)
-    .option(
-      "--notice <duration>",
-      "how long before that it is announced (default: 10m)",
-      readDuration,
-      NOTICE,
-    )
+    .option("--step <duration>", "time that a top-up adds (default: 1h)", readDuration)
+    .option("--lead <duration>", "how long before the funded time is over (default: 10m)", readDuration)
+    .option("--notice <duration>", "how long before that it is announced (default: 10m)", readDuration)
     .addHelpText(
       "after",
       "\nIt runs until the task is over, or funded for all of its duration. Ctrl-C stops it.",
@@ -67,9 +62,9 @@ export function registerTaskWatch(parent: Command, runtime: Runtime): void {
       .task.taskId;
     const rules: TopUpRules = {
       cap,
-      stepSeconds: options.step,
-      leadSeconds: options.lead,
-      noticeSeconds: options.notice,
+      stepSeconds: options.step ?? STEP,
+      leadSeconds: options.lead ?? LEAD,
+      noticeSeconds: options.notice ?? NOTICE,
     };
     await context.confirm(
       `Top ${taskId.slice(0, 10)}… up by itself, for at most ${formatAmount(cap, token)} in all?`,
