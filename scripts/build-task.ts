@@ -92,9 +92,13 @@ const build: TaskOverrideActionFunction = async (args, hre, runSuper) => {
   ];
   const stored = (await exists(withTests)) ? withTests : contractsOnly;
 
-  if (!(await exists(join(root, index))) && (await exists(stored))) await restore(output, stored);
+  // What was compiled here last is of other sources, or nothing is: then the stored build is nearer.
+  const keyFile = join(cache, "shared-build-key");
+  const last = await readFile(keyFile, "utf8").catch(() => undefined);
+  if (last !== key && (await exists(stored))) await restore(output, stored);
   const result = await runSuper(args);
 
+  await writeFile(keyFile, key);
   const isPartial = args.noContracts === true || (Array.isArray(args.files) && args.files.length > 0);
   const made = args.noTests === true ? contractsOnly : withTests;
   const isNew = !(await exists(withTests)) && !(await exists(made));

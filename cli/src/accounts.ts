@@ -38,7 +38,7 @@ export async function findAccount(from: {
   network: Network;
   /** Of the local network's record. */
   stateDir: string;
-  fallback: "consumer" | "provider1" | "operator1";
+  fallback: "consumer" | "provider1" | "operator1" | "deployer";
   out: Terminal;
   signal: AbortSignal;
 }): Promise<PrivateKeyAccount | undefined> {

@@ -1,5 +1,5 @@
-import type { ConsumerPeer, Market, MarketWallet, OutputKey, TypedDataSigner } from "@dekuper/client";
-import { DekuperError, type Network } from "@dekuper/protocol";
+import type { ConsumerPeer, Market, MarketWallet, OutputKey, Relay, TypedDataSigner } from "@dekuper/client";
+import { DekuperError, formatAmount, type Network, parseAmount } from "@dekuper/protocol";
 import type { Address } from "viem";
 import type { PrivateKeyAccount } from "viem/accounts";
 import { findAccount, type KeyOptions } from "./accounts.ts";
@@ -14,12 +14,14 @@ import { ConsumerFolder } from "./state-folder.ts";
 export interface GlobalOptions extends KeyOptions {
   readonly network?: string | undefined;
   readonly ageKey?: string | undefined;
+  readonly relay?: string | undefined;
+  readonly maxRelayFee?: string | undefined;
   readonly json?: boolean | undefined;
   readonly yes?: boolean | undefined;
 }
 
 /** Whom a command acts for on the local network when nothing is said. */
-export type Role = "consumer" | "provider1" | "operator1";
+export type Role = "consumer" | "provider1" | "operator1" | "deployer";
 
 /** What a command works with; each part is made when it is first asked for, and closed at the end. */
 export class CommandContext {
@@ -79,7 +81,27 @@ export class CommandContext {
       account === undefined ? undefined : walletClientOf(network, account);
     const market = createMarket({ network, walletClient });
     await market.check();
-    return market;
+    if (walletClient === undefined || this.relayUrl === undefined) return market;
+    return createMarket({ network, walletClient, relay: await this.openRelay(market, this.relayUrl) });
+  }
+
+  /** Who carries this command's transactions; undefined: its account sends them itself. */
+  get relayUrl(): string | undefined {
+    return this.options.relay ?? (this.env.DEKUPER_RELAY || undefined);
+  }
+
+  private async openRelay(market: Market, url: string): Promise<Relay> {
+    const { openRelay } = await import("@dekuper/client");
+    if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol)) {
+      throw new DekuperError("USAGE", `--relay: got ${JSON.stringify(url)}, expected an http or https URL.`);
+    }
+    const token = await market.token();
+    const maxFee = parseAmount(this.options.maxRelayFee ?? "1", token);
+    const relay = await openRelay({ url, network: market.network, token, maxFee });
+    this.out.note(
+      `${new URL(url).host} carries your transactions, for ${formatAmount(relay.terms.fee, token)} of your free balance each.`,
+    );
+    return relay;
   }
 
   async requireWallet(

@@ -14,6 +14,8 @@ const REPEATED = {
   passwordFile: "--password-file",
   as: "--as",
   ageKey: "--age-key",
+  relay: "--relay",
+  maxRelayFee: "--max-relay-fee",
 } as const;
 
 export type RepeatedOptions = { readonly [Name in keyof typeof REPEATED]?: string | undefined };

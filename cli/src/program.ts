@@ -2,11 +2,12 @@ import { Command } from "commander";
 import { registerAccountCommands } from "./commands/account/index.ts";
 import { registerNodeCommands } from "./commands/node/index.ts";
 import { registerOracleCommands } from "./commands/oracle/index.ts";
+import { registerRelay } from "./commands/relay.ts";
 import { registerTaskCommands } from "./commands/task/index.ts";
 import type { Runtime } from "./run.ts";
 
 /** Commands whose modules are light; the local network's bring Kubernetes and the oracle. */
-const LIGHT = new Set(["account", "task", "node", "oracle"]);
+const LIGHT = new Set(["account", "task", "node", "oracle", "relay"]);
 
 /**
  * The whole command, from one file per subcommand. Nothing runs until it is parsed. With `argv`, the local network's
@@ -27,6 +28,11 @@ export async function buildProgram(runtime: Runtime, argv?: readonly string[]): 
     .option("--password-file <file>", "password of the keystore (default: DEKUPER_PASSWORD_FILE, else asked)")
     .option("--as <account>", "account of the local network: consumer, provider1, operator1, ...")
     .option("--age-key <file>", "age key for outputs, instead of one derived from the wallet")
+    .option(
+      "--relay <url>",
+      "have your transactions carried, for a fee in the payment token (default: DEKUPER_RELAY)",
+    )
+    .option("--max-relay-fee <amount>", "the most that a relay may ask for each transaction (default: 1)")
     .option("--json", "print one JSON value on stdout, errors too")
     .option("-y, --yes", "confirm what would be asked")
     .configureHelp({ showGlobalOptions: true, sortSubcommands: false })
@@ -43,6 +49,7 @@ export async function buildProgram(runtime: Runtime, argv?: readonly string[]): 
   registerTaskCommands(program, runtime);
   registerNodeCommands(program, runtime);
   registerOracleCommands(program, runtime);
+  registerRelay(program, runtime);
   const [first = ""] = argv === undefined ? [] : program.parseOptions([...argv.slice(2)]).operands;
   if (!LIGHT.has(first)) {
     const { registerNetworkCommands } = await import("./network/commands.ts");

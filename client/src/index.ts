@@ -110,6 +110,7 @@ export {
   type QuoteQuestion,
 } from "./quote-offers.ts";
 export { type AwardableQuotes, collectQuotes } from "./quotes.ts";
+export { openRelay, type Relay } from "./relay/relay-client.ts";
 export { type SeedStep, sourceOf } from "./seed.ts";
 export { type Balances, type Purse, purses, totalOf } from "./statement/balances.ts";
 export { checkStatement, type StatementCheck } from "./statement/check.ts";

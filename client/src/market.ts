@@ -15,12 +15,15 @@ import * as taskCalls from "./chain/task-calls.ts";
 import { readTask, readTasksOf, readTasksOfNode, type TaskSummary, type Terms } from "./chain/tasks.ts";
 import { readTaskDetail, type TaskDetail } from "./chain/timeline.ts";
 import { type MarketWallet, publicClientOf } from "./network-client.ts";
+import type { Relay } from "./relay/relay-client.ts";
 
 /** The market of one deployment: reads, and with a wallet, calls. Every failure is a `DekuperError`. */
 export interface Market {
   readonly network: Network;
   readonly publicClient: PublicClient;
   readonly wallet: MarketWallet | undefined;
+  /** What each transaction gives a relay, base units; 0 where the wallet sends by itself. */
+  readonly relayFee: bigint;
   /** Is this the chain and the deployment that the network file names? */
   check(): Promise<void>;
   /** Chain time is the head's timestamp. */
@@ -93,12 +96,14 @@ export interface MarketOptions {
   readonly publicClient?: PublicClient | undefined;
   /** Without one the market can only be read. */
   readonly walletClient?: MarketWallet | undefined;
+  /** Sends the wallet's calls in its stead: then the account needs the payment token only. */
+  readonly relay?: Relay | undefined;
 }
 
 /** Opens a market. Nothing is called until something is asked. */
-export function createMarket({ network, publicClient, walletClient }: MarketOptions): Market {
+export function createMarket({ network, publicClient, walletClient, relay }: MarketOptions): Market {
   const client = publicClient ?? publicClientOf(network);
-  const sender: Sender = { client, network, wallet: walletClient };
+  const sender: Sender = { client, network, wallet: walletClient, relay };
   let token: Promise<TokenInfo> | undefined;
   const readTokenOnce = () => {
     token ??= readToken(client, network).catch((error) => {
@@ -111,6 +116,7 @@ export function createMarket({ network, publicClient, walletClient }: MarketOpti
     network,
     publicClient: client,
     wallet: walletClient,
+    relayFee: relay?.terms.fee ?? 0n,
     check: () => checkNetwork(client, network),
     head: async () => {
       const { number, hash, timestamp } = await client.getBlock().catch((cause) => {

@@ -69,13 +69,15 @@ export async function requireFunds(market: Market, reserved: bigint): Promise<vo
   const consumer = market.wallet?.account.address;
   if (consumer === undefined) throw new DekuperError("NOT_ALLOWED", "A wallet is needed to order a task.");
   const [account, token] = await Promise.all([market.account(consumer), market.token()]);
-  if (account.free >= reserved) return;
-  const missing = formatAmount(reserved - account.free, token);
+  const needs = reserved + market.relayFee;
+  if (account.free >= needs) return;
+  const missing = formatAmount(needs - account.free, token);
+  const relayed = market.relayFee === 0n ? "" : ` and pays its relay ${formatAmount(market.relayFee, token)}`;
   throw new DekuperError(
     "INSUFFICIENT_FUNDS",
-    `The task reserves ${formatAmount(reserved, token)}; ${consumer} has ${formatAmount(account.free, token)} free in escrow.`,
+    `The task reserves ${formatAmount(reserved, token)}${relayed}; ${consumer} has ${formatAmount(account.free, token)} free in escrow.`,
     {
-      details: { account: consumer, free: account.free, needs: reserved, missing: reserved - account.free },
+      details: { account: consumer, free: account.free, needs, missing: needs - account.free },
       hint: `Run \`dekuper account deposit "${missing}"\`.`,
     },
   );

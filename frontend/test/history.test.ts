@@ -184,4 +184,27 @@ describe("the timeline and the bill of a task on a real chain", () => {
     const over = await read(taskId);
     assert.ok(over.steps.at(-1)?.details.some((text) => /which waited$/.test(text)));
   });
+
+  it("call the leases of a quorum replicas, each with a price of its own", async () => {
+    const { taskId, leaseIds } = await award("verification: { quorum: { agree: 2, of: 2 } }\n");
+    const [first, second] = nodes as [TestProvider, TestProvider];
+    const [one = "0x", other = "0x"] = leaseIds;
+    await first.start(one);
+    await rest(60);
+    await second.start(other);
+    await rest(100);
+    const running = await read(taskId);
+    assert.equal(running.steps.at(-1)?.title, "Replica 1: Started");
+    assert.deepEqual(
+      running.bill.map(([label]) => label),
+      ["Reserved", "So far, replica 0", "So far, replica 1", "Still reserved"],
+    );
+    const seconds = running.bill.slice(1, 3).map(([, , explanation = ""]) => explanation.split(" at ")[0]);
+    assert.match(seconds[0] ?? "", /^2m 4\ds$/);
+    assert.match(seconds[1] ?? "", /^1m 4\ds$/);
+    const cost = cancelCost(running.detail, BigInt(running.now));
+    assert.equal(cost?.running, 2);
+    await consumer.market.cancel(taskId);
+    assert.equal((await read(taskId)).detail.state, "Stopping");
+  });
 });

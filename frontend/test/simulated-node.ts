@@ -10,6 +10,7 @@ import {
   walletClientOf,
 } from "@dekuper/client";
 import {
+  DekuperError,
   decodeSpec,
   HEARTBEAT_INTERVAL_MS,
   MAX_SPEC_BYTES,
@@ -18,6 +19,8 @@ import {
   outputAttestationTypes,
   type QuoteAnswer,
   type QuoteRequest,
+  type Receipt,
+  receiptDigest,
   taskDomain,
   taskRegistryAbi,
 } from "@dekuper/protocol";
@@ -38,6 +41,8 @@ const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 
 export interface SimulatedNode {
   readonly address: Address;
+  /** What its consumer has signed for, by lease. */
+  readonly receipts: ReadonlyMap<string, Receipt>;
   /** The peer goes away without a word, as in a power cut, and comes back with the same key and port. */
   goAway(): Promise<void>;
   comeBack(): Promise<void>;
@@ -72,6 +77,15 @@ export async function startSimulatedNode(
   const consumer = privateKeyToAccount(network.burnerKey).address;
   const outputs = new Map<Hex, { leaseId: Hex; attempt: number }>();
   const port = await freePort();
+  const receipts = new Map<string, Receipt>();
+  const takeReceipt = async (receipt: Receipt) => {
+    const { signature, ...signed } = receipt;
+    const hash = receiptDigest(deployment, signed);
+    if (!(await chain.publicClient.verifyHash({ address: consumer, hash, signature: signature as Hex })))
+      throw new DekuperError("NOT_ALLOWED", "Another than the consumer has signed the receipt.");
+    receipts.set(receipt.leaseId, receipt);
+  };
+  const chunk = () => Promise.reject(new DekuperError("READ_DENIED", "Nothing is disputed."));
   const quote = quoteSource({
     network,
     operator,
@@ -86,6 +100,7 @@ export async function startSimulatedNode(
       directory,
       blobStore,
       logStore,
+      claims: { takeReceipt, chunk, verdict: () => undefined },
       quotes: { quote: async (request) => refuses?.(request) ?? quote(request) },
       log: { debug: () => undefined, info: () => undefined, warn: () => undefined },
       readPolicy: {
@@ -228,6 +243,7 @@ export async function startSimulatedNode(
 
   return {
     address: operator.address,
+    receipts,
     goAway: () => peer.stop(),
     lose: (leaseId) => runs.get(leaseId)?.abort(),
     comeBack: async () => {

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { createMarket } from "@dekuper/client";
+import type { Hex } from "viem";
 import { connectBurner, launchBrowser, scrollsSideways, violations } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
 import { connectInjectedWallet, injectedWallet } from "./injected-wallet.ts";
@@ -48,6 +50,8 @@ describe("a task in the browser, against a node's real peer", { timeout: 400_000
     assert.match(Buffer.from(result.files.get("log.txt") ?? []).toString(), /step 3\n$/);
     for (const step of ["Ordered and assigned", "Started", "Run ended, result signed", "Paid"])
       assert.ok(result.timeline.includes(step), step);
+    const { lease } = await createMarket({ network: market.network }).task(taskId as Hex);
+    assert.deepEqual([...node.receipts.keys()], [lease.leaseId]);
     assert.deepEqual(result.violations, []);
     assert.equal(result.scrollsSideways, false);
     assert.deepEqual(result.pageErrors, []);

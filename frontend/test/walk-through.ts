@@ -132,6 +132,11 @@ async function asConsumer(
   await reachState(page, ["Completed"]);
   await page.getByRole("heading", { name: "Cancelled by you" }).first().waitFor();
   await visit("task-cancelled", page);
+  await orderTask(page, url, { name: "withheld", script: "true\n" });
+  await reachState(page, ["Completed"]);
+  await page.getByRole("button", { name: "Say that it cannot be fetched" }).click();
+  await reachState(page, ["Disputed"]);
+  await visit("task-disputed", page);
   await asGang(page, url, node, visit);
   await page.goto(`${url}/tasks`);
   await page.getByText("too-slow").waitFor();

@@ -76,6 +76,15 @@ export const catalogue = {
     "Raise gas.dailyCap or wait until tomorrow; live leases keep their reserve.",
     true,
   ),
+  RELAY_REFUSED: entry(
+    "The relay does not carry this",
+    "The message says why; nothing was sent and nothing was paid.",
+  ),
+  RELAY_UNAVAILABLE: entry(
+    "The relay does not answer",
+    "Try again, use another relay, or send without one: that needs the chain's own coin.",
+    true,
+  ),
   WALLET_NOT_DETERMINISTIC: entry(
     "The wallet signs the same message differently each time",
     "Use --age-key FILE: a key cannot be derived from this wallet.",

@@ -34,6 +34,7 @@ export * from "./quorum.ts";
 export * from "./quote.ts";
 export * from "./quote-messages.ts";
 export * from "./read-token.ts";
+export * from "./relay.ts";
 export * from "./report.ts";
 export * from "./report-messages.ts";
 export * from "./signed-attestation.ts";

@@ -10,6 +10,8 @@ import type {
 } from "viem";
 import type { MarketWallet } from "../network-client.ts";
 import { chainOf } from "../network-client.ts";
+import type { Relay } from "../relay/relay-client.ts";
+import { requireRelayable, sendByRelay } from "../relay/send-by-relay.ts";
 import { chainError } from "./errors.ts";
 
 /** A mined transaction. */
@@ -27,6 +29,8 @@ export interface Sender {
   readonly client: PublicClient;
   readonly network: Network;
   readonly wallet: MarketWallet | undefined;
+  /** Sends the wallet's calls in its stead, for a fee in the payment token (rule 29). */
+  readonly relay?: Relay | undefined;
 }
 
 export type MineReceipt = SentTransaction & { readonly receipt: TransactionReceipt };
@@ -48,19 +52,22 @@ export async function send<
   options: { readonly nonce?: number | undefined } = {},
 ): Promise<MineReceipt> {
   const wallet = requireWallet(sender, what);
+  const { relay } = sender;
+  if (relay !== undefined) requireRelayable(sender.network, what, call.address);
+  if (relay !== undefined && options.nonce !== undefined)
+    throw new DekuperError(
+      "RELAY_REFUSED",
+      `No relay can ${what}: it is sent at a nonce of its account's own.`,
+    );
   try {
     const { request } = await sender.client.simulateContract({
       ...call,
       account: wallet.account,
     } as never);
-    const estimated = await sender.client.estimateContractGas(request as never);
-    const hash = await wallet.writeContract({
-      ...(request as object),
-      ...(options.nonce === undefined ? {} : { nonce: options.nonce }),
-      gas: (estimated * 5n) / 4n, // a slot that is written unchanged in the estimated block is not in the next
-      account: wallet.account,
-      chain: chainOf(sender.network),
-    } as never);
+    const hash =
+      relay === undefined
+        ? await sendDirectly(sender, wallet, request, options.nonce)
+        : await sendByRelay({ ...sender, wallet, relay }, what, call as never);
     const receipt = await sender.client.waitForTransactionReceipt({ hash, timeout: MINE_TIMEOUT_MS });
     if (receipt.status === "reverted") {
       throw new DekuperError(
@@ -78,6 +85,22 @@ export async function send<
   } catch (cause) {
     throw chainError(cause, what, sender.network);
   }
+}
+
+async function sendDirectly(
+  { client, network }: Sender,
+  wallet: MarketWallet,
+  request: unknown,
+  nonce: number | undefined,
+): Promise<Hex> {
+  const estimated = await client.estimateContractGas(request as never);
+  return wallet.writeContract({
+    ...(request as object),
+    ...(nonce === undefined ? {} : { nonce }),
+    gas: (estimated * 5n) / 4n, // a slot that is written unchanged in the estimated block is not in the next
+    account: wallet.account,
+    chain: chainOf(network),
+  } as never);
 }
 
 export function requireWallet(sender: Sender, what: string): MarketWallet {

@@ -25,9 +25,9 @@ export function QuotedNodes(props: { quoted: QuotedPlan; isGang: boolean; money:
             says={members.length > 0 ? "Chosen" : "Quotes"}
           >
             <p>
-              Asks {money(ratePerHour)} an hour{isGang ? `, for each of up to ${most} members` : ""}
+              Asks {money(ratePerHour)} an hour{isGang ? ` each, for up to ${most} of them` : ""}
             </p>
-            {isGang && members.length > 0 && <p>Runs {membersOf(members)}</p>}
+            {isGang && members.length > 0 && <p>Would run {members.length} of them</p>}
           </Row>
         );
       })}
@@ -88,10 +88,6 @@ function Row(props: { node: string; tone: "good" | "neutral"; says: string; chil
 /** `2 of 3 nodes quote`. */
 function counted(some: number, all: number, one: string, several: string): string {
   return `${some} of ${all} ${all === 1 ? `node ${one}` : `nodes ${several}`}`;
-}
-
-function membersOf(members: readonly number[]): string {
-  return `${members.length === 1 ? "member" : "members"} ${members.join(", ")}`;
 }
 
 function sentence(words: string): string {

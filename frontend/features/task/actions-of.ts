@@ -43,7 +43,7 @@ export function actionsOf(from: {
     const { claimBond, answerWindow } = task.terms;
     actions.push({
       label: `Say that it cannot be fetched${partOf(from.detail, lease.index)}`,
-      cost: `Only if the result is withheld from you. It puts ${money(claimBond)} of yours at risk for ${formatSeconds(answerWindow)}: the node has them if it holds your receipt or attesters can fetch the result; if they cannot, the node is not paid.`,
+      cost: `Only where the node withholds it. ${money(claimBond)} of yours are at risk for ${formatSeconds(answerWindow)}: they go to the node if your receipt, or attesters, show that it delivered; else they come back.`,
       variant: "secondary",
       run: () => market.claimUndelivered(lease.leaseId),
     });

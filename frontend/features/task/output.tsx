@@ -41,7 +41,9 @@ export function Output({ detail, lease }: { detail: TaskDetail; lease: LeaseDeta
         </ul>
         {receipt.kind === "given" && <p className={styles.muted}>The node has your signed receipt.</p>}
         {receipt.kind === "not-taken" && (
-          <p className={styles.muted}>The node did not take your receipt: {receipt.reason}</p>
+          <p className={styles.muted} title={receipt.reason}>
+            The node did not take your receipt. What you have here is right all the same.
+          </p>
         )}
         {files.size === 0 && <p className={styles.muted}>The run wrote nothing to /output.</p>}
         {delivery.skipped.length > 0 && (

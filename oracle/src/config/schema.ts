@@ -110,7 +110,7 @@ export const oracleConfigSchema = z.strictObject({
       maxFeePerGas: wei.default("200000000000").describe("Most wei per gas."),
       dailyCap: wei
         .default("1000000000000000000")
-        .describe("Most wei a day for accepts, checkpoints and settlements."),
+        .describe("Most wei a day for accepts, checkpoints, settlements and the committee's calls."),
       replaceAfter: seconds
         .default(30)
         .describe("Seconds until a transaction that is not mined is sent again with a higher fee."),

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { reportInput } from "@dekuper/protocol";
 import fc from "fast-check";
 import { Backoff } from "../../src/chain/backoff.ts";
-import { budgetOf, type Call, encodeCall, purposeOf } from "../../src/chain/calls.ts";
+import { budgetOf, type Call, contractOf, encodeCall, purposeOf } from "../../src/chain/calls.ts";
 import { bumpedFees, feesFor } from "../../src/chain/fees.ts";
 import { anAttestation, bytes32 } from "../journal/builders.ts";
 
@@ -44,6 +45,7 @@ describe("the fees of a transaction", () => {
     ));
 });
 
+const aReport = reportInput({ epoch: 3, committeeVersion: 1, issuedAt: 7, offline: [], online: [] });
 const calls: readonly Call[] = [
   { name: "acceptTask", args: [bytes32(1)] },
   { name: "startLease", args: [bytes32(1), 1] },
@@ -52,21 +54,28 @@ const calls: readonly Call[] = [
   { name: "failLease", args: [bytes32(1), 1, bytes32(3)] },
   { name: "settle", args: [bytes32(1)] },
   { name: "expire", args: [bytes32(1)] },
+  { name: "stillAlive", args: [], since: 7 },
+  { name: "checkIn", args: [], epoch: 3 },
+  { name: "rotate", args: [], epoch: 3 },
+  { name: "report", args: [aReport, []] },
 ];
 
 describe("a call", () => {
   it("comes from the reserve where a live lease needs it, else from the capped budget", () =>
     assert.deepEqual(
       calls.filter((call) => budgetOf(call) === "reserved").map(({ name }) => name),
-      ["startLease", "completeLease", "failLease"],
+      ["startLease", "completeLease", "failLease", "stillAlive"],
     ));
 
-  it("has a purpose of its own for each lease, attempt and step", () => {
+  it("has a purpose of its own for each lease, attempt and step, and for each epoch and report", () => {
     const more: Call[] = [
       { name: "startLease", args: [bytes32(1), 2] },
       { name: "startLease", args: [bytes32(9), 1] },
       { name: "checkpoint", args: [bytes32(1), 1, 2n, bytes32(2)] },
       { name: "completeLease", args: [anAttestation({ attempt: 2 }), "0x51"] },
+      { name: "stillAlive", args: [], since: 8 },
+      { name: "checkIn", args: [], epoch: 4 },
+      { name: "report", args: [{ ...aReport, issuedAt: 8n }, []] },
     ];
     const purposes = [...calls, ...more].map(purposeOf);
     assert.equal(new Set(purposes).size, purposes.length);
@@ -76,8 +85,19 @@ describe("a call", () => {
     );
   });
 
+  it("goes to the contract that has it", () => {
+    const targets = { taskRegistry: `0x${"22".repeat(20)}`, liveness: `0x${"55".repeat(20)}` } as const;
+    const toLiveness = calls.filter((call) => contractOf(call, targets).address === targets.liveness);
+    assert.deepEqual(
+      toLiveness.map(({ name }) => name),
+      ["stillAlive", "checkIn", "rotate", "report"],
+    );
+  });
+
   it("is encoded for the contract", () => {
-    for (const call of calls) assert.match(encodeCall(call), /^0x[0-9a-f]{72,}$/);
+    const selectorOnly = new Set(["stillAlive", "checkIn", "rotate"]);
+    for (const call of calls)
+      assert.match(encodeCall(call), selectorOnly.has(call.name) ? /^0x[0-9a-f]{8}$/ : /^0x[0-9a-f]{72,}$/);
   });
 });
 

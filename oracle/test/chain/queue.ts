@@ -11,7 +11,10 @@ import { readerOf } from "./builders.ts";
 import { FakeChain } from "./fake-chain.ts";
 
 export const accept = (task: number): Call => ({ name: "acceptTask", args: [bytes32(task)] });
-export const complete: Call = { name: "completeLease", args: [anAttestation(), "0x51"] };
+export const complete: Extract<Call, { name: "completeLease" }> = {
+  name: "completeLease",
+  args: [anAttestation(), "0x51"],
+};
 /** 100,000 by the estimate and a quarter more, at twice a base fee of 10 and a tip of 1. */
 export const COST = 125_000n * 21n;
 export const RESERVE = RESERVED_GAS_PER_LEASE * 21n;

@@ -26,7 +26,7 @@ import { type BlobQuotas, createBlobStore, type FileBlobStore } from "../../src/
 import type { ClaimSource } from "../../src/peer/claim-channels.ts";
 import { createLogStore } from "../../src/peer/log-store.ts";
 import type { CountPeer, PeerCounter, PeerLimits } from "../../src/peer/options.ts";
-import type { LogStore, PeerNode, QuoteSource, ReadPolicy } from "../../src/peer/peer.ts";
+import type { LogStore, PeerNode, QuoteSource, ReadPolicy, ReportSource } from "../../src/peer/peer.ts";
 import { createPeerNode } from "../../src/peer/peer-node.ts";
 import { aTaskSpec } from "../task-spec.ts";
 
@@ -101,6 +101,7 @@ export interface TestNodeOptions {
   readonly registeredAt?: readonly string[];
   readonly deployment?: Deployment;
   readonly quotes?: QuoteSource;
+  readonly reports?: ReportSource;
   readonly claims?: ClaimSource;
 }
 
@@ -135,6 +136,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
     dialIntervalMs: 100,
     exchangeIntervalMs: 300,
     ...(options.quotes === undefined ? {} : { quotes: options.quotes }),
+    ...(options.reports === undefined ? {} : { reports: options.reports }),
     ...(options.claims === undefined ? {} : { claims: options.claims }),
     ...(options.limits === undefined ? {} : { limits: options.limits }),
   });

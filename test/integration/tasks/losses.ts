@@ -82,7 +82,7 @@ export function losses(get: () => NetworkFixture): void {
     it("rules 13 and 17: a gang on two providers goes on when one dies: another node takes the rank over at its checkpoint, and the survivor is paid for the waiting", async () => {
       const network = get();
       const { market } = network.session;
-      const lost = network.record.providers.find(({ name }) => name === "provider3");
+      const lost = network.state.require().providers.find(({ name }) => name === "provider3");
       assert.ok(lost !== undefined);
       // Registered before the order, or it had no ticket; asleep, so that the others get the leases.
       await joinInPlaceOf(network, lost, "spare1");
@@ -124,6 +124,7 @@ export function losses(get: () => NetworkFixture): void {
         [kept.node, 1],
       );
       await postsNothing(network, lost, { ...lostLease, attempt: 2 });
+      await restartOracle(network, lost); // it clears away what is left of its attempt
 
       await network.untilDetail(taskId, ({ leases }) => leases.every(({ status }) => status === "Completed"));
       const [went, stayed] = await Promise.all([
@@ -152,6 +153,7 @@ export function losses(get: () => NetworkFixture): void {
       assert.equal(money.gross + money.released, reserved);
       assert.equal((await market.account(network.session.account.address)).reserved, 0n);
       for (const { leaseId } of first) await untilGone(network, leaseId);
+      await killOracle(network, lost);
     });
 
     it("rule 13: without a replacement its gang winds down: the survivor delivers, and is paid to the stop plus standby", async (t) => {
