@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { DekuperError } from "@dekuper/protocol";
 import { type Call, RESERVED_GAS_PER_ANSWER } from "../../src/chain/calls.ts";
-import { bytes32 } from "../journal/builders.ts";
+import { anAttestation, bytes32 } from "../journal/builders.ts";
 import { accept, COST, complete, RESERVE, sends, startQueue } from "./queue.ts";
 
 describe("the gas budgets", () => {
@@ -31,8 +31,7 @@ describe("the gas budgets", () => {
     const { submit, sent } = await startQueue(t, { dailyCap: 0n });
     submit({ name: "commitResult", args: [bytes32(1), 1, bytes32(2)] });
     await sent(1);
-    const [attestation, signature] = complete.args;
-    submit({ name: "revealResult", args: [attestation, signature, bytes32(3)] });
+    submit({ name: "revealResult", args: [anAttestation(), "0x51", bytes32(3)] });
     await sent(2);
     await assert.rejects(submit({ name: "tallyResults", args: [bytes32(4)] }), { code: "GAS_CAP_REACHED" });
   });
