@@ -100,7 +100,9 @@ export async function openNetwork(
       const detail = await session.market.taskDetail(id);
       if (holds(detail)) return detail;
       if (Date.now() > deadline)
-        throw new Error(`after ${timeoutMs} ms lease ${detail.lease.leaseId} is ${detail.lease.status}`);
+        throw new Error(
+          `after ${timeoutMs} ms ${detail.leases.map(({ leaseId, status }) => `${leaseId} is ${status}`).join(", ")}`,
+        );
       await sleep(200);
     }
   };
