@@ -8,6 +8,7 @@ import { incidents } from "./tasks/incidents.ts";
 import { life } from "./tasks/life.ts";
 import { losses } from "./tasks/losses.ts";
 import { outages } from "./tasks/outages.ts";
+import { privacy } from "./tasks/privacy.ts";
 
 describe("a market with two providers on real Kubernetes", () => {
   let network: NetworkFixture;
@@ -20,6 +21,7 @@ describe("a market with two providers on real Kubernetes", () => {
   const get = () => network;
   life(get);
   awards(get);
+  privacy(get);
   endings(get);
   crashes(get);
   outages(get);

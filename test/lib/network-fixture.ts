@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  deriveTaskKey,
   type FetchedDelivery,
   fetchDelivery,
   memoryCiphertext,
@@ -150,7 +151,10 @@ async function submit(
     await writeFile(file, text);
     for (const [name, content] of Object.entries(inputs)) await writeFile(join(folder, name), content);
     const token = await market.token();
-    const task = await loadTask({ path: file, network: market.network, token, recipient: key.recipient });
+    const { network } = market;
+    // Only a task that does not say `public: true` is sealed under it.
+    const taskKey = deriveTaskKey(key);
+    const task = await loadTask({ path: file, network, token, recipient: key.recipient, taskKey });
     const submitted = await orderTask({ session, task, path });
     return { ...submitted, seenAt: performance.now() };
   } finally {
