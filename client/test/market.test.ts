@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createMarket, type Market, planTask } from "@dekuper/client";
-import { isDekuperError, type Order } from "@dekuper/protocol";
+import { isDekuperError, nodeEncryptionKey, type Order } from "@dekuper/protocol";
 import type { Hex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { freePort, startTestChain, type TestChain } from "./chain.ts";
@@ -125,7 +125,9 @@ describe("the map", () => {
     const node = await consumer.market.node(provider.node);
     assert.equal(node.owner, provider.owner);
     assert.equal(node.status, "Active");
-    assert.deepEqual(node.profile, aProfile());
+    const { encryptionKey } = node.profile;
+    assert.deepEqual(node.profile, aProfile({ encryptionKey }));
+    assert.equal(encryptionKey, nodeEncryptionKey(provider.operatorKey));
     assert.deepEqual(node.available, { gpus: 0, vCpus: 8, memoryMiB: 16_384n });
     assert.equal(node.stake.staked, 200_000_000n);
     assert.equal(node.stake.required, 100_000_000n);
