@@ -51,8 +51,15 @@ export const suites: readonly Suite[] = [
   nodeTests("units", "kubernetes", ["kubernetes/test/*.test.ts"]),
   nodeTests("units", "client", ["client/test/**/*.test.ts"]),
   nodeTests("units", "oracle", [
-    "oracle/test/{chain,committee,plan,journal,daemon,config,keystore,peer,cluster,result,doctor}/*.test.ts",
+    "oracle/test/{plan,journal,daemon,config,keystore,peer,cluster,result,doctor}/*.test.ts",
   ]),
+  // One, three or seven whole daemons on a real chain: each waits for blocks and peers, none for the processor.
+  nodeTests(
+    "units",
+    "oracles on a chain",
+    ["--test-concurrency=2", "oracle/test/{chain,committee}/*.test.ts"],
+    1500,
+  ),
   nodeTests("units", "command", ["cli/test/*.test.ts"]),
   // On a new machine this takes a quarter of an hour; after it, the cache has them.
   check("integration", "programs of the embedded cluster", ["node", "kubernetes/src/main.ts", "build"], 2400),
