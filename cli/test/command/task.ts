@@ -49,7 +49,7 @@ export function task(get: () => MarketFixture): void {
       const big = await get().write("big.yaml", TASK.replace("cpu: 1", "gpu: 8x NVIDIA-H100, cpu: 1"));
       const { stdout, stderr, code } = await get().runHere(["task", "plan", big]);
       assert.equal(code, 1);
-      assert.match(stdout, / no +no-free-capacity: needs 8 gpus, has 0 free$/m);
+      assert.match(stdout, / no +it has 0 GPUs free, and the task wants 8 GPUs$/m);
       assert.match(stderr, /^error: Nodes offer 0 of 1 lease: no-free-capacity \(1\)\.$/m);
       const asJson = await get().runHere(["task", "plan", big, "--json"]);
       assert.equal(asJson.json<{ problem: { code: string } }>().problem.code, "NO_NODE_FITS");
