@@ -53,11 +53,11 @@ export const suites: readonly Suite[] = [
   nodeTests("units", "oracle", [
     "oracle/test/{plan,journal,daemon,config,keystore,peer,cluster,result,doctor}/*.test.ts",
   ]),
-  // One, three or seven whole daemons on a real chain: each waits for blocks and peers, none for the processor.
+  // Up to seven whole daemons on a real chain, who must hear each other in time: one file after another.
   nodeTests(
     "units",
     "oracles on a chain",
-    ["--test-concurrency=2", "oracle/test/{chain,committee}/*.test.ts"],
+    ["--test-concurrency=1", "oracle/test/{chain,committee}/*.test.ts"],
     1500,
   ),
   nodeTests("units", "command", ["cli/test/*.test.ts"]),
