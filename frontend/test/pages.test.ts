@@ -115,7 +115,7 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
     await page.goto(`${dapp.url}/submit`);
     await page.getByRole("checkbox", { name: "Script, environment and inputs are public" }).waitFor();
     await page.getByText("Every registered node can read them, whether it runs the task or not.").waitFor();
-    await page.getByText("Scripts and inputs are public to all nodes.").waitFor();
+    await page.getByText("Scripts and inputs of tasks ordered here are public to all nodes.").waitFor();
   });
 
   it("asks for an image where the template brings none", async () => {

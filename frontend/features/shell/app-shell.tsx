@@ -60,7 +60,7 @@ export function AppShell({ children }: { children: ReactNode }) {
       <footer className={styles.footer}>
         <p>
           Outputs are encrypted in transit and at rest; the node that runs a task sees it in the clear.
-          Scripts and inputs are public to all nodes.
+          Scripts and inputs of tasks ordered here are public to all nodes.
         </p>
         <p>This page talks to the chain and to the nodes directly. There is no server in between.</p>
       </footer>

@@ -166,7 +166,8 @@ export function readForm(form: TaskForm): { file?: TaskFile; problems: FormProbl
   if (form.agree.trim() !== "") Object.assign(problems, quorumProblems(form));
   if (form.script.trim() === "") problems.script = "Write what is to run.";
   if (form.env.split("\n").some((line) => line.trim() !== "" && !line.includes("="))) {
-    problems.env = "Write NAME=value on each line. Secrets need private specs, which are not built yet.";
+    problems.env =
+      "Write NAME=value on each line. Secrets need a private task: order it with the dekuper command.";
   }
   return parsed.success && Object.keys(problems).length === 0
     ? { file: parsed.data, problems }

@@ -90,7 +90,9 @@ export function SubmitPage() {
               </span>
             </label>
             <p id="consent-error" className={styles.consentError} role="alert">
-              {tried && !form.isPublic ? "Confirm this to go on. Private specs are not built yet." : ""}
+              {tried && !form.isPublic
+                ? "Confirm this to go on. Private tasks are ordered with the dekuper command."
+                : ""}
             </p>
           </Card>
           {address === undefined ? (
