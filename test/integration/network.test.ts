@@ -9,6 +9,7 @@ import { life } from "./tasks/life.ts";
 import { losses } from "./tasks/losses.ts";
 import { outages } from "./tasks/outages.ts";
 import { privacy } from "./tasks/privacy.ts";
+import { quorums } from "./tasks/quorums.ts";
 
 describe("a market with two providers on real Kubernetes", () => {
   let network: NetworkFixture;
@@ -22,6 +23,7 @@ describe("a market with two providers on real Kubernetes", () => {
   life(get);
   awards(get);
   privacy(get);
+  quorums(get);
   endings(get);
   crashes(get);
   outages(get);
