@@ -132,7 +132,8 @@ export function readForm(form: TaskForm): { file?: TaskFile; problems: FormProbl
   const optional = (text: string) => (text.trim() === "" ? undefined : text.trim());
   const parsed = taskFileSchema.safeParse({
     name: form.name.trim(),
-    public: form.isPublic,
+    // What is ordered here is public; the page orders nothing before its author has said that this is known.
+    public: true,
     template: form.template,
     image: form.template === "container" ? optional(form.image) : undefined,
     command: form.template === "pytorch" ? undefined : optional(form.script),
