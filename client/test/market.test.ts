@@ -5,6 +5,7 @@ import { isDekuperError, nodeEncryptionKey, type Order } from "@dekuper/protocol
 import type { Hex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { freePort, startTestChain, type TestChain } from "./chain.ts";
+import { aChainOrder } from "./chain-order.ts";
 import { aProfile, startTestProvider, type TestProvider } from "./provider.ts";
 
 let chain: TestChain;
@@ -19,30 +20,7 @@ before(async () => {
 });
 after(() => chain?.stop());
 
-async function anOrder(change: Partial<Order> = {}): Promise<Order> {
-  const { timestamp } = await consumer.market.head();
-  return {
-    specDigest: `0x${"aa".repeat(32)}`,
-    leases: 1,
-    threshold: 0,
-    maxAttempts: 1,
-    isPrivate: false,
-    gpus: 0,
-    gpuModel: "",
-    vCpus: 1,
-    memoryMiB: 256n,
-    storageMiB: 1024n,
-    isolation: 0,
-    maxDuration: 600,
-    fundedSeconds: 600,
-    ratePerHour: 6_000_000n,
-    startWindow: 120,
-    failoverAfter: 10,
-    openUntil: timestamp + 300n,
-    verification: 0,
-    ...change,
-  };
-}
+const anOrder = (change: Partial<Order> = {}) => aChainOrder(consumer.market, change);
 
 describe("checks of the network", () => {
   it("accepts the chain that the network file names", () => consumer.market.check());

@@ -12,6 +12,8 @@ import {
 import type { ErrorCode } from "./error-catalogue.ts";
 import { DekuperError, isDekuperError } from "./errors.ts";
 import type { FramedStream } from "./framed-stream.ts";
+import type { LivenessReport } from "./liveness-report.ts";
+import { decodeReportAnswer, encodeReportRequest, type ReportAnswer } from "./liveness-report-messages.ts";
 import {
   decodeQuoteAnswer,
   encodeQuoteRequest,
@@ -19,8 +21,6 @@ import {
   type QuoteAnswer,
   type QuoteRequest,
 } from "./quote-messages.ts";
-import type { LivenessReport } from "./report.ts";
-import { decodeReportAnswer, encodeReportRequest, type ReportAnswer } from "./report-messages.ts";
 
 /** Most bytes of one frame of a log. */
 export const MAX_LOG_FRAME_BYTES = 64 * 1024;

@@ -3,6 +3,7 @@ import { before, describe, it } from "node:test";
 import type { Market } from "@dekuper/client";
 import { leaseId as leaseIdOf } from "@dekuper/protocol";
 import { type Address, formatUnits, type Hex } from "viem";
+import { aChainOrder } from "../../../client/test/chain-order.ts";
 import { aProfile, startTestProvider, type TestProvider } from "../../../client/test/provider.ts";
 import type { MarketFixture } from "../market-fixture.ts";
 import { expectError } from "./expect-error.ts";
@@ -35,27 +36,8 @@ const RATE = 6_000_000n;
 
 /** Two hours at most, at 6 dUSD an hour. */
 async function order(market: Market): Promise<Hex> {
-  const { timestamp } = await market.head();
-  const { taskId } = await market.createTask({
-    specDigest: SPEC,
-    leases: 1,
-    threshold: 0,
-    maxAttempts: 1,
-    isPrivate: false,
-    gpus: 0,
-    gpuModel: "",
-    vCpus: 1,
-    memoryMiB: 256n,
-    storageMiB: 1024n,
-    isolation: 0,
-    maxDuration: 7_200,
-    fundedSeconds: 7_200,
-    ratePerHour: RATE,
-    startWindow: 120,
-    failoverAfter: 120,
-    openUntil: timestamp + 300n,
-    verification: 0,
-  });
+  const hours = { maxDuration: 7_200, fundedSeconds: 7_200, failoverAfter: 120 };
+  const { taskId } = await market.createTask(await aChainOrder(market, hours));
   return taskId;
 }
 

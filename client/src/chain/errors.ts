@@ -61,28 +61,7 @@ const NOT_ALLOWED = new Set([
   "NotOwnerOrOperator",
   "OperatorIsRevoked",
 ]);
-const WRONG_STATE = new Set([
-  "WrongStatus",
-  "WrongNodeStatus",
-  "DeadlinePassed",
-  "DeadlineNotPassed",
-  "AlreadyRegistered",
-  "NothingUnbonded",
-  "StakeNotFree",
-  "CapacityInUse",
-  "IsPaused",
-  "TaskIsOver",
-  "StillCommitting",
-  "NodeNotLost",
-  "SameNode",
-  "MigratedLately",
-  "NodeNotInService",
-  "BidTooLow",
-  "OwnerHasBid",
-  "NoBid",
-]);
-
-/** Of these, what is about a node and no task. */
+/** About a node and no task. */
 const NODE_STATE = new Set([
   "WrongNodeStatus",
   "AlreadyRegistered",
@@ -95,6 +74,16 @@ const NODE_STATE = new Set([
   "BidTooLow",
   "OwnerHasBid",
   "NoBid",
+]);
+const WRONG_STATE = new Set([
+  ...NODE_STATE,
+  "WrongStatus",
+  "DeadlinePassed",
+  "DeadlineNotPassed",
+  "IsPaused",
+  "TaskIsOver",
+  "StillCommitting",
+  "NodeNotLost",
 ]);
 
 /** A revert as its custom error says it: the code that fits, a sentence, the error's name and values. */

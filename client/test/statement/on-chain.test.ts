@@ -36,6 +36,7 @@ import {
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { movedBy } from "../../src/chain/statement-events.ts";
 import { startTestChain, type TestChain } from "../chain.ts";
+import { aChainOrder } from "../chain-order.ts";
 import { aProfile, startTestProvider, type TestProvider } from "../provider.ts";
 
 const RATE = 6_000_000n;
@@ -54,28 +55,8 @@ after(() => chain?.stop());
 /** In a second of its own. */
 async function order(change: Partial<Order> = {}): Promise<Hex> {
   await pass(5);
-  const { timestamp } = await consumer.market.head();
-  const { taskId } = await consumer.market.createTask({
-    specDigest: `0x${"aa".repeat(32)}`,
-    leases: 1,
-    threshold: 0,
-    maxAttempts: 1,
-    isPrivate: false,
-    gpus: 0,
-    gpuModel: "",
-    vCpus: 1,
-    memoryMiB: 256n,
-    storageMiB: 1024n,
-    isolation: 0,
-    maxDuration: 600,
-    fundedSeconds: 600,
-    ratePerHour: RATE,
-    startWindow: 120,
-    failoverAfter: 120,
-    openUntil: timestamp + 300n,
-    verification: 0,
-    ...change,
-  });
+  const ordered = await aChainOrder(consumer.market, { failoverAfter: 120, ...change });
+  const { taskId } = await consumer.market.createTask(ordered);
   return taskId;
 }
 

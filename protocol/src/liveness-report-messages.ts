@@ -3,7 +3,7 @@ import { z } from "zod";
 import { canonicalJson, parseJson } from "./canonical-json.ts";
 import { MAX_HEADER_BYTES } from "./channels.ts";
 import { DekuperError } from "./errors.ts";
-import { byAddress, type LivenessReport, MAX_REPORT_CHANGES } from "./report.ts";
+import { byAddress, type LivenessReport, MAX_REPORT_CHANGES } from "./liveness-report.ts";
 
 const address = z
   .string()
