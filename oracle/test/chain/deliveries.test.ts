@@ -12,6 +12,8 @@ import { startTestProvider, type TestProvider } from "../../../client/test/provi
 import { payOf, type RunningOracle, startOracle } from "./running-oracle.ts";
 
 /** The local network's claimBond, and what a seat costs there at least. */
+/** Seconds after which the challenge window of the local network is over. */
+const WINDOW_OVER = 25;
 const BOND = 1_000_000n;
 const SEAT = 100_000_000n;
 
@@ -108,6 +110,7 @@ async function fetch(t: TestContext, { consumer, key, taskId, spec }: Delivered,
 
 /** Paid in full, with the bond, once the consumer has nothing more to say. */
 async function isPaidWithBond(oracle: Delivered): Promise<void> {
+  await oracle.pass(WINDOW_OVER);
   await oracle.untilStatus(oracle.leaseId, "Settled");
   const { billedSeconds, ratePerHour } = await oracle.lease(oracle.leaseId);
   assert.ok(billedSeconds > 0n);
@@ -150,6 +153,7 @@ describe("a claim that an output was not delivered, among real daemons (rule 20)
     const free = await oracle.free();
     await oracle.consumer.market.claimUndelivered(oracle.leaseId);
     await oracle.inSeconds(60, async () => (await oracle.statusOf()) !== "Disputed");
+    await oracle.pass(WINDOW_OVER);
     await oracle.untilStatus(oracle.leaseId, "Settled");
     const { billedSeconds, ratePerHour } = await oracle.lease(oracle.leaseId);
     assert.equal((await oracle.money()).earned, payOf(billedSeconds, ratePerHour));

@@ -142,7 +142,7 @@ export async function startOracle(
   const until = async (what: string, isSo: () => boolean | Promise<boolean>) => {
     for (let tries = 0; !(await isSo()); tries++) {
       assert.ok(
-        tries < 900,
+        tries < 300,
         `it has not come to this: ${what}; last events: ${events.slice(-12).join(", ")}`,
       );
       await mine();
