@@ -2,6 +2,7 @@
 import { after, before, describe } from "node:test";
 import { type NetworkFixture, openNetwork } from "../lib/network-fixture.ts";
 import { awards } from "./tasks/awards.ts";
+import { claims } from "./tasks/claims.ts";
 import { crashes } from "./tasks/crashes.ts";
 import { endings } from "./tasks/endings.ts";
 import { incidents } from "./tasks/incidents.ts";
@@ -24,6 +25,7 @@ describe("a market with two providers on real Kubernetes", () => {
   awards(get);
   privacy(get);
   quorums(get);
+  claims(get);
   endings(get);
   crashes(get);
   outages(get);
