@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { chainOf, createMarket, type Market, walletClientOf } from "@dekuper/client";
-import { taskRegistryAbi } from "@dekuper/protocol";
+import { livenessAbi, taskRegistryAbi } from "@dekuper/protocol";
 import { privateKeyToAccount } from "viem/accounts";
 import { freshAccount } from "../../cli/src/network/accounts.ts";
 import { fundAccounts } from "../../cli/src/network/funding.ts";
@@ -53,6 +54,35 @@ export async function joinInPlaceOf(
     keepFinishedPods: false,
   });
   await network.reconnect();
+}
+
+/** Gives the network a committee: its providers, and oracles beside one of them that take no leases. */
+export async function addSeats(
+  network: NetworkFixture,
+  beside: LocalProvider,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) await joinInPlaceOf(network, beside, name);
+  const { providers } = network.state.require();
+  for (const provider of providers) {
+    const market = marketOfOwner(network, provider);
+    const { address } = provider.operator;
+    if (names.includes(provider.name)) await market.drain(address);
+    const { minSeatStake } = await market.seatBid(address);
+    await market.bid(address, minSeatStake);
+  }
+  // The oracles install it themselves when the epoch ends.
+  for (const provider of providers) {
+    while (!(await marketOfOwner(network, provider).seatBid(provider.operator.address)).isSeated)
+      await sleep(500);
+  }
+}
+
+/** Since when the committee has called a node offline (Unix seconds), 0: it has not, or the node has come back. */
+export function offlineSince(network: NetworkFixture, { operator }: LocalProvider): Promise<bigint> {
+  const { publicClient } = network.session.market;
+  const at = { address: network.record.network.deployment.liveness, abi: livenessAbi } as const;
+  return publicClient.readContract({ ...at, functionName: "offlineSince", args: [operator.address] });
 }
 
 /** As many vCPUs as one of the active nodes has: no node can have two such leases. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { TaskDetail } from "@dekuper/client";
 import { outcomes } from "@dekuper/protocol";
 import { deletePods, untilGone } from "../../lib/cluster-view.ts";
@@ -7,8 +8,10 @@ import { postsNothing } from "../../lib/lost-operator.ts";
 import { type NetworkFixture, taskFile } from "../../lib/network-fixture.ts";
 import { killOracle, restartOracle } from "../../lib/oracle-process.ts";
 import {
+  addSeats,
   joinInPlaceOf,
   marketOfOwner,
+  offlineSince,
   providerOf,
   setReplaceWindow,
   wholeNode,
@@ -32,6 +35,37 @@ const RESUMABLE_GANG = [
 /** Nodes that leave for good: the last tests of a network, which has other providers afterwards. */
 export function losses(get: () => NetworkFixture): void {
   describe("a node that is lost", () => {
+    it("rules 17 and 24 to 26: is found offline by the committee, and another goes on with its lease; it comes back", async () => {
+      const network = get();
+      const [, second] = network.record.providers;
+      assert.ok(second !== undefined);
+      await addSeats(network, second, ["seat1", "seat2"]);
+      const { taskId, leaseId } = await network.submit(
+        taskFile({ name: "unheard", command: ["sh", "-c", RESUMABLE], more: { attempts: 2, rate: 1 } }),
+      );
+      const { lease: first } = await network.untilDetail(
+        taskId,
+        ({ lease }) => lease.status === "Running" && BigInt(lease.checkpointDigest) !== 0n,
+      );
+      const lost = providerOf(network, first.node);
+      await killOracle(network, lost);
+      await deletePods(network, leaseId);
+
+      const { lease: resumed, timeline } = await network.untilDetail(
+        taskId,
+        ({ lease }) => lease.status === "Running" && lease.attempt === 2,
+      );
+      assert.notEqual(resumed.node, lost.operator.address);
+      assert.ok((await offlineSince(network, lost)) > 0n, "by the committee's word");
+      const sender = timeline.find(({ name }) => name === "AttemptLost")?.from;
+      assert.notEqual(sender, network.session.account.address, "nobody but the nodes has asked for it");
+      await restartOracle(network, lost);
+      await network.untilStatus(taskId, ["Completed"]);
+      assert.equal((await network.fetch(taskId)).output.get("from"), "half\n");
+      while ((await offlineSince(network, lost)) !== 0n) await sleep(500);
+      await untilGone(network, leaseId);
+    });
+
     it("rule 17: another provider takes its lease over with the same escrow, and goes on from the checkpoint", async () => {
       const network = get();
       const { taskId, leaseId, reserved } = await network.submit(
