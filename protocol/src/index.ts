@@ -19,6 +19,7 @@ export * from "./directory.ts";
 export { catalogue, type ErrorCode, type ErrorEntry } from "./error-catalogue.ts";
 export * from "./errors.ts";
 export * from "./framed-stream.ts";
+export { keepGossiping } from "./gossip-streams.ts";
 export * from "./heartbeat.ts";
 export * from "./heartbeat-book.ts";
 export * from "./ids.ts";

@@ -1,4 +1,5 @@
 import { noise } from "@chainsafe/libp2p-noise";
+import { keepGossiping } from "@dekuper/protocol";
 import { type GossipSub, gossipsub } from "@libp2p/gossipsub";
 import { identify } from "@libp2p/identify";
 import type { Libp2p, Transport } from "@libp2p/interface";
@@ -17,7 +18,7 @@ export async function createClientLibp2p(
   transports: readonly TransportFactory[],
   topic: string,
 ): Promise<ClientLibp2p> {
-  return createLibp2p({
+  const libp2p = await createLibp2p({
     addresses: { listen: [] },
     transports: [...transports],
     connectionEncrypters: [noise()],
@@ -42,4 +43,6 @@ export async function createClientLibp2p(
       }),
     },
   });
+  keepGossiping(libp2p, libp2p.services.pubsub);
+  return libp2p;
 }

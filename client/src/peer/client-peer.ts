@@ -84,7 +84,10 @@ export interface ClientPeer extends ConsumerPeer {
   /** Not verified: see `quoteProblem`. */
   askQuote(node: Address, request: QuoteRequest, options?: PeerOptions): Promise<QuoteAnswer>;
   giveReceipt(node: Address, receipt: Receipt, options?: PeerOptions): Promise<void>;
-  /** Joins the market's heartbeats as a light subscriber; every one is checked against the registry. */
+  /**
+   * Joins the market's heartbeats as a light subscriber; every one is checked against the registry. The listener is called
+   * at once with what was heard in the last seconds; the returned function ends it, and the peer stays joined.
+   */
   subscribeHeartbeats(listener: (heartbeat: Heartbeat, receivedAt: number) => void): () => void;
   /** Nodes with an open connection. */
   connectedNodes(): readonly Address[];

@@ -64,7 +64,7 @@ export class HeartbeatGossip {
       allowedTopics: [this.topic],
       emitSelf: false,
       fallbackToFloodsub: false,
-      floodPublish: false,
+      floodPublish: true, // one's own heartbeat goes to everyone connected: being heard directly needs no place in a mesh
       doPX: false, // addresses come from the registry and the peers channel
       D: 6,
       Dlo: 4,

@@ -1,4 +1,5 @@
 import { noise } from "@chainsafe/libp2p-noise";
+import { keepGossiping } from "@dekuper/protocol";
 import { circuitRelayServer, circuitRelayTransport } from "@libp2p/circuit-relay-v2";
 import { dcutr } from "@libp2p/dcutr";
 import type { GossipSub } from "@libp2p/gossipsub";
@@ -23,7 +24,7 @@ export async function createDaemonLibp2p(
   options: PeerNodeOptions,
   parts: { privateKey: PrivateKey; gater: ConnectionGater; gossip: HeartbeatGossip },
 ): Promise<DekuperLibp2p> {
-  return createLibp2p({
+  const libp2p = await createLibp2p({
     start: false,
     privateKey: parts.privateKey,
     addresses: { listen: [...options.listen], appendAnnounce: [...(options.announce ?? [])] },
@@ -60,4 +61,6 @@ export async function createDaemonLibp2p(
       pubsub: parts.gossip.service(),
     },
   });
+  keepGossiping(libp2p, libp2p.services.pubsub);
+  return libp2p;
 }

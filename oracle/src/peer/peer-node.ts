@@ -37,7 +37,7 @@ import type { PeerChannel, PeerNode } from "./peer.ts";
 import { AddressHints, askPeers, type PeersAnswer, peersRequestSchema, servePeers } from "./peer-exchange.ts";
 import { serveQuotes } from "./quote-channel.ts";
 import { ReadAccess } from "./read-access.ts";
-import { addressOfPeer, registeredNode } from "./remote.ts";
+import { registeredNode } from "./remote.ts";
 import { serveReports } from "./report-channel.ts";
 import { isSignedBy, type SignedHeartbeat } from "./signed-heartbeat.ts";
 
@@ -45,8 +45,6 @@ const DIAL_INTERVAL_MS = 3_000;
 const EXCHANGE_INTERVAL_MS = 5_000;
 const EXCHANGE_TIMEOUT_MS = 5_000;
 const IDLE_CHECK_MS = 10_000;
-/** A connected, registered node that stays silent this long gets a new connection, at most this often. */
-const SILENT_MS = 45_000;
 const MAX_STREAMS_PER_CONNECTION = 64;
 
 /** The oracle's libp2p node. It does nothing before `start`. */
@@ -65,7 +63,6 @@ class DekuperPeerNode implements PeerNode {
   private readonly connectionLimits: ConnectionLimits;
   private readonly hints: AddressHints;
   private readonly dialer: Dialer;
-  private readonly refreshed = new Map<Address, number>();
   private readonly timers: NodeJS.Timeout[] = [];
   private running: DekuperLibp2p | undefined;
 
@@ -120,7 +117,7 @@ class DekuperPeerNode implements PeerNode {
     this.gossip.attach(libp2p.services.pubsub);
     this.every(this.options.dialIntervalMs ?? DIAL_INTERVAL_MS, () => this.dialer.tick(libp2p, Date.now()));
     this.every(this.options.exchangeIntervalMs ?? EXCHANGE_INTERVAL_MS, () => void this.exchange(libp2p));
-    this.every(IDLE_CHECK_MS, () => this.tend(libp2p));
+    this.every(IDLE_CHECK_MS, () => this.closeIdleStrangers(libp2p));
     this.dialer.tick(libp2p, Date.now());
     this.options.log.info({ peerId: this.peerId, node: this.self, listen: this.multiaddrs }, "peer-started");
   }
@@ -299,25 +296,11 @@ class DekuperPeerNode implements PeerNode {
     }
   }
 
-  /** Closes strangers' idle connections, and renews connections to nodes that have fallen silent. */
-  private tend(libp2p: DekuperLibp2p): void {
+  private closeIdleStrangers(libp2p: DekuperLibp2p): void {
     const subscribers = new Set(libp2p.services.pubsub.getSubscribers(this.gossip.topic).map(String));
     for (const connection of this.connectionLimits.idleStrangers(subscribers, Date.now())) {
       this.count("connections_idle_closed");
       void connection.close().catch((error) => connection.abort(error));
-    }
-    // gossipsub does not open its stream again when the one of two connections that carried it goes.
-    for (const connection of libp2p.getConnections()) {
-      const node = addressOfPeer(connection.remotePeer);
-      const last = node === undefined ? undefined : this.gossip.last(node);
-      if (node === undefined || last === undefined || this.clock.now() - last.receivedAt < SILENT_MS)
-        continue;
-      const since = Math.max(connection.timeline.open, this.refreshed.get(node) ?? 0);
-      if (Date.now() - since < SILENT_MS) continue;
-      if (connection.streams.some((stream) => stream.protocol.startsWith("/dekuper/"))) continue;
-      this.refreshed.set(node, Date.now());
-      for (const silent of libp2p.getConnections(connection.remotePeer))
-        void silent.close().catch((error) => silent.abort(error));
     }
   }
 
