@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 // The runner knows its tests by `test`, `testFuzz_` and `invariant_`.
 // solhint-disable func-name-mixedcase
 
+import {TaskRegistry} from "../TaskRegistry.sol";
 import {Cheats} from "./Cheats.sol";
 import {MarketHandler} from "./MarketHandler.t.sol";
 
@@ -319,6 +320,36 @@ contract ActorsTest is Cheats {
             _handler.advance.selector
         ];
         _walk(_list(abi.encode(selectors)), _pathsSlashes, WALKS, STEPS);
+    }
+
+    /// @notice The fuzzer may ask whether every lease has a way out, and goes on with the market as it was.
+    function test_TheWayOutChangesNothing() public {
+        bytes4[4] memory selectors = [
+            _handler.createTask.selector,
+            _handler.acceptTask.selector,
+            _handler.acceptTask.selector,
+            _handler.startLease.selector
+        ];
+        _handler = new MarketHandler();
+        for (uint256 seed = 1; seed <= 60; ++seed) {
+            // solhint-disable-next-line avoid-low-level-calls
+            (bool success,) = address(_handler).call(
+                _call(_list(abi.encode(selectors)), uint256(keccak256(abi.encode(seed))))
+            );
+            if (success) ++_accepted;
+        }
+        assertLe(1, _handler.done("startLease"), "no lease runs");
+        bytes32 before = _market();
+        assertTrue(_handler.everyoneLeaves(), "a lease has no way out");
+        assertTrue(_market() == before, "the question has changed the market");
+    }
+
+    function _market() private view returns (bytes32 all) {
+        (,, TaskRegistry tasks,,,) = _handler.contracts();
+        all = bytes32(block.timestamp);
+        for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
+            all = keccak256(abi.encode(all, tasks.getLease(_handler.leaseList(i))));
+        }
     }
 
     /// @dev Walks until all is reached. Many calls are refused, as in any market.

@@ -37,14 +37,8 @@ contract MoneyTest is Cheats {
         targets[0] = address(_handler);
     }
 
-    /// @dev After each run of the fuzzer, for whichever invariant: its calls have brought leases to their end, and all hold.
+    /// @dev After each run of the fuzzer, for whichever invariant, all hold. What its calls must reach is ActorsTest's.
     function afterInvariant() public {
-        uint256 over;
-        for (uint256 i = 0; i < _handler.leaseCount(); ++i) {
-            (, Lease memory lease,) = _lease(i);
-            if (_isOver(lease.status)) ++over;
-        }
-        assertTrue(over != 0, "no lease came to its end in this run");
         invariant_BalanceCoversEveryClaim();
         invariant_EveryTokenIsSomebodys();
         invariant_TotalsAreTheirParts();
@@ -234,9 +228,7 @@ contract MoneyTest is Cheats {
     }
 
     function invariant_EveryLeaseHasAWayOut() public {
-        uint256 id = vm.snapshotState();
         assertTrue(_handler.everyoneLeaves(), "funds, locks or capacity stay behind");
-        vm.revertToState(id);
     }
 
     function invariant_StatusOnlyMovesForward() public view {

@@ -1,13 +1,18 @@
 import { expect } from "chai";
 import { readParameters } from "../../ignition/parameters.ts";
+import { type Attester, addNode, attesters } from "./committee.ts";
 import {
   account,
   DOLLAR,
   deployMarket,
+  digest,
   ethers,
+  type LeaseRef,
   loadFixture,
+  type Market,
   networkHelpers,
   nextBlockAt,
+  now,
   people,
 } from "./market.ts";
 
@@ -20,6 +25,23 @@ async function tenNodes() {
   await market.fund(people.consumer, 1000n * DOLLAR);
   await networkHelpers.time.increase(3600n);
   return market;
+}
+
+/** The node is refused a second before, and has the lease then. */
+async function expectAdmittedFrom(
+  market: Market,
+  { taskId, leaseId }: LeaseRef,
+  node: string,
+  from: bigint,
+  take: () => Promise<unknown>,
+): Promise<void> {
+  await nextBlockAt(from - 1n);
+  await expect(take())
+    .to.be.revertedWithCustomError(market.tasks, "NotAdmitted")
+    .withArgs(taskId, node, from);
+  await nextBlockAt(from);
+  await take();
+  expect((await market.tasks.getLease(leaseId)).node).to.equal(node);
 }
 
 describe("Admission by ticket", () => {
@@ -50,15 +72,34 @@ describe("Admission by ticket", () => {
     for (const operator of operators) {
       const admittedAt = await market.tasks.admittedAt(ref.taskId, operator.address);
       if (admittedAt < createdAt + 3n) continue;
-      await nextBlockAt(admittedAt - 1n);
-      await expect(market.tasks.connect(operator).acceptTask(ref.taskId))
-        .to.be.revertedWithCustomError(market.tasks, "NotAdmitted")
-        .withArgs(ref.taskId, operator.address, admittedAt);
-      await nextBlockAt(admittedAt);
-      await market.tasks.connect(operator).acceptTask(ref.taskId);
-      expect((await market.tasks.getLease(ref.leaseId)).node).to.equal(operator.address);
+      const take = () => market.tasks.connect(operator).acceptTask(ref.taskId);
+      await expectAdmittedFrom(market, ref, operator.address, admittedAt, take);
       return;
     }
     expect.fail("ten nodes drew a ticket of the first share: a chance of 1 in 10^10");
+  });
+
+  it("counts anew from a loss for who takes the lease over, to the second", async () => {
+    const market = await loadFixture(tenNodes);
+    const others = attesters(6, 30); // of other owners than the node that loses it
+    for (const other of others) await addNode(market, other);
+    await networkHelpers.time.increase(3601n);
+    const ref = await market.createTask({ gpus: 0, maxAttempts: 2 });
+    const loser = operators[0] as (typeof operators)[number];
+    await nextBlockAt((await market.tasks.getTask(ref.taskId)).createdAt + 60n);
+    await market.tasks.connect(loser).acceptTask(ref.taskId);
+    await market.tasks.connect(loser).failLease(ref.leaseId, 1, digest("disk"));
+    const lostAt = await now();
+
+    const admitted = await Promise.all(
+      others.map(({ operator }) => market.tasks.takeOverFrom(ref.leaseId, operator.address)),
+    );
+    const last = admitted.toSorted((left, right) => Number(right - left))[0] as bigint;
+    const { operator } = others[admitted.indexOf(last)] as Attester;
+    expect(last, "six nodes drew a ticket of the first share: a chance of 1 in 10^6").to.be.greaterThan(
+      lostAt + 1n,
+    );
+    const take = () => market.tasks.connect(operator).takeOver(ref.leaseId);
+    await expectAdmittedFrom(market, ref, operator.address, last, take);
   });
 });

@@ -118,9 +118,14 @@ describe("Rule 24: a bid for a seat", () => {
         .to.be.revertedWithCustomError(market.liveness, "BidTooLow")
         .withArgs(amount, 300n * DOLLAR + 1n);
     }
-    await expect(bid(market, attester(0), 301n * DOLLAR))
-      .to.emit(market.nodes, "SeatStakeLocked")
-      .withArgs(attester(0).operator.address, DOLLAR);
+    for (const [amount, more] of [
+      [300n * DOLLAR + 1n, 1n],
+      [301n * DOLLAR, DOLLAR - 1n],
+    ] as const) {
+      await expect(bid(market, attester(0), amount))
+        .to.emit(market.nodes, "SeatStakeLocked")
+        .withArgs(attester(0).operator.address, more);
+    }
   });
 
   it("must beat the lowest that holds no seat when the list is full, and frees that one's stake", async () => {
@@ -174,6 +179,24 @@ describe("Rule 24: a bid for a seat", () => {
     expect(await seatsOf(market)).to.include(attester(32).operator.address);
   });
 
+  it("makes way wherever it stands in the list: the very first too", async () => {
+    const market = await load(fullList);
+    await rotate(market); // the first sixteen have lost their seats
+    for (const member of attesters(15, 1)) await bid(market, member, 150n * DOLLAR);
+    await expect(bid(market, attester(32), 101n * DOLLAR))
+      .to.emit(market.liveness, "BidEnded")
+      .withArgs(attester(0).operator.address, attester(0).owner.address, 100n * DOLLAR, bidEnds.Outbid);
+  });
+
+  it("makes way to a higher one, were it by one base unit, also where it is older", async () => {
+    const market = await load(fullList);
+    await bid(market, attester(16), 201n * DOLLAR);
+    await bid(market, attester(17), 201n * DOLLAR + 1n);
+    await expect(bid(market, attester(32), 201n * DOLLAR + 2n))
+      .to.emit(market.liveness, "BidEnded")
+      .withArgs(attester(16).operator.address, attester(16).owner.address, 201n * DOLLAR, bidEnds.Outbid);
+  });
+
   it("of two alike, the later makes way", async () => {
     const market = await load(fullList);
     await bid(market, attester(17), 202n * DOLLAR); // now as high as attester 18's, which is older
@@ -222,6 +245,17 @@ describe("Rule 24: the committee", () => {
     expect(await seatsOf(market)).to.include(attester(0).operator.address);
     expect(await seatsOf(market)).not.to.include(attester(17).operator.address);
     expect(await lockedOf(market, 17)).to.equal(150n * DOLLAR);
+  });
+
+  it("is no longer who was outbid, although the bids stand", async () => {
+    const market = await load(fullList);
+    await rotate(market);
+    expect(await seatsOf(market)).to.deep.equal(addressesOf(...Array.from({ length: 16 }, (_, i) => 16 + i)));
+    for (const { operator } of attesters(16)) {
+      await expect(market.liveness.connect(operator).checkIn())
+        .to.be.revertedWithCustomError(market.liveness, "NotASeat")
+        .withArgs(operator.address);
+    }
   });
 
   it("changes its version only with its members", async () => {
@@ -295,6 +329,39 @@ describe("Rule 24: the committee", () => {
     await bid(market, silent);
     await rotate(market);
     expect(await seatsOf(market)).to.include(silent.operator.address);
+  });
+
+  it("keeps a seat that signs no report, and only checks in", async () => {
+    const market = await load(seated);
+    for (let epoch = 0; epoch < 4; epoch++) {
+      await market.liveness.connect(attester(0).operator).checkIn();
+      await send(market, attesters(3, 1));
+      await rotate(market);
+    }
+    expect(await seatsOf(market)).to.deep.equal(addressesOf(0, 1, 2, 3));
+  });
+
+  it("counts a new seat's silence from its election, however long ago it bid", async () => {
+    const market = await load(seated);
+    await addNode(market, attester(30));
+    const parameters = { ...market.parameters.liveness.initial, minSeatStake: 1_000_000n };
+    const { liveness } = market;
+    await liveness.connect(people.governor).setParameters(parameters);
+    for (const member of attesters(12, 10)) {
+      await addNode(market, member);
+      await bid(market, member);
+    }
+    await bid(market, attester(30), 50n * DOLLAR);
+    const others = [...attesters(4), ...attesters(12, 10)];
+    for (let epoch = 0; epoch < 4; epoch++) {
+      await rotate(market);
+      for (const { operator } of others) await liveness.connect(operator).checkIn();
+    }
+    expect(await seatsOf(market)).not.to.include(attester(30).operator.address);
+    await liveness.connect(attester(0).owner).withdrawBid(attester(0).operator.address);
+    await rotate(market);
+    await rotate(market);
+    expect(await seatsOf(market)).to.include(attester(30).operator.address);
   });
 
   it("counts silence anew from each sign", async () => {

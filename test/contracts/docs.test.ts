@@ -26,7 +26,7 @@ describe("docs/protocol.md", () => {
         const path = file ?? "";
         const folder = path.endsWith(".sol")
           ? "../../contracts/"
-          : /^(cli|client|frontend|kubernetes|oracle|protocol)\//.test(path)
+          : /^(cli|client|frontend|kubernetes|oracle|protocol|test)\//.test(path)
             ? "../../"
             : "./";
         const text = await readFile(new URL(folder + path, import.meta.url), "utf8");

@@ -15,7 +15,12 @@ const { operator, owner, consumer, stranger, otherOperator } = people;
 async function prove(
   market: Market,
   ref: LeaseRef,
-  changes: { first?: object; second?: object; secondSigner?: typeof operator } = {},
+  changes: {
+    first?: object;
+    second?: object;
+    firstSigner?: typeof operator;
+    secondSigner?: typeof operator;
+  } = {},
 ) {
   const first = await market.attestation(ref, { outputDigest: digest("one"), ...changes.first });
   const second = { ...first, outputDigest: digest("two"), ...changes.second };
@@ -23,7 +28,7 @@ async function prove(
     .connect(stranger)
     .proveEquivocation(
       first,
-      await market.sign(first),
+      await market.sign(first, changes.firstSigner ?? operator),
       second,
       await market.sign(second, changes.secondSigner ?? operator),
     );
@@ -67,9 +72,11 @@ describe("Equivocation", () => {
         .to.be.revertedWithCustomError(market.tasks, "WrongAttempt")
         .withArgs(ref.leaseId, 2, 1);
     }
-    await expect(prove(market, ref, { secondSigner: otherOperator }))
-      .to.be.revertedWithCustomError(market.tasks, "WrongSigner")
-      .withArgs(ref.leaseId, otherOperator.address, operator.address);
+    for (const forged of [{ firstSigner: otherOperator }, { secondSigner: otherOperator }]) {
+      await expect(prove(market, ref, forged))
+        .to.be.revertedWithCustomError(market.tasks, "WrongSigner")
+        .withArgs(ref.leaseId, otherOperator.address, operator.address);
+    }
   });
 
   it("is still punished after settling, from what is unbonding first", async () => {

@@ -1,9 +1,10 @@
 import { expect } from "chai";
-import { addNode, attester } from "./committee.ts";
+import { type Attester, addNode, attester } from "./committee.ts";
 import {
   account,
   DOLLAR,
   digest,
+  ethers,
   type LeaseRef,
   loadFixture,
   type Market,
@@ -70,11 +71,40 @@ describe("A lost lease (rule 17)", () => {
     const lease = await market.tasks.getLease(task.leaseId);
     expect([lease.status, lease.attempt, lease.maxSeconds]).to.deep.equal([1n, 1n, 3480n]);
     expect([lease.reserved, lease.acceptedAt]).to.deep.equal([3480n * CENT, at]);
+    expect([lease.node, lease.hasKey, lease.isProven]).to.deep.equal([ethers.ZeroAddress, false, false]);
+    expect([lease.startedAt, lease.lastClaimAt, lease.stoppedAt, lease.lock]).to.deep.equal([0n, 0n, 0n, 0n]);
+    expect([lease.billedSeconds, lease.downSeconds]).to.deep.equal([0n, 0n]);
+    expect([lease.offlineAtStart, lease.offlineAtClaim]).to.deep.equal([0n, 0n]);
     expect((await market.escrow.reservedFor(task.taskId)).amount).to.equal(3480n * CENT);
     expect((await market.nodes.stakeOf(first.operator.address)).locked).to.equal(0n);
     expect((await market.nodes.getNode(first.operator.address)).used.gpus).to.equal(0n);
     const past = await market.tasks.getPastAttempt(task.leaseId, 1);
     expect([past.node, past.endedAt, past.isLocked]).to.deep.equal([first.operator.address, at, false]);
+  });
+
+  it("is paid for a single second, where that is all that it has shown", async () => {
+    const market = await loadFixture(marketWithProviders);
+    const task = await market.award({ ratePerHour: RATE, maxAttempts: 2 }, [first.operator]);
+    const tasks = market.tasks.connect(first.operator);
+    await tasks.startLease(task.leaseId, 1);
+    await nextBlockAt((await now()) + 1n);
+    await tasks.checkpoint(task.leaseId, 1, 7, digest("step 7"));
+    await tasks.failLease(task.leaseId, 1, digest("disk"));
+    expect(await market.escrow.earningsOf(first.owner.address)).to.equal(CENT - CENT / 100n);
+  });
+
+  it("opens with no more seconds than are left, where what is reserved would pay for more", async () => {
+    const market = await loadFixture(marketWithProviders);
+    const task = await reopened(market, { ratePerHour: 1n }); // of a base unit an hour, two minutes cost nothing
+    const { maxSeconds, reserved } = await market.tasks.getLease(task.leaseId);
+    expect([maxSeconds, reserved]).to.deep.equal([3480n, 1n]);
+  });
+
+  it("opens with all the seconds that are left, however many", async () => {
+    const market = await loadFixture(marketWithProviders);
+    const task = await reopened(market, { maxDuration: 36_000 });
+    const { maxSeconds, reserved } = await market.tasks.getLease(task.leaseId);
+    expect([maxSeconds, reserved]).to.deep.equal([35_880n, 35_880n * CENT]);
   });
 
   it("goes on with another node, from the last checkpoint, for the seconds left", async () => {
@@ -260,6 +290,27 @@ describe("A lost lease (rule 17)", () => {
     await expect(prove()).to.be.revertedWithCustomError(market.tasks, "AlreadyProven");
     await market.tasks.connect(second.operator).startLease(task.leaseId, 2);
     expect(await market.statusOf(task)).to.equal("Running");
+  });
+
+  it("leaves the next attempt its own evidence period: what the first was proven of does not open it for good", async () => {
+    const market = await loadFixture(marketWithProviders);
+    const task = await running(market);
+    const proof = async (attempt: number, by: Attester) => {
+      const one = { ...(await market.attestation(task, { outputDigest: digest("one") })), attempt };
+      const two = { ...one, outputDigest: digest("two") };
+      const [a, b] = [await market.sign(one, by.operator), await market.sign(two, by.operator)];
+      return market.tasks.connect(stranger).proveEquivocation(one, a, two, b);
+    };
+    await proof(1, first);
+    await market.tasks.connect(first.operator).failLease(task.leaseId, 1, digest("disk"));
+    await takeOver(market, task);
+    await market.tasks.connect(second.operator).startLease(task.leaseId, 2);
+    await market.complete(task, {}, stranger, second.operator);
+    await market.tasks.connect(consumer).approve(task.leaseId);
+    const { endedAt, isProven } = await market.tasks.getLease(task.leaseId);
+    expect(isProven).to.equal(false);
+    await nextBlockAt(endedAt + 604_801n);
+    await expect(proof(2, second)).to.be.revertedWithCustomError(market.tasks, "DeadlinePassed");
   });
 
   it("answers for it no longer once the evidence period of that attempt is over", async () => {

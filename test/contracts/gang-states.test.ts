@@ -1,19 +1,17 @@
 import { expect } from "chai";
-import { addNode } from "./committee.ts";
 import { type GangCall, type GangRow, gangRows, situations } from "./gang-table.ts";
+import { digest, loadFixture, type Market, nextBlockAt, now, people, type TaskRef } from "./market.ts";
 import {
-  busyLocalMarket,
-  busyProductionMarket,
-  digest,
-  loadFixture,
-  type Market,
-  networkHelpers,
-  nextBlockAt,
-  now,
-  people,
-  type TaskRef,
-} from "./market.ts";
-import { everything, first, fourth, member, providers, second, startAll, third } from "./providers.ts";
+  everything,
+  first,
+  fourth,
+  marketWithProviders,
+  member,
+  productionWithProviders,
+  second,
+  startAll,
+  third,
+} from "./providers.ts";
 
 const { consumer, stranger } = people;
 const three = [first, second, third];
@@ -66,22 +64,13 @@ async function arrange(market: Market, row: GangRow): Promise<TaskRef> {
   return task;
 }
 
-async function withProviders(fixture: () => Promise<Market>): Promise<Market> {
-  const market = await fixture();
-  for (const provider of providers) await addNode(market, provider);
-  await networkHelpers.time.increase(BigInt(market.terms.ticketAge) + 1n);
-  return market;
-}
-const localMarket = () => withProviders(busyLocalMarket);
-const productionMarket = () => withProviders(busyProductionMarket);
-
 /** When the member's deadline is; of a survivor that waits there is none. */
 const deadlineOf = (market: Market, task: TaskRef, row: GangRow) =>
   market.tasks.deadlineOf(member(task, row.member).leaseId);
 
 for (const [name, fixture] of [
-  ["without an outage grace (local)", localMarket],
-  ["with production's outage grace", productionMarket],
+  ["without an outage grace (local)", marketWithProviders],
+  ["with production's outage grace", productionWithProviders],
 ] as const) {
   describe(`A gang's situations and deadlines ${name} (rules 12, 13 and 27)`, () => {
     for (const row of gangRows) {

@@ -1,14 +1,20 @@
 import { expect } from "chai";
 import {
-  DOLLAR,
-  digest,
-  loadFixture,
-  type Market,
-  nextBlockAt,
-  now,
-  people,
-  type TaskRef,
-} from "./market.ts";
+  as,
+  CENT,
+  complete,
+  earned,
+  fail,
+  leaseOf,
+  lostOne,
+  order,
+  RATE,
+  stakeOf,
+  three,
+  two,
+  waiting,
+} from "./gang.ts";
+import { DOLLAR, digest, loadFixture, type Market, nextBlockAt, now, people } from "./market.ts";
 import {
   conserving,
   first,
@@ -16,6 +22,7 @@ import {
   marketWithCommittee,
   marketWithProviders,
   member,
+  productionWithProviders,
   report,
   runningGang,
   second,
@@ -23,53 +30,6 @@ import {
 } from "./providers.ts";
 
 const { consumer, stranger } = people;
-const RATE = 36n * DOLLAR;
-const CENT = DOLLAR / 100n; // a second's pay; waiting earns half of it
-const order = { ratePerHour: RATE };
-const two = [first, second];
-const three = [first, second, third];
-
-const as = (market: Market, by: typeof first) => market.tasks.connect(by.operator);
-const earned = (market: Market, by: typeof first) => market.escrow.earningsOf(by.owner.address);
-const stakeOf = async (market: Market, by: typeof first) =>
-  (await market.nodes.stakeOf(by.operator.address)).slice(0, 2);
-const complete = (market: Market, task: TaskRef, index: number, by: typeof first, changes = {}) =>
-  market.complete(member(task, index), changes, stranger, by.operator);
-const leaseOf = (market: Market, task: TaskRef, index: number) =>
-  market.tasks.getLease(member(task, index).leaseId);
-const fail = (market: Market, task: TaskRef, index: number, by: typeof first, attempt = 1) =>
-  as(market, by).failLease(member(task, index).leaseId, attempt, digest("lost"));
-
-/** The market with providers in which a cancelled run is paid for a minute at least. */
-async function marketWithTrial(): Promise<Market> {
-  const market = await marketWithProviders();
-  const parameters = structuredClone(market.parameters.task.initial);
-  parameters.terms.minBilled = 60;
-  await market.tasks.connect(people.governor).setParameters(parameters);
-  return market;
-}
-
-/** Three members of which the first has started at `assigned + 100`, the second at `assigned + 200`, the third not. */
-async function waiting(market: Market, changes = {}): Promise<{ task: TaskRef; assigned: bigint }> {
-  const task = await market.award(
-    { ...order, ...changes },
-    three.map(({ operator }) => operator),
-  );
-  const assigned = await now();
-  await nextBlockAt(assigned + 100n);
-  await as(market, first).startLease(member(task, 0).leaseId, 1);
-  await nextBlockAt(assigned + 200n);
-  await as(market, second).startLease(member(task, 1).leaseId, 1);
-  return { task, assigned };
-}
-
-/** Three members that ran together for 300 seconds, of which the third is lost then. */
-async function lostOne(market: Market, changes = {}) {
-  const { task, clockStart } = await runningGang(market, three, { ...order, ...changes });
-  await nextBlockAt(clockStart + 300n);
-  await fail(market, task, 2, third);
-  return { task, clockStart, lostAt: clockStart + 300n };
-}
 
 describe("A gang's clock (rule 13)", () => {
   it("starts with the last member: nobody is paid for waiting by the consumer", async () => {
@@ -208,12 +168,24 @@ describe("A gang that does not start (rule 13)", () => {
     });
   });
 
-  it("blames only whose own window has passed", async () => {
+  it("is paid by the first of its members like by any other", async () => {
     const market = await loadFixture(marketWithProviders);
+    const task = await market.award(order, [first.operator, second.operator]);
+    const assigned = await now();
+    await nextBlockAt(assigned + 100n);
+    await as(market, second).startLease(member(task, 1).leaseId, 1);
+    await nextBlockAt(assigned + 901n);
+    await market.tasks.connect(stranger).expire(member(task, 0).leaseId);
+    expect(await earned(market, second)).to.equal((801n * CENT) / 2n);
+    expect((await stakeOf(market, first))[0]).to.equal(1000n * DOLLAR - (801n * CENT) / 2n);
+  });
+
+  /** The first has started, the second and third have `windows` from the award: the second is the first to be late. */
+  async function late(market: Market, windows: readonly [number, number]) {
     const terms = await market.order({ ...order, leases: 3 });
     const offers = await Promise.all(
       three.map(({ operator }, index) =>
-        market.quote(terms, index, { startWindow: index === 2 ? 900 : 300 }, operator),
+        market.quote(terms, index, { startWindow: windows[index === 2 ? 1 : 0] }, operator),
       ),
     );
     const taskId = await market.nextTaskId(terms, consumer.address);
@@ -227,10 +199,33 @@ describe("A gang that does not start (rule 13)", () => {
     const leaseIds = await Promise.all(three.map((_, index) => market.tasks.leaseIdOf(taskId, index)));
     await nextBlockAt(assigned + 1n);
     await as(market, first).startLease(leaseIds[0] as string, 1);
-    await nextBlockAt(assigned + 301n);
-    await market.tasks.connect(stranger).expire(leaseIds[1] as string);
-    expect(await earned(market, first)).to.equal((300n * CENT) / 2n);
-    expect((await stakeOf(market, second))[0]).to.equal(1000n * DOLLAR - (300n * CENT) / 2n);
+    return { assigned, leaseId: leaseIds[1] as string };
+  }
+
+  for (const [when, window] of [
+    ["later", 900],
+    ["now", 301],
+  ] as const) {
+    it(`blames only whose own window has passed, where another's ends ${when}`, async () => {
+      const market = await loadFixture(marketWithProviders);
+      const { assigned, leaseId } = await late(market, [300, window]);
+      await nextBlockAt(assigned + 301n);
+      await market.tasks.connect(stranger).expire(leaseId);
+      expect(await earned(market, first)).to.equal((300n * CENT) / 2n);
+      expect((await stakeOf(market, second))[0]).to.equal(1000n * DOLLAR - (300n * CENT) / 2n);
+      expect((await stakeOf(market, third))[0]).to.equal(1000n * DOLLAR);
+    });
+  }
+
+  it("blames nobody before the outage grace after its own window is over", async () => {
+    const market = await loadFixture(productionWithProviders);
+    const grace = BigInt(market.terms.outageGrace);
+    const { assigned, leaseId } = await late(market, [300, 300 + Number(grace) / 2]);
+    await nextBlockAt(assigned + 300n + grace + 1n);
+    await market.tasks.connect(stranger).expire(leaseId);
+    const waited = ((300n + grace) * CENT) / 2n;
+    expect(await earned(market, first)).to.equal(waited);
+    expect((await stakeOf(market, second))[0]).to.equal(1000n * DOLLAR - waited);
     expect((await stakeOf(market, third))[0]).to.equal(1000n * DOLLAR);
   });
 
@@ -289,8 +284,11 @@ describe("A gang that loses a member (rules 13 and 17)", () => {
       await as(market, fourth).takeOver(member(task, 2).leaseId);
       await nextBlockAt(lostAt + 80n);
       await as(market, fourth).startLease(member(task, 2).leaseId, 2);
+      expect((await market.tasks.getGang(task.taskId)).replaceUntil).to.equal(0n);
       for (const by of two) expect(await earned(market, by)).to.equal((80n * CENT) / 2n);
       expect(await stakeOf(market, third)).to.deep.equal([1000n * DOLLAR - 80n * CENT, 0n]);
+      // What is left of an hour after 300 seconds, from the second start, and the grace of the last claim.
+      expect(await market.tasks.deadlineOf(member(task, 0).leaseId)).to.equal(lostAt + 80n + 3300n + 30n);
 
       const end = lostAt + 80n + 100n;
       await nextBlockAt(end);
@@ -309,6 +307,46 @@ describe("A gang that loses a member (rules 13 and 17)", () => {
     });
   });
 
+  it("goes on with those that are left, where another had completed before", async () => {
+    const market = await loadFixture(marketWithProviders);
+    const { task, clockStart } = await runningGang(market, three, order);
+    await nextBlockAt(clockStart + 200n);
+    await complete(market, task, 0, first, { ended: clockStart + 200n });
+    await nextBlockAt(clockStart + 300n);
+    await fail(market, task, 2, third);
+    await as(market, fourth).takeOver(member(task, 2).leaseId);
+    await nextBlockAt(clockStart + 320n);
+    await expect(as(market, fourth).startLease(member(task, 2).leaseId, 2))
+      .to.emit(market.tasks, "GangStarted")
+      .withArgs(task.taskId, clockStart + 320n);
+  });
+
+  it("pays for waiting to the last base unit", async () => {
+    const market = await loadFixture(marketWithProviders);
+    const { task, lostAt } = await lostOne(market, { ratePerHour: 720n });
+    await nextBlockAt(lostAt + 5n);
+    await as(market, fourth).takeOver(member(task, 2).leaseId);
+    await nextBlockAt(lostAt + 10n);
+    await as(market, fourth).startLease(member(task, 2).leaseId, 2);
+    // Half of 720 base units an hour, for ten seconds.
+    for (const by of two) expect(await earned(market, by)).to.equal(1n);
+  });
+
+  it("unlocks what its waiting leaves of the lock, were it one base unit", async () => {
+    const market = await loadFixture(marketWithProviders);
+    const odd = { ratePerHour: 599_999_940n, maxDuration: 300, fundedSeconds: 300, maxAttempts: 2 };
+    const { task, clockStart } = await runningGang(market, two, odd);
+    await nextBlockAt(clockStart + 100n);
+    await fail(market, task, 1, second);
+    await as(market, third).takeOver(member(task, 1).leaseId);
+    await nextBlockAt(clockStart + 220n);
+    await as(market, third).startLease(member(task, 1).leaseId, 2);
+    expect(await earned(market, first)).to.equal(9_999_999n); // of a lock of ten dollars
+    expect(await stakeOf(market, second)).to.deep.equal([990n * DOLLAR + 1n, 0n]);
+    const past = await market.tasks.getPastAttempt(member(task, 1).leaseId, 1);
+    expect([past.lock, past.isLocked]).to.deep.equal([1n, false]); // a proof takes it from what is free
+  });
+
   it("winds up where nobody takes its place: the survivors keep what accrued and waited for replaceWindow", async () => {
     const market = await loadFixture(marketWithProviders);
     await conserving(market, async () => {
@@ -322,7 +360,9 @@ describe("A gang that loses a member (rules 13 and 17)", () => {
       await nextBlockAt(lostAt + 200n);
       await market.tasks.connect(stranger).expire(open);
       expect((await leaseOf(market, task, 2)).status).to.equal(9n);
+      const grace = BigInt(market.terms.completionGrace); // to deliver what there is
       for (const [index, by] of two.entries()) {
+        expect(await market.tasks.deadlineOf(member(task, index).leaseId)).to.equal(lostAt + 200n + grace);
         expect(await earned(market, by)).to.equal((120n * CENT) / 2n); // not for the 80 seconds after it
         expect((await leaseOf(market, task, index)).status).to.equal(4n);
         await nextBlockAt(lostAt + 210n + BigInt(index));
@@ -397,6 +437,8 @@ describe("A gang that loses a member (rules 13 and 17)", () => {
     expect((await leaseOf(market, task, 2)).status).to.equal(8n);
     expect((await leaseOf(market, task, 0)).status).to.equal(4n);
     expect(await stakeOf(market, third)).to.deep.equal([1000n * DOLLAR, 0n]);
+    const { task: enough } = await lostOne(market, { maxDuration: 310, startWindow: 200 });
+    expect((await leaseOf(market, enough, 2)).status).to.equal(1n);
   });
 
   it("pays a lost member to its last checkpoint on the common clock", async () => {
@@ -429,55 +471,5 @@ describe("A gang that loses a member (rules 13 and 17)", () => {
       expect(await market.escrow.freeOf(consumer.address)).to.equal(10_000n * DOLLAR);
       for (const by of two) expect(await stakeOf(market, by)).to.deep.equal([1000n * DOLLAR, 0n]);
     });
-  });
-});
-
-describe("A gang that is cancelled (rules 13 and 18)", () => {
-  it("stops as one: who runs may still deliver, paid to the cancel", async () => {
-    const market = await loadFixture(marketWithProviders);
-    await conserving(market, async () => {
-      const { task, clockStart } = await runningGang(market, two, order);
-      await nextBlockAt(clockStart + 100n);
-      await market.tasks.connect(consumer).cancelTask(task.taskId);
-      for (const [index, by] of two.entries()) {
-        expect((await leaseOf(market, task, index)).status).to.equal(4n);
-        await complete(market, task, index, by, { ended: clockStart + 100n, outcome: 5 });
-        expect((await leaseOf(market, task, index)).billedSeconds).to.equal(100n);
-      }
-      await expect(market.tasks.connect(consumer).cancelTask(task.taskId)).to.be.revertedWithCustomError(
-        market.tasks,
-        "TaskIsOver",
-      );
-    });
-  });
-
-  it("is free for those that have not started, and unlocks what was kept for the waiting", async () => {
-    const market = await loadFixture(marketWithProviders);
-    await conserving(market, async () => {
-      const { task, lostAt } = await lostOne(market);
-      await nextBlockAt(lostAt + 40n);
-      await market.tasks.connect(consumer).cancelTask(task.taskId);
-      expect((await leaseOf(market, task, 2)).status).to.equal(7n);
-      for (const by of two) expect(await earned(market, by)).to.equal((40n * CENT) / 2n);
-      expect(await stakeOf(market, third)).to.deep.equal([1000n * DOLLAR - 40n * CENT, 0n]);
-    });
-  });
-
-  it("pays no trial before the clock has started, whoever had started by then (rule 16)", async () => {
-    const market = await loadFixture(marketWithTrial);
-    const { task } = await waiting(market);
-    await market.tasks.connect(consumer).cancelTask(task.taskId);
-    await complete(market, task, 0, first);
-    await market.tasks.connect(consumer).approve(member(task, 0).leaseId);
-    expect((await leaseOf(market, task, 0)).billedSeconds).to.equal(0n);
-    expect(await earned(market, first)).to.equal(0n);
-  });
-
-  it("costs nobody anything before anyone has started", async () => {
-    const market = await loadFixture(marketWithProviders);
-    const task = await market.award(order, [first.operator, second.operator]);
-    await market.tasks.connect(consumer).cancelTask(task.taskId);
-    for (const index of [0, 1]) expect((await leaseOf(market, task, index)).status).to.equal(7n);
-    expect(await market.escrow.freeOf(consumer.address)).to.equal(10_000n * DOLLAR);
   });
 });

@@ -87,6 +87,12 @@ describe("A private order on the quoted path (rule 11)", () => {
       .to.be.revertedWithCustomError(market.tasks, "TooManyWraps")
       .withArgs(129, 128);
     await market.award({ isPrivate: true }, [first.operator], consumer, many.slice(1));
+    const longest = await market.wrap(node, { wrap: `0x${"01".repeat(512)}` });
+    const { taskId } = await market.award({ isPrivate: true }, [first.operator], consumer, [
+      longest,
+      ...many.slice(2),
+    ]);
+    expect(await market.tasks.keyVersionGranted(taskId, node)).to.equal(1n);
   });
 
   it("needs no key where the order is public, and takes none", async () => {

@@ -68,6 +68,8 @@ describe("Rule 25: an offline report", () => {
     await expect(send(market, members, { online: [node] }))
       .to.emit(liveness, "OfflineVoided")
       .withArgs(node, since);
+    const { since: none, pendingUntil } = await liveness.recordOf(node);
+    expect([none, pendingUntil]).to.deep.equal([0n, 0n]);
     await nextBlockAt(since + COOLDOWN);
     since = await reported(market);
     await nextBlockAt(since + 90n);

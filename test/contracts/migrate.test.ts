@@ -10,6 +10,7 @@ import {
   type LeaseRef,
   loadFixture,
   type Market,
+  networkHelpers,
   nextBlockAt,
   now,
   people,
@@ -46,7 +47,9 @@ describe("Migrating to a new operator (rule 4)", () => {
     await conserving(market, () =>
       expect(migrate(market, operator, next))
         .to.emit(market.nodes, "StakeMigrated")
-        .withArgs(operator.address, next.address, 900n * DOLLAR, 100n * DOLLAR),
+        .withArgs(operator.address, next.address, 900n * DOLLAR, 100n * DOLLAR)
+        .to.emit(market.escrow, "StakeMigrated")
+        .withArgs(operator.address, next.address, 1000n * DOLLAR),
     );
     expect(await market.nodes.stakeOf(operator.address)).to.deep.equal([0n, 0n, 0n, 0n]);
     expect(await market.nodes.stakeOf(next.address)).to.deep.equal([
@@ -55,6 +58,7 @@ describe("Migrating to a new operator (rule 4)", () => {
       100n * DOLLAR,
       releasableAt,
     ]);
+    expect(await market.escrow.stakeOf(operator.address)).to.equal(0n);
     expect(await market.escrow.stakeOf(next.address)).to.equal(1000n * DOLLAR);
     await nextBlockAt(releasableAt + 1n);
     await market.nodes.releaseUnbonded(next.address);
@@ -136,6 +140,23 @@ describe("Migrating to a new operator (rule 4)", () => {
     await prove(market, ref);
     expect((await market.nodes.stakeOf(operator.address)).staked).to.equal(0n);
     expect((await market.nodes.stakeOf(next.address)).staked).to.equal(985n * DOLLAR);
+  });
+
+  it("answers to the last base unit, and by nothing where nothing is left", async () => {
+    const market = await loadFixture(rotating);
+    await migrate(market, operator, next);
+    const tasks = await market.tasks.getAddress();
+    await networkHelpers.setBalance(tasks, 10n ** 18n);
+    const nodes = market.nodes.connect(await ethers.getImpersonatedSigner(tasks));
+    const slash = (amount: bigint) =>
+      nodes.slash(operator.address, digest("lease"), amount, false, stranger.address);
+    await slash(1000n * DOLLAR - 1n);
+    await expect(slash(5n))
+      .to.emit(market.nodes, "StakeSlashed")
+      .withArgs(next.address, digest("lease"), 1, 0, stranger.address);
+    expect((await market.nodes.stakeOf(next.address)).staked).to.equal(0n);
+    await expect(slash(5n)).not.to.emit(market.nodes, "StakeSlashed");
+    expect(await market.escrow.stakeOf(next.address)).to.equal(0n);
   });
 
   it("happens once in an evidence period, so that stake cannot be moved on and away", async () => {

@@ -13,6 +13,7 @@ import {
   type OrderInput,
   orderHash,
   people,
+  profile,
 } from "./market.ts";
 
 const { operator, owner, consumer, stranger } = people;
@@ -45,6 +46,29 @@ describe("An order", () => {
     );
     expect((await market.tasks.getLease(leaseId)).taskId).to.equal(taskId);
     expect(await market.tasks.nonces(consumer.address)).to.equal(1n);
+  });
+
+  it("is kept as it was ordered", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const order = await market.order({
+      isolation: 1,
+      maxAttempts: 3,
+      isPrivate: true,
+      fundedSeconds: 1800,
+      gpuModel: "NVIDIA-H100-80GB-HBM3",
+    });
+    const taskId = await market.nextTaskId(order, consumer.address);
+    await market.tasks.connect(consumer).createTask(order);
+    const task = await market.tasks.getTask(taskId);
+    const { gpus, vCpus, memoryMiB, gpuModel, leases, ...rest } = order;
+    for (const [name, value] of Object.entries(rest))
+      expect(task[name as keyof typeof rest], name).to.equal(value);
+    expect([...task.capacity]).to.deep.equal([gpus, vCpus, memoryMiB].map(BigInt));
+    expect([task.consumer, task.leaseCount, task.gpuModelHash]).to.deep.equal([
+      consumer.address,
+      BigInt(leases),
+      ethers.id(gpuModel),
+    ]);
   });
 
   it("keeps the terms of the day it was created", async () => {
@@ -112,6 +136,20 @@ describe("An order", () => {
     });
   }
 
+  it("may be as long, and wait as long for its start, as the market allows", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const { taskId } = await market.createTask({ maxDuration: 2_592_000, startWindow: 1800 });
+    const { maxDuration, startWindow } = await market.tasks.getTask(taskId);
+    expect([maxDuration, startWindow]).to.deep.equal([2_592_000n, 1800n]);
+  });
+
+  it("may name a GPU model of 64 bytes", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    const { taskId } = await market.createTask({ gpuModel: "x".repeat(64) });
+    const { gpuModelHash, ratePerHour } = await market.tasks.getTask(taskId);
+    expect([gpuModelHash, ratePerHour]).to.deep.equal([ethers.id("x".repeat(64)), 10n * DOLLAR]);
+  });
+
   it("stays open no longer than the maximum, and not into the past", async () => {
     const market = await loadFixture(busyLocalMarket);
     const at = (await now()) + 100n;
@@ -122,9 +160,11 @@ describe("An order", () => {
         .to.be.revertedWithCustomError(market.tasks, "OpenUntilOutOfRange")
         .withArgs(openUntil, at, latest);
     }
-    await nextBlockAt(at);
-    await market.tasks.connect(consumer).createTask(await market.order({ openUntil: latest }));
-    expect(await market.tasks.nonces(consumer.address)).to.equal(1n);
+    for (const openUntil of [at, latest + 1n]) {
+      await nextBlockAt(openUntil === at ? at : at + 1n);
+      await market.tasks.connect(consumer).createTask(await market.order({ openUntil }));
+    }
+    expect(await market.tasks.nonces(consumer.address)).to.equal(2n);
   });
 });
 
@@ -165,9 +205,17 @@ describe("A node that accepts", () => {
       market.nodes,
       "CapacityExceeded",
     );
-    const rest = await market.createTask({ gpus: 2 });
+    const left = { gpus: 2, vCpus: 56, memoryMiB: 458_752n };
+    const rest = await market.createTask({ ...left, storageMiB: 1_048_576n, isolation: 1 });
     await market.tasks.connect(operator).acceptTask(rest.taskId);
-    expect((await market.nodes.available(operator.address)).gpus).to.equal(0n);
+    expect([...(await market.nodes.available(operator.address))]).to.deep.equal([0n, 0n, 0n]);
+  });
+
+  it("has all of it again when the lease has ended", async () => {
+    const market = await loadFixture(busyLocalMarket);
+    await market.leaseIn("Settled", { gpus: 6, gpuModel: "NVIDIA-H100-80GB-HBM3" });
+    const { gpus, vCpus, memoryMiB } = profile();
+    expect([...(await market.nodes.available(operator.address))]).to.deep.equal([gpus, vCpus, memoryMiB]);
   });
 
   it("is bound by the floor that its owner has set", async () => {

@@ -2,6 +2,7 @@
 import { type Attester, addNode, attesters, seat, send } from "./committee.ts";
 import {
   busyLocalMarket,
+  busyProductionMarket,
   type LeaseRef,
   type Market,
   networkHelpers,
@@ -17,13 +18,16 @@ export const committee = attesters(4);
 export const providers = attesters(4, 10);
 export const [first, second, third, fourth] = providers as [Attester, Attester, Attester, Attester];
 
-/** The local market with four providers. */
-export async function marketWithProviders(): Promise<Market> {
-  const market = await busyLocalMarket();
+async function withProviders(fixture: () => Promise<Market>): Promise<Market> {
+  const market = await fixture();
   for (const provider of providers) await addNode(market, provider);
-  await networkHelpers.time.increase(1);
+  await networkHelpers.time.increase(BigInt(market.terms.ticketAge) + 1n);
   return market;
 }
+
+/** The local market with four providers, and production's, which has an outage grace. */
+export const marketWithProviders = () => withProviders(busyLocalMarket);
+export const productionWithProviders = () => withProviders(busyProductionMarket);
 
 /** The same with a committee in office. */
 export async function marketWithCommittee(): Promise<Market> {

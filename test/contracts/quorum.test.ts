@@ -1,9 +1,21 @@
 import { expect } from "chai";
-import { DOLLAR, digest, ethers, type LeaseRef, loadFixture, nextBlockAt, now, people } from "./market.ts";
+import {
+  DOLLAR,
+  digest,
+  ethers,
+  type LeaseRef,
+  loadFixture,
+  type Market,
+  nextBlockAt,
+  now,
+  people,
+} from "./market.ts";
+import { marketWithCommittee, report } from "./providers.ts";
 import {
   commit,
   commitmentOf,
   earned,
+  prepare,
   QUORUM,
   replicas,
   reveal,
@@ -14,6 +26,29 @@ import {
 
 const { consumer, stranger } = people;
 const quorumMarket = () => threeNodes();
+const quorumMarketWithCommittee = () => threeNodes(marketWithCommittee);
+
+/** The time in which evidence against a replica counts begins with its end. */
+async function expectEndedNow(market: Market, refs: readonly LeaseRef[]): Promise<void> {
+  for (const { leaseId } of refs)
+    expect((await market.tasks.getLease(leaseId)).endedAt).to.equal(await now());
+}
+
+/** Three replicas reveal; one of them with this output, offline from `since` until it commits, 40 seconds later. */
+async function revealedWithOneOffline(
+  market: Market,
+  output: string,
+): Promise<{ ref: LeaseRef; since: bigint }> {
+  const [first, ref, third] = (await running(market)) as [LeaseRef, LeaseRef, LeaseRef];
+  const votes = [await commit(market, first, 0, "same"), await commit(market, third, 2, "same")];
+  const { since } = await report(market, replicas[1]?.address ?? "");
+  const { startedAt } = await market.tasks.getLease(ref.leaseId);
+  const late = await prepare(market, ref, 1, output, since + 40n - startedAt);
+  await nextBlockAt(since + 40n);
+  await late.send();
+  for (const vote of [...votes, late.vote]) await reveal(market, vote);
+  return { ref, since };
+}
 
 describe("A quorum of replicas (rule 21)", () => {
   it("needs more than half of its replicas, and no failover", async () => {
@@ -23,6 +58,9 @@ describe("A quorum of replicas (rule 21)", () => {
         .to.be.revertedWithCustomError(market.tasks, "ThresholdOutOfRange")
         .withArgs(threshold, 3);
     }
+    await expect(market.award({ leases: 2, threshold: 1, verification: QUORUM }, replicas.slice(0, 2)))
+      .to.be.revertedWithCustomError(market.tasks, "ThresholdOutOfRange")
+      .withArgs(1, 2);
     await expect(market.award({ leases: 3, threshold: 2, maxAttempts: 2, verification: QUORUM }, replicas))
       .to.be.revertedWithCustomError(market.tasks, "AttemptsOutOfRange")
       .withArgs(2, 1);
@@ -53,7 +91,11 @@ describe("A quorum of replicas (rule 21)", () => {
     for (const [index, output] of ["same", "same", "other"].entries()) {
       votes.push(await commit(market, refs[index] as LeaseRef, index, output));
     }
-    for (const vote of votes) await reveal(market, vote);
+    for (const vote of votes) {
+      await reveal(market, vote);
+      const { attestationDigest } = await market.tasks.getLease(vote.ref.leaseId);
+      expect(attestationDigest).to.equal(await market.structHashOf(vote.attestation));
+    }
     const { taskId } = refs[0] as LeaseRef;
     await market.tasks.connect(stranger).tallyResults(taskId);
     expect(await Promise.all(refs.map((ref) => market.statusOf(ref)))).to.deep.equal([
@@ -61,6 +103,9 @@ describe("A quorum of replicas (rule 21)", () => {
       "Completed",
       "Failed",
     ]);
+    const { deadline } = await market.tasks.getLease(refs[0]?.leaseId ?? "");
+    expect(deadline).to.equal((await now()) + BigInt(market.terms.challengeWindow));
+    await expectEndedNow(market, refs);
     const [, locked] = await market.nodes.stakeOf(replicas[2]?.address ?? "");
     const [staked] = await market.nodes.stakeOf(replicas[2]?.address ?? "");
     expect(locked).to.equal(0n);
@@ -81,6 +126,7 @@ describe("A quorum of replicas (rule 21)", () => {
     }
     for (const vote of votes) await reveal(market, vote);
     await market.tasks.tallyResults(refs[0]?.taskId ?? "");
+    await expectEndedNow(market, refs);
     for (const [index, ref] of refs.entries()) {
       const lease = await market.tasks.getLease(ref.leaseId);
       const gross = (5n * DOLLAR * lease.billedSeconds) / 3600n; // half of ten dollars an hour
@@ -88,6 +134,22 @@ describe("A quorum of replicas (rule 21)", () => {
       expect(await market.statusOf(ref)).to.equal("Settled");
     }
     expect(await market.escrow.reservedOf(consumer.address)).to.equal(0n);
+  });
+
+  it("pays a replica for no second in which it was offline (rule 14)", async () => {
+    const market = await loadFixture(quorumMarketWithCommittee);
+    const { ref, since } = await revealedWithOneOffline(market, "same");
+    const { billedSeconds, downSeconds, startedAt } = await market.tasks.getLease(ref.leaseId);
+    expect([billedSeconds, downSeconds]).to.deep.equal([since - startedAt, 40n]);
+  });
+
+  it("keeps neither paid nor offline seconds of a replica in the minority", async () => {
+    const market = await loadFixture(quorumMarketWithCommittee);
+    const { ref } = await revealedWithOneOffline(market, "other");
+    expect((await market.tasks.getLease(ref.leaseId)).downSeconds).to.equal(40n);
+    await market.tasks.tallyResults(ref.taskId);
+    const { status, billedSeconds, downSeconds } = await market.tasks.getLease(ref.leaseId);
+    expect([status, billedSeconds, downSeconds]).to.deep.equal([8n, 0n, 0n]);
   });
 
   it("slashes who committed and does not reveal, and nobody else (rule 3)", async () => {
@@ -196,20 +258,52 @@ describe("A quorum of replicas (rule 21)", () => {
     expect(await market.escrow.reservedOf(consumer.address)).to.equal(0n);
   });
 
-  it("holds the promise of the result from the commitment, however long others take", async () => {
+  it("takes commitments of replicas alone", async () => {
+    const market = await loadFixture(quorumMarket);
+    const ref = await market.leaseIn("Running");
+    const call = market.tasks.connect(people.operator).commitResult(ref.leaseId, 1, digest("commitment"));
+    await expect(call)
+      .to.be.revertedWithCustomError(market.tasks, "WrongStatus")
+      .withArgs(ref.leaseId, (await market.tasks.getLease(ref.leaseId)).status);
+  });
+
+  it("is cancelled once, with all that has not started", async () => {
+    const market = await loadFixture(quorumMarket);
+    const order = { leases: 3, threshold: 2, verification: QUORUM, fundedSeconds: 3000 };
+    const { taskId, leaseIds } = await market.award(order, replicas);
+    await market.tasks.connect(replicas[0]).startLease(leaseIds[0] ?? "", 1);
+    await market.tasks.connect(consumer).cancelTask(taskId);
+    const statuses = leaseIds.map((leaseId) => market.statusOf({ taskId, leaseId }));
+    expect(await Promise.all(statuses)).to.deep.equal(["Stopping", "Cancelled", "Cancelled"]);
+    await expect(market.tasks.connect(consumer).cancelTask(taskId))
+      .to.be.revertedWithCustomError(market.tasks, "TaskIsOver")
+      .withArgs(taskId);
+  });
+
+  it("holds the promise of the result from the commitment, however long others take, and no second less", async () => {
     const market = await loadFixture(quorumMarket);
     const refs = await running(market);
-    const [first] = refs as [LeaseRef];
     const { challengeWindow, minRetention } = market.terms;
-    const retainUntil = (await now()) + 2n + BigInt(challengeWindow + minRetention);
-    const attestation = await market.attestation(first, { outputDigest: digest("same"), retainUntil });
-    const salt = digest("salt 0");
-    const signature = await market.sign(attestation, replicas[0]);
-    const vote = { ref: first, attestation, signature, salt };
-    const commitment = await commitmentOf(market, vote, replicas[0]?.address ?? "");
-    await market.tasks.connect(replicas[0]).commitResult(first.leaseId, 1, commitment);
+    const votes: Vote[] = [];
+    for (const [index, ref] of refs.slice(0, 2).entries()) {
+      const at = (await now()) + 2n;
+      const retainUntil = at + BigInt(challengeWindow + minRetention - index);
+      const attestation = await market.attestation(ref, { outputDigest: digest("same"), retainUntil });
+      const salt = digest("salt");
+      const signature = await market.sign(attestation, replicas[index]);
+      const vote = { ref, attestation, signature, salt };
+      const commitment = await commitmentOf(market, vote, replicas[index]?.address ?? "");
+      await nextBlockAt(at);
+      await market.tasks.connect(replicas[index]).commitResult(ref.leaseId, 1, commitment);
+      votes.push(vote);
+    }
     await nextBlockAt((await now()) + 3000n);
-    for (const index of [1, 2]) await commit(market, refs[index] as LeaseRef, index, "same");
-    await reveal(market, vote);
+    await commit(market, refs[2] as LeaseRef, 2, "same");
+    const [kept, short] = votes as [Vote, Vote];
+    await reveal(market, kept);
+    const { retainUntil } = short.attestation;
+    await expect(reveal(market, short))
+      .to.be.revertedWithCustomError(market.tasks, "RetentionTooShort")
+      .withArgs(retainUntil, retainUntil + 1n);
   });
 });

@@ -150,6 +150,12 @@ describe("A quote (rule 8)", () => {
   it("is cancelled by its node alone, one by one", async () => {
     const market = await loadFixture(busyLocalMarket);
     const order = await market.order();
+    for (const nonce of [1000n, 2n ** 200n + 255n]) {
+      await market.tasks.connect(operator).cancelQuote(nonce);
+      const others = [nonce - 256n, nonce - 1n, nonce + 1n, nonce + 256n, 2n * nonce];
+      const areVoid = [nonce, ...others].map((each) => market.tasks.isQuoteVoid(operator.address, each));
+      expect(await Promise.all(areVoid)).to.deep.equal([true, false, false, false, false, false]);
+    }
     await market.tasks.connect(stranger).cancelQuote(7);
     expect(await market.tasks.isQuoteVoid(operator.address, 7)).to.equal(false);
     await expect(market.tasks.connect(operator).cancelQuote(7))
@@ -235,6 +241,9 @@ describe("An order with quotes (rules 8 and 27)", () => {
         .to.be.revertedWithCustomError(market.tasks, "LeasesOutOfRange")
         .withArgs(leases, 64);
     }
+    await expect(tasks.createAndAward({ ...order, leases: 64 }, [], [], []))
+      .to.be.revertedWithCustomError(market.tasks, "QuotesMismatch")
+      .withArgs(64, 0, 0);
   });
 
   it("is refused with a verification that is not built (rule 22)", async () => {

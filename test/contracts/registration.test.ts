@@ -234,7 +234,9 @@ describe("A node's status", () => {
     ).to.be.revertedWithCustomError(market.nodes, "NotOwner");
     await expect(market.nodes.connect(owner).revokeOperator(operator.address))
       .to.emit(market.nodes, "OperatorRevoked")
-      .withArgs(operator.address, owner.address);
+      .withArgs(operator.address, owner.address)
+      .to.emit(market.nodes, "NodeStatusChanged")
+      .withArgs(operator.address, 3);
     await expect(market.nodes.connect(owner).revokeOperator(operator.address)).to.be.revertedWithCustomError(
       market.nodes,
       "WrongNodeStatus",
@@ -254,13 +256,13 @@ describe("A revoked operator", () => {
     await market.nodes.connect(owner).revokeOperator(operator.address);
     const tasks = market.tasks.connect(operator);
     const refused = [
-      tasks.startLease(assigned.leaseId, 1),
-      tasks.checkpoint(running.leaseId, 1, 1, digest("checkpoint")),
-      tasks.failLease(running.leaseId, 1, digest("reason")),
-      market.complete(running),
+      () => tasks.startLease(assigned.leaseId, 1),
+      () => tasks.checkpoint(running.leaseId, 1, 1, digest("checkpoint")),
+      () => tasks.failLease(running.leaseId, 1, digest("reason")),
+      () => market.complete(running),
     ];
     for (const call of refused) {
-      await expect(call)
+      await expect(call())
         .to.be.revertedWithCustomError(market.tasks, "OperatorIsRevoked")
         .withArgs(operator.address);
     }

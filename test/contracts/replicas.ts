@@ -66,15 +66,28 @@ export async function commitmentOf(
   );
 }
 
-/** The replica ends its run with this output and commits to it. */
-export async function commit(market: Market, ref: LeaseRef, index: number, output: string): Promise<Vote> {
+/** The replica ends its run with this output, `ran` seconds after its start or now; `send` commits to it. */
+export async function prepare(market: Market, ref: LeaseRef, index: number, output: string, ran?: bigint) {
   const operator = replicas[index] as HDNodeWallet;
-  const attestation = await market.attestation(ref, { outputDigest: digest(output) });
+  const { startedAt } = await market.tasks.getLease(ref.leaseId);
+  const end = ran === undefined ? {} : { ended: startedAt + ran };
+  const attestation = await market.attestation(ref, { outputDigest: digest(output), ...end });
   const salt = digest(`salt ${index}`);
   const signature = await market.sign(attestation, operator);
-  const vote = { ref, attestation, signature, salt };
+  const vote: Vote = { ref, attestation, signature, salt };
   const commitment = await commitmentOf(market, vote, operator.address);
-  await market.tasks.connect(operator).commitResult(ref.leaseId, 1, commitment);
+  return { vote, send: () => market.tasks.connect(operator).commitResult(ref.leaseId, 1, commitment) };
+}
+
+export async function commit(
+  market: Market,
+  ref: LeaseRef,
+  index: number,
+  output: string,
+  ran?: bigint,
+): Promise<Vote> {
+  const { vote, send } = await prepare(market, ref, index, output, ran);
+  await send();
   return vote;
 }
 

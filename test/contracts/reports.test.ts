@@ -2,6 +2,7 @@ import { expect } from "chai";
 import {
   addNode,
   as,
+  ascending,
   attester,
   attesters,
   livenessDomain,
@@ -147,6 +148,16 @@ describe("Rule 24: a report", () => {
     await expect(market.liveness.report(input, signed))
       .to.emit(market.liveness, "ReportAccepted")
       .withArgs(input.epoch, input.committeeVersion, input.issuedAt, 1, people.deployer.address);
+  });
+
+  it("counts the nodes that it changed, of those that are back too", async () => {
+    const market = await load(watched);
+    const { liveness } = market;
+    await send(market, members, { offline: [node] });
+    const back = await report(market, { online: ascending([...strangers(2), node]) });
+    await expect(liveness.report(back, await signatures(market, back, members)))
+      .to.emit(liveness, "ReportAccepted")
+      .withArgs(back.epoch, back.committeeVersion, back.issuedAt, 1, people.deployer.address);
   });
 
   it("of a minority does nothing, however it is put together", async () => {

@@ -67,9 +67,12 @@ describe("Stake", () => {
       .withArgs(operator.address, 799n * DOLLAR, 800n * DOLLAR);
     await market.nodes.connect(owner).updateProfile(operator.address, profile({ gpus: 0, gpuModel: "" }));
     expect(await market.nodes.stakeRequired(operator.address)).to.equal(100n * DOLLAR);
-    await market.nodes.connect(owner).updateProfile(operator.address, profile({ gpus: 7 }));
-    await market.tasks.connect(operator).acceptTask(ref.taskId);
-    expect(await market.statusOf(ref)).to.equal("Assigned");
+    await market.nodes.connect(owner).updateProfile(operator.address, profile());
+    await market.fund(owner, DOLLAR);
+    await market.nodes.connect(owner).stake(operator.address, DOLLAR);
+    const exact = await market.createTask();
+    await market.tasks.connect(operator).acceptTask(exact.taskId);
+    expect(await market.statusOf(exact)).to.equal("Assigned");
   });
 
   it("must have been there for the ticket age: one stake cannot draw tickets for many nodes", async () => {
