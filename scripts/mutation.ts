@@ -6,15 +6,18 @@
  * Each mutant's contracts alone are compiled, without the optimiser, and run in memory through the cheapest tests first:
  * the library's own fuzz tests, those of `test/contracts`, the invariants of `contracts/test`. A run that was stopped goes on.
  * The order is drawn by hash: with `--minutes N` a run ends early, and its report is of a fair sample of all mutants.
+ * `--quick` leaves the invariants out, which take longest: what it calls a survivor is judged again without it.
  */
 import { createHash } from "node:crypto";
 import { parseArgs } from "node:util";
 import { parse, readSources } from "./mutation/compiler.ts";
 import { Journal } from "./mutation/journal.ts";
 import { judgeAll } from "./mutation/judges.ts";
+import { Kills } from "./mutation/kills.ts";
 import { type Mutant, mutantsOf, scopesOf } from "./mutation/operators.ts";
 import { problemsOf, writeReport } from "./mutation/report.ts";
 import { targets } from "./mutation/targets.ts";
+import type { Verdict } from "./mutation/trial.ts";
 
 const { values: options } = parseArgs({
   options: {
@@ -23,6 +26,7 @@ const { values: options } = parseArgs({
     match: { type: "string", default: "" },
     jobs: { type: "string", default: "2" },
     minutes: { type: "string", default: "Infinity" },
+    quick: { type: "boolean", default: false },
   },
 });
 
@@ -65,19 +69,32 @@ function check(): void {
 
 async function run(): Promise<void> {
   const mutants = shuffled(allMutants().filter(({ key }) => key.includes(options.match)));
-  const journal = new Journal(sources);
-  const open = mutants.filter((mutant) => journal.verdictOf(mutant) === undefined);
+  const journal = new Journal(sources, options.quick);
+  // What survived other tests is tried first on these, so that the report is of a sample at any time.
+  const open = mutants
+    .filter((mutant) => journal.verdictOf(mutant) === undefined)
+    .sort((a, b) => Number(journal.hasSurvived(b)) - Number(journal.hasSurvived(a)));
   console.log(`${mutants.length} mutants, ${open.length} to judge`);
+  const kills = new Kills();
+  for (const mutant of mutants) {
+    const verdict = journal.verdictOf(mutant);
+    if (verdict !== undefined) kills.add(mutant, verdict);
+  }
   let judged = 0;
   const end = Date.now() + Number(options.minutes) * 60_000;
-  await judgeAll(open, Number(options.jobs), end, (mutant, verdict) => {
+  const hintsFor = (mutant: Mutant) => kills.hintsFor(mutant);
+  const judging = { jobs: Number(options.jobs), end, isQuick: options.quick };
+  await judgeAll(open, judging, hintsFor, (mutant, verdict) => {
     journal.write(mutant, verdict);
+    kills.add(mutant, verdict);
     if (verdict.kind === "survived") console.log(`survived: line ${mutant.line}, ${mutant.key}`);
     if (++judged % 25 === 0) console.log(`${judged} of ${open.length}`);
   });
-  const verdicts = mutants.flatMap((mutant) => {
+  const verdicts = mutants.flatMap((mutant): { mutant: Mutant; verdict: Verdict }[] => {
     const verdict = journal.verdictOf(mutant);
-    return verdict === undefined ? [] : [{ mutant, verdict }];
+    if (verdict !== undefined) return [{ mutant, verdict }];
+    // What survived other tests counts as one that survives these until it is judged again.
+    return journal.hasSurvived(mutant) ? [{ mutant, verdict: { kind: "survived" } }] : [];
   });
   const count = (kind: string) => verdicts.filter(({ verdict }) => verdict.kind === kind).length;
   console.log(
@@ -85,6 +102,7 @@ async function run(): Promise<void> {
   );
   if (options.match !== "") return;
   writeReport(sources, mutated, mutants.length, verdicts);
+  journal.keep(verdicts);
   check();
 }
 

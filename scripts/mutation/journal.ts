@@ -1,6 +1,9 @@
-/** The verdicts of earlier runs, so that a run that was stopped goes on, and a new test is tried on the survivors only. */
+/**
+ * The verdicts of earlier runs, so that a run that was stopped goes on, and a new test is tried on the survivors only: in the
+ * cache folder those of this machine, in `verdicts.json` those that a report was of, for any machine.
+ */
 import { createHash } from "node:crypto";
-import { appendFileSync, existsSync, globSync, mkdirSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { root, type Sources } from "./compiler.ts";
@@ -14,6 +17,9 @@ interface Entry {
 }
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
+
+/** How a mutant is called here. */
+const idOf = ({ text }: Mutant) => sha256(text).slice(0, 16);
 
 /** The hash of a source's code: comments and spacing apart, so that a better comment calls for no new run. */
 export function hashOfCode(source: string): string {
@@ -31,6 +37,26 @@ function hashOf(sources: Sources, isWanted: (file: string) => boolean): string {
   return sha256(files.map((file) => `${file} ${hashOfCode(sources.get(file) ?? "")}\n`).join(""));
 }
 
+/** What makes mutants and judges them: a verdict of another way to judge is none. */
+const JUDGE = ["compiler", "market-tests", "operators", "syntax", "targets", "trial", "worker"];
+
+function hashOfJudge(): string {
+  const files = JUDGE.map((name) => join(root, `scripts/mutation/${name}.ts`));
+  return sha256(files.map((file) => readFileSync(file, "utf8")).join(""));
+}
+
+/** What is checked in: mutants by their hash. A survivor is judged anew, if the tests are others. */
+interface Kept {
+  /** The code and its judge. */
+  readonly of: string;
+  readonly killed: readonly string[];
+  readonly invalid: readonly string[];
+  readonly sameCode: readonly string[];
+  readonly survived: readonly string[];
+}
+
+const keptPath = join(root, "scripts/mutation/verdicts.json");
+
 function hashOfTests(sources: Sources): string {
   const files = globSync(["test/contracts/*.ts", "ignition/**/*.{ts,json}"], { cwd: root }).sort();
   const texts = files.map((file) => readFileSync(join(root, file), "utf8"));
@@ -39,29 +65,71 @@ function hashOfTests(sources: Sources): string {
 
 export class Journal {
   readonly #path: string;
+  readonly #of: string;
   readonly #tests: string;
   readonly #verdicts = new Map<string, Verdict>();
+  readonly #survivedBefore = new Set<string>();
 
-  constructor(sources: Sources) {
+  /** `isQuick`: what survives has not been judged by all tests, and is judged again without this. */
+  constructor(sources: Sources, isQuick: boolean) {
     const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dekuper", "mutation");
     mkdirSync(folder, { recursive: true });
-    this.#path = join(folder, `${hashOf(sources, (file) => !isTest(file)).slice(0, 16)}.jsonl`);
-    this.#tests = hashOfTests(sources);
+    const code = hashOf(sources, (file) => !isTest(file));
+    this.#of = sha256(code + hashOfJudge()).slice(0, 16);
+    this.#path = join(folder, `${this.#of}.jsonl`);
+    const all = hashOfTests(sources);
+    this.#tests = isQuick ? `${all} quick` : all;
+    this.#readKept();
     const lines = existsSync(this.#path) ? readFileSync(this.#path, "utf8").split("\n") : [];
     for (const line of lines.filter((text) => text.endsWith("}"))) {
       const { mutant, tests, verdict }: Entry = JSON.parse(line);
       // Who survived other tests may not survive these.
-      if (verdict.kind !== "survived" || tests === this.#tests) this.#verdicts.set(mutant, verdict);
+      if (verdict.kind !== "survived" || tests === all || tests === this.#tests)
+        this.#verdicts.set(mutant, verdict);
       else this.#verdicts.delete(mutant);
+      if (verdict.kind === "survived") this.#survivedBefore.add(mutant);
     }
   }
 
+  #readKept(): void {
+    const kept: Kept | undefined = existsSync(keptPath)
+      ? JSON.parse(readFileSync(keptPath, "utf8"))
+      : undefined;
+    if (kept?.of !== this.#of) return;
+    for (const mutant of kept.killed) this.#verdicts.set(mutant, { kind: "killed", by: "" });
+    for (const mutant of kept.invalid) this.#verdicts.set(mutant, { kind: "invalid" });
+    for (const mutant of kept.sameCode) this.#verdicts.set(mutant, { kind: "same code" });
+    for (const mutant of kept.survived) this.#survivedBefore.add(mutant);
+  }
+
+  /** Writes `verdicts.json`. */
+  keep(verdicts: readonly { readonly mutant: Mutant; readonly verdict: Verdict }[]): void {
+    const all = (kind: Verdict["kind"]) =>
+      verdicts
+        .filter(({ verdict }) => verdict.kind === kind)
+        .map(({ mutant }) => idOf(mutant))
+        .sort();
+    const kept: Kept = {
+      of: this.#of,
+      killed: all("killed"),
+      invalid: all("invalid"),
+      sameCode: all("same code"),
+      survived: all("survived"),
+    };
+    writeFileSync(keptPath, `${JSON.stringify(kept, null, 2)}\n`);
+  }
+
   verdictOf(mutant: Mutant): Verdict | undefined {
-    return this.#verdicts.get(sha256(mutant.text));
+    return this.#verdicts.get(idOf(mutant));
+  }
+
+  /** Whether it has survived tests, these or others. */
+  hasSurvived(mutant: Mutant): boolean {
+    return this.#survivedBefore.has(idOf(mutant));
   }
 
   write(mutant: Mutant, verdict: Verdict): void {
-    const entry: Entry = { mutant: sha256(mutant.text), tests: this.#tests, verdict };
+    const entry: Entry = { mutant: idOf(mutant), tests: this.#tests, verdict };
     this.#verdicts.set(entry.mutant, verdict);
     appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
   }

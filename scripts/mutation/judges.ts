@@ -1,16 +1,18 @@
 /** Processes that judge mutants side by side. */
 import { type ChildProcess, fork } from "node:child_process";
 import { root } from "./compiler.ts";
+import type { Hints } from "./kills.ts";
+import type { Durations } from "./market-tests.ts";
 import type { Mutant } from "./operators.ts";
 import type { Verdict } from "./trial.ts";
-import type { Answer } from "./worker.ts";
+import type { Answer, Question } from "./worker.ts";
 
 /** A fault that keeps the tests from ending is noticed as well. Far above what a busy machine needs. */
 const TOO_LONG_MS = 1_800_000;
 
-/** Starts a process, and waits until it has seen the tests pass on the contracts as they are. */
-async function start(): Promise<ChildProcess> {
-  const child = fork(new URL("worker.ts", import.meta.url), {
+/** Starts a process, and waits until it has seen the tests pass on the contracts as they are; `proven`: another has, in that time. */
+async function start(proven: Durations | undefined): Promise<{ child: ChildProcess; durations: Durations }> {
+  const child = fork(new URL("worker.ts", import.meta.url), proven ? [JSON.stringify(proven)] : [], {
     cwd: root,
     execArgv: ["--disable-warning=ExperimentalWarning"],
     // The simulated chain logs that it is started twice, and Mocha what it runs; a fault of ours comes as a message.
@@ -23,46 +25,78 @@ async function start(): Promise<ChildProcess> {
       answer?.kind === "broken" ? answer.reason : "The tests did not end on the contracts as they are",
     );
   }
-  return child;
+  return { child, durations: answer.durations };
 }
 
-/** The process's next message; nothing where it does not answer in time. */
-function next(child: ChildProcess, withinMs: number): Promise<Answer | undefined> {
+type Heard = Answer | { readonly kind: "ended"; readonly signal: NodeJS.Signals | null };
+
+/** The process's next message, or that it has ended; nothing where it does not answer in time. */
+function next(child: ChildProcess, withinMs: number): Promise<Heard | undefined> {
   return new Promise((resolve) => {
-    const done = (answer?: Answer) => {
+    const done = (answer?: Heard) => {
       clearTimeout(timer);
       child.off("message", done).off("exit", onExit);
       resolve(answer);
     };
-    const onExit = () => done({ kind: "broken", reason: "The process that ran the tests has ended" });
+    const onExit = (_: number | null, signal: NodeJS.Signals | null) => done({ kind: "ended", signal });
     const timer = setTimeout(() => done(), withinMs);
     child.on("message", done).on("exit", onExit);
   });
 }
 
-/** Judges the mutants in their order with this many processes, begins none after `end` (Unix ms), and tells each verdict as it comes. */
+export interface Judging {
+  /** Processes. */
+  readonly jobs: number;
+  /** No mutant is begun after it, Unix milliseconds. */
+  readonly end: number;
+  readonly isQuick: boolean;
+}
+
+/** Judges the mutants in their order, and tells each verdict as it comes. */
 export async function judgeAll(
   mutants: readonly Mutant[],
-  jobs: number,
-  end: number,
+  { jobs, end, isQuick }: Judging,
+  hintsFor: (mutant: Mutant) => Hints,
   onVerdict: (mutant: Mutant, verdict: Verdict) => void,
 ): Promise<void> {
   const queue = [...mutants];
+  let proven: Durations | undefined;
   const work = async () => {
     let child: ChildProcess | undefined;
     try {
       for (let mutant = queue.shift(); mutant !== undefined && Date.now() < end; mutant = queue.shift()) {
-        child ??= await start();
-        child.send(mutant);
-        const answer = await next(child, TOO_LONG_MS);
-        if (answer?.kind === "broken") throw new Error(`${mutant.key}\n${answer.reason}`);
+        let answer: Heard | undefined;
+        // A fault can bring the simulated chain down, with a deadline beyond its clock: it does so twice. And what it leaves in
+        // its process may fail the tests of the next, in that process only.
+        for (let tries = 0; tries < 2; tries++) {
+          if (child === undefined) {
+            const started = await start(proven);
+            ({ child } = started);
+            proven = started.durations;
+          }
+          child.send({ mutant, hints: hintsFor(mutant), isQuick } satisfies Question);
+          answer = await next(child, TOO_LONG_MS);
+          if (answer?.kind !== "ended" && answer?.kind !== "unsound") break;
+          child.kill("SIGKILL");
+          child = undefined;
+          if (answer.kind === "unsound") {
+            console.log(`judged again by a new process: ${mutant.key}\n  ${answer.reason.split("\n")[0]}`);
+            continue;
+          }
+          // Short of memory, the machine ends what uses most of it: that says nothing of the fault.
+          if (answer.signal === "SIGKILL")
+            throw new Error(`${mutant.key}\nThe process that ran the tests was killed.`);
+        }
+        if (answer?.kind === "broken" || answer?.kind === "unsound")
+          throw new Error(`${mutant.key}\n${answer.reason}`);
         if (answer?.kind === "verdict") {
           onVerdict(mutant, answer.verdict);
           continue;
         }
-        child.kill("SIGKILL");
+        child?.kill("SIGKILL");
         child = undefined;
-        onVerdict(mutant, { kind: "killed", by: "the tests did not end" });
+        const by = answer === undefined ? "the tests did not end" : "the tests' chain broke down";
+        onVerdict(mutant, { kind: "killed", by });
       }
     } finally {
       child?.kill("SIGKILL");

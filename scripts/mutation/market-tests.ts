@@ -12,6 +12,7 @@ import {
 import hre from "hardhat";
 import Mocha from "mocha";
 import { type CompiledContract, root, solcVersion } from "./compiler.ts";
+import type { Hints } from "./kills.ts";
 
 export type Contracts = ReadonlyMap<string, CompiledContract>;
 export const fullName = ({ source, name }: CompiledContract) => `${source}:${name}`;
@@ -52,29 +53,57 @@ function serveArtifacts(contractsNow: () => Contracts): void {
   });
 }
 
+/** Takes tests out for good: whether one is skipped, Mocha forgets from one run to the next. */
+function leaveOut(suite: Mocha.Suite, isLeftOut: (title: string) => boolean): void {
+  suite.tests = suite.tests.filter((test) => !isLeftOut(test.fullTitle()));
+  for (const child of suite.suites) leaveOut(child, isLeftOut);
+}
+
+/** How often a test of this suite was the first to notice. */
+function killsOf(kills: Readonly<Record<string, number>>, { title }: Mocha.Suite): number {
+  const own = Object.entries(kills).filter(([by]) => by.startsWith(`${title} `));
+  return own.reduce((sum, [, count]) => sum + count, 0);
+}
+
 /** Mocha reads the switch of the suite that a test stands in. */
 function bail(suite: Mocha.Suite, isOn: boolean): void {
   suite.bail(isOn);
   for (const child of suite.suites) bail(child, isOn);
 }
 
-interface Failure {
+/** How long each suite took when all its tests passed, milliseconds. */
+export type Durations = Readonly<Record<string, number>>;
+
+export interface Failure {
   readonly test: string;
   readonly reason: string;
 }
 
+/** Mocha's name for a call that a test began and did not wait for: it ends the run after, which then says nothing of its fault. */
+const LEFT_BEHIND = "Uncaught error outside test suite";
+
 /** The suites of `test/contracts`. */
 export class MochaTests {
   readonly #mocha: Mocha;
-  readonly #kills = new Map<string, number>();
+  readonly #took: Map<string, number>;
   readonly #reset: () => Promise<void>;
 
-  private constructor(mocha: Mocha, reset: () => Promise<void>) {
+  private constructor(mocha: Mocha, took: Durations, reset: () => Promise<void>) {
     this.#mocha = mocha;
+    this.#took = new Map(Object.entries(took));
     this.#reset = reset;
   }
 
-  static async load(contractsNow: () => Contracts): Promise<MochaTests> {
+  get took(): Durations {
+    return Object.fromEntries(this.#took);
+  }
+
+  /** All but those that are left out by their full title. `took`: what is known of their durations. */
+  static async load(
+    contractsNow: () => Contracts,
+    isLeftOut: (title: string) => boolean,
+    took: Durations,
+  ): Promise<MochaTests> {
     for (const network of Object.values(hre.config.networks)) {
       // Code of the quick compilation is long.
       if (network.type === "edr-simulated") network.allowUnlimitedContractSize = true;
@@ -85,9 +114,10 @@ export class MochaTests {
     for (const file of globSync("test/contracts/*.test.ts", { cwd: root }).sort())
       mocha.addFile(join(root, file));
     await mocha.loadFilesAsync();
+    leaveOut(mocha.suite, isLeftOut);
     const { networkHelpers } = await import("../../test/contracts/market.ts");
     let start = await networkHelpers.takeSnapshot();
-    return new MochaTests(mocha, async () => {
+    return new MochaTests(mocha, took, async () => {
       await networkHelpers.clearSnapshots();
       await start.restore();
       start = await networkHelpers.takeSnapshot();
@@ -95,33 +125,45 @@ export class MochaTests {
   }
 
   /**
-   * The tests that fail: the first one, or all. The suites come first that noticed most faults there: `places` are the
-   * fault's function and file, the nearest first.
+   * The tests that fail: the first one, or all. The suites come first that noticed most faults near this one for the time
+   * that they take, and of those that noticed none the shortest.
    */
-  async failures(
-    wanted: "first" | "all",
-    isLeftOut: (title: string) => boolean,
-    places: readonly string[] = [],
-  ): Promise<readonly Failure[]> {
+  async failures(wanted: "first" | "all", hints: Hints = []): Promise<readonly Failure[]> {
+    return this.#failuresOf(/(?:)/, wanted, hints);
+  }
+
+  /** Whether this test fails on the contracts of now. */
+  async fails(test: string): Promise<boolean> {
+    const title = new RegExp(`^${test.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}$`);
+    return (await this.#failuresOf(title, "first", [])).length > 0;
+  }
+
+  async #failuresOf(title: RegExp, wanted: "first" | "all", hints: Hints): Promise<readonly Failure[]> {
+    this.#mocha.grep(title);
+    const found = await this.#failuresOfOneRun(wanted, hints);
+    return found[0]?.test === LEFT_BEHIND ? this.#failuresOfOneRun(wanted, hints) : found;
+  }
+
+  async #failuresOfOneRun(wanted: "first" | "all", hints: Hints): Promise<readonly Failure[]> {
     await this.#reset();
     const suites = this.#mocha.suite.suites;
-    const killsAt = (place: string, suite: Mocha.Suite) => this.#kills.get(`${place} ${suite.title}`) ?? 0;
-    for (const place of [...places].reverse()) {
-      suites.sort((a, b) => killsAt(place, b) - killsAt(place, a));
+    const timeOf = ({ title }: Mocha.Suite) => this.#took.get(title) ?? 1;
+    suites.sort((a, b) => timeOf(a) - timeOf(b));
+    for (const kills of [...hints].reverse()) {
+      const worth = new Map(suites.map((suite) => [suite, killsOf(kills, suite) / timeOf(suite)]));
+      suites.sort((a, b) => (worth.get(b) ?? 0) - (worth.get(a) ?? 0));
     }
-    this.#mocha.suite.eachTest((test) => {
-      if (isLeftOut(test.fullTitle())) test.pending = true;
-    });
     bail(this.#mocha.suite, wanted === "first");
     const failures: Failure[] = [];
     await new Promise<void>((resolve) => {
       const runner = this.#mocha.run(() => resolve());
+      const begun = new Map<string, number>();
+      runner.on("suite", ({ title }) => begun.set(title, performance.now()));
+      runner.on("suite end", ({ title }) => {
+        const took = performance.now() - (begun.get(title) ?? 0);
+        if (wanted === "all") this.#took.set(title, Math.max(1, took));
+      });
       runner.on("fail", (test, error: Error) => {
-        const [suite = ""] = test.titlePath();
-        for (const place of places) {
-          const kills = `${place} ${suite}`;
-          this.#kills.set(kills, (this.#kills.get(kills) ?? 0) + 1);
-        }
         failures.push({ test: test.fullTitle(), reason: error.message });
       });
     });
@@ -129,12 +171,16 @@ export class MochaTests {
   }
 }
 
-/** The fuzz and invariant tests, with the settings of `hardhat.config.ts`. */
+/** The fuzz and invariant tests, with the settings of `hardhat.config.ts`, and of an invariant's runs so many. */
 export class SolidityTests {
   readonly #context = new EdrContext();
   #isReady = false;
 
-  async failures(contracts: Contracts, suites: readonly CompiledContract[]): Promise<readonly Failure[]> {
+  async failures(
+    contracts: Contracts,
+    suites: readonly CompiledContract[],
+    invariantRuns?: number,
+  ): Promise<readonly Failure[]> {
     if (!this.#isReady) {
       await this.#context.registerSolidityTestRunnerFactory(L1_CHAIN_TYPE, l1SolidityTestRunnerFactory());
       this.#isReady = true;
@@ -160,7 +206,7 @@ export class SolidityTests {
             disableBlockGasLimit: true,
             disableTransactionGasCap: true,
             ...(fuzz ? { fuzz } : {}),
-            ...(invariant ? { invariant } : {}),
+            invariant: { ...invariant, ...(invariantRuns === undefined ? {} : { runs: invariantRuns }) },
           },
           {},
           ({ id, testResults }) => {
