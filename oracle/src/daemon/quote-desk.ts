@@ -12,9 +12,10 @@ import {
 } from "@dekuper/protocol";
 import type { Hex, LocalAccount } from "viem";
 import { readLockTerms } from "../chain/contracts.ts";
+import { isQuoteVoid, readQuoteFloor } from "../chain/quote-nonces.ts";
 import type { ChainReader } from "../chain/reader.ts";
 import type { AttemptJournal } from "../journal/attempts.ts";
-import type { QuoteHold, QuoteJournal } from "../journal/quotes.ts";
+import { MOST_NONCE, type QuoteHold, type QuoteJournal } from "../journal/quotes.ts";
 import type { QuoteSource } from "../peer/peer.ts";
 import { nodeProblem } from "../plan/fit.ts";
 import { type Holds, planQuote, type QuoteAsk, type QuoteFacts, type QuotePlan } from "../plan/quote.ts";
@@ -59,6 +60,8 @@ export class QuoteDesk implements QuoteSource {
   private readonly deps: QuoteDeskDeps;
   private looked: { readonly at: number; readonly look: Promise<Look> } | undefined;
   private imagesAsked = 0;
+  /** The operator has cancelled all quotes that this daemon could still sign. */
+  private isVoidForGood = false;
 
   constructor(deps: QuoteDeskDeps) {
     this.deps = deps;
@@ -73,6 +76,7 @@ export class QuoteDesk implements QuoteSource {
       if (isDekuperError(error)) return refused("chain-unreadable");
       throw error;
     }
+    if (this.isVoidForGood && request.members.length > 0) return refused("quotes-cancelled");
     const factsNow = () =>
       look(asker, (hold) => hold.consumer === request.consumer && hold.orderHash === hash);
     let plan = this.plan(request, { kind: "unknown" }, factsNow());
@@ -175,6 +179,7 @@ export class QuoteDesk implements QuoteSource {
     const [node, terms] = await Promise.all([
       accepter.lookAtNode(),
       reader.read((client) => readLockTerms(client, deployment)),
+      this.skipVoid(),
     ]);
     return (asker, own) => {
       const live = journal.live(reader.lastReadable?.head.timestamp ?? 0).filter((hold) => !own(hold));
@@ -188,6 +193,26 @@ export class QuoteDesk implements QuoteSource {
         quotesLeft: Math.max(0, Math.min(MAX_LIVE_QUOTES - live.length, MAX_LIVE_QUOTES_OF_ONE - ofAsker)),
       };
     };
+  }
+
+  /** What the operator has cancelled meanwhile is skipped: signed with such a nonce, a quote would be void at once. */
+  private async skipVoid(): Promise<void> {
+    const { reader, deployment, account, journal, log } = this.deps;
+    const node = account.address;
+    const next = journal.nextNonce;
+    const floor = await reader.read((client) => readQuoteFloor(client, deployment, node, next, MOST_NONCE));
+    this.isVoidForGood = floor === undefined;
+    if (floor === undefined || floor <= next) return;
+    // One nonce may have been cancelled ahead of its time: then what was quoted before it is still good.
+    const live = journal.liveNonces(reader.lastReadable?.head.timestamp ?? 0);
+    const areVoid = await reader.read((client) =>
+      Promise.all(live.map((nonce) => isQuoteVoid(client, deployment, node, nonce))),
+    );
+    journal.skipTo(
+      floor,
+      live.filter((_, index) => areVoid[index]),
+    );
+    log.info({ below: floor.toString() }, "quotes-cancelled");
   }
 
   /** What was awarded is in use by the chain's count now: held as well, it would count twice. */

@@ -19,6 +19,8 @@ export interface QuoteHold {
 
 /** Nonces that a second has room for: more than a node can sign in it. */
 const NONCES_PER_SECOND = 2 ** 20;
+/** The journal counts in numbers: beyond it there is no next nonce. */
+export const MOST_NONCE = 2n ** 52n;
 /** Chain time for which a quote is remembered after its expiry. */
 const KEPT_SECONDS = 3_600;
 const LAST_NONCE = "lastQuoteNonce";
@@ -91,14 +93,38 @@ export class QuoteJournal {
     );
   }
 
-  private take(count: number): number[] {
+  /** The nonce of the next quote. */
+  get nextNonce(): bigint {
+    return BigInt(this.next());
+  }
+
+  /** The nonces of what is held at `now` (chain time). */
+  liveNonces(now: number): bigint[] {
+    return this.db
+      .all("SELECT nonce FROM quotes WHERE is_held = 1 AND expiry >= ? ORDER BY nonce", now)
+      .map(({ nonce }) => BigInt(nonce as number));
+  }
+
+  /** The next quote has this nonce or a higher one, and those that are void hold nothing any more (rule 8). */
+  skipTo(next: bigint, voided: readonly bigint[]): void {
+    this.db.transaction(() => {
+      for (const nonce of voided) this.db.run("UPDATE quotes SET is_held = 0 WHERE nonce = ?", Number(nonce));
+      if (next > this.nextNonce) this.remember(Number(next) - 1);
+    });
+  }
+
+  private next(): number {
     const last = this.db.get("SELECT value FROM meta WHERE key = ?", LAST_NONCE)?.value;
-    const first = Math.max(this.firstNonce, Number(last ?? 0) + 1);
-    this.db.run(
-      "INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)",
-      LAST_NONCE,
-      String(first + count - 1),
-    );
+    return Math.max(this.firstNonce, Number(last ?? 0) + 1);
+  }
+
+  private remember(last: number): void {
+    this.db.run("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", LAST_NONCE, String(last));
+  }
+
+  private take(count: number): number[] {
+    const first = this.next();
+    this.remember(first + count - 1);
     return Array.from({ length: count }, (_, index) => first + index);
   }
 }

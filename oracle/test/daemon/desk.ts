@@ -22,7 +22,23 @@ export function aQuoteDesk(t: TestContext, of: { account: PrivateKeyAccount; dep
     looks: 0,
     imagesAsked: 0,
     unreadable: false,
+    /** The node's quotes with lower nonces are cancelled. */
+    voidBelow: 0n,
+    /** And this one. */
+    voided: undefined as bigint | undefined,
     onSign: (): unknown => undefined,
+  };
+  const chainClient = {
+    readContract: async ({
+      functionName,
+      args,
+    }: {
+      functionName: string;
+      args?: readonly [string, bigint];
+    }) =>
+      functionName === "isQuoteVoid"
+        ? (args?.[1] ?? 0n) < world.voidBelow || args?.[1] === world.voided
+        : { lockBps: 2_000, minLock: 10_000_000n },
   };
   const desk = new QuoteDesk({
     deployment,
@@ -35,7 +51,7 @@ export function aQuoteDesk(t: TestContext, of: { account: PrivateKeyAccount; dep
     },
     reader: {
       lastReadable: world,
-      read: async () => ({ lockBps: 2_000, minLock: 10_000_000n }),
+      read: async (work: (client: unknown) => unknown) => work(chainClient),
     } as never,
     accepter: {
       lookAtNode: async () => {

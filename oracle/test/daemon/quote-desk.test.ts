@@ -157,6 +157,38 @@ describe("the quote desk", () => {
     assert.equal((await signs()).length, 1);
   });
 
+  it("goes on above what its operator has cancelled, whose quotes hold nothing any more", async (t) => {
+    const { signs, reason, journal, world } = aDesk(t);
+    const [before] = await signs({ members: [0, 1] }, { leases: 2 });
+    assert.equal(await reason({ consumer: another }), "no-free-capacity");
+    for (const ahead of [2n, 12_345n, 2n ** 37n + 5n]) {
+      world.voidBelow = journal.nextNonce + ahead;
+      world.nowMs += 1_000;
+      const [quote] = await signs({ consumer: another, members: [0, 1] }, { leases: 2 });
+      assert.equal(quote?.quote.nonce, world.voidBelow);
+      assert.ok(world.voidBelow > (before?.quote.nonce ?? 0n));
+    }
+  });
+
+  it("holds what it has quoted where one nonce after it is cancelled ahead of its time", async (t) => {
+    const { signs, journal, world } = aDesk(t);
+    const [before] = await signs();
+    world.voided = journal.nextNonce;
+    world.nowMs += 1_000;
+    const [quote] = await signs({ consumer: another });
+    assert.equal(quote?.quote.nonce, (before?.quote.nonce ?? 0n) + 2n);
+    assert.deepEqual(journal.liveNonces(T0), [before?.quote.nonce, quote?.quote.nonce]);
+  });
+
+  it("signs nothing where its operator has cancelled all that is to come", async (t) => {
+    const { signs, reason, quote, world } = aDesk(t);
+    await signs();
+    world.voidBelow = 2n ** 256n - 1n;
+    world.nowMs += 1_000;
+    assert.equal(await reason(), "quotes-cancelled");
+    assert.ok("offer" in (await quote({ members: [] })));
+  });
+
   it("gives nothing out that was being signed when it had to stop signing", async (t) => {
     const { reason, world } = aDesk(t);
     world.onSign = () => {

@@ -58,6 +58,17 @@ describe("the journal of quotes", () => {
     assert.deepEqual(afterCrash(START_MS - 86_400_000).issue([aHold()], NOW), [first + 1n]);
   });
 
+  it("begins again above what was cancelled, also after a crash, and never below what it gave out", (t) => {
+    const { journal, afterCrash } = openJournal(t);
+    const [first = 0n] = journal.issue([aHold()], NOW);
+    journal.skipTo(first, []);
+    assert.deepEqual(journal.liveNonces(NOW), [first]);
+    assert.equal(journal.nextNonce, first + 1n);
+    journal.skipTo(first + 1_000n, [first]);
+    assert.deepEqual([journal.live(NOW), journal.liveNonces(NOW)], [[], []]);
+    assert.deepEqual(afterCrash().issue([aHold()], NOW), [first + 1_000n]);
+  });
+
   it("holds a quote until it expires, and not a second longer", (t) => {
     const { journal } = openJournal(t);
     journal.issue([aHold()], NOW);

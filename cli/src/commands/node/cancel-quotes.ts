@@ -12,12 +12,12 @@ export function registerNodeCancelQuotes(parent: Command, runtime: Runtime): voi
     .description("void quotes that the node has signed; with the operator's key, which signed them")
     .argument("[nonces...]", "nonces of single quotes")
     .option("--below <nonce>", "all with a lower nonce", readNonce)
-    .option("--all", "all that were signed up to now; restart the daemon afterwards");
+    .option("--all", "all that were signed up to now");
   handle<{ below?: bigint; all?: boolean }>(
     command,
     runtime,
-    async (context, [given = ""], { below, all }): Promise<Answer> => {
-      const nonces = given === "" ? [] : given.split(",").map(nonceOf);
+    async (context, given, { below, all }): Promise<Answer> => {
+      const nonces = given.map(nonceOf);
       if ([nonces.length > 0, below !== undefined, all === true].filter(Boolean).length !== 1) {
         throw new DekuperError("USAGE", "Which quotes: give nonces, or --below NONCE, or --all.", {
           hint: "`dekuper node cancel-quotes --help` explains them.",
@@ -25,7 +25,17 @@ export function registerNodeCancelQuotes(parent: Command, runtime: Runtime): voi
       }
       const market = await context.requireWallet("operator1");
       await requireOperator(market, market.address);
-      const bound = all ? quoteNonceAfter((await market.head()).timestamp) : below;
+      // Above it nothing is signed so far; a higher bound would leave --all nothing to send for as long as the clock is below it.
+      const signed = quoteNonceAfter((await market.head()).timestamp);
+      if (below !== undefined && below > signed)
+        throw new DekuperError(
+          "USAGE",
+          `--below: got ${below}, expected at most ${signed}, the next second's first nonce.`,
+          {
+            details: { got: below, most: signed },
+          },
+        );
+      const bound = all ? signed : below;
       const transactions: SentTransaction[] = [];
       context.progress.step("cancelling");
       if (bound !== undefined) transactions.push(await market.cancelQuotes(bound));
@@ -41,10 +51,7 @@ export function registerNodeCancelQuotes(parent: Command, runtime: Runtime): voi
           );
           for (const { hash, block, gasUsed } of transactions)
             out.line(out.dim(`${hash}  block ${block}  gas ${formatCount(gasUsed)}`));
-          if (all)
-            out.line(
-              "Restart the node's daemon: it counts on from its start, and signs void quotes until then.",
-            );
+          if (bound !== undefined) out.line("A daemon that runs goes on above it within seconds.");
         },
       };
     },
