@@ -1,5 +1,7 @@
-import { readFile } from "node:fs/promises";
+import assert from "node:assert/strict";
+import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { join } from "node:path";
 import { type Browser, chromium, type Page } from "playwright-core";
 
 /** Debian's Chromium; `DEKUPER_CHROMIUM` names another. */
@@ -46,4 +48,22 @@ export async function connectBurner(page: Page): Promise<void> {
     .getByRole("banner")
     .getByRole("button", { name: /^wallet 0x/i })
     .waitFor();
+}
+
+/** On a phone in the dark and on a desktop in the light nothing sticks out and axe-core has no objection. */
+export async function looksRight(page: Page, name: string): Promise<void> {
+  const folder = process.env.DEKUPER_SCREENSHOTS;
+  for (const [width, colorScheme] of [
+    [390, "dark"],
+    [1280, "light"],
+  ] as const) {
+    await page.setViewportSize({ width, height: 900 });
+    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+    if (folder !== undefined) {
+      await mkdir(folder, { recursive: true });
+      await page.screenshot({ path: join(folder, `${name}-${width}.png`), fullPage: true });
+    }
+    assert.equal(await scrollsSideways(page), false, `${name}, ${width} px`);
+    assert.deepEqual(await violations(page), [], `${name}, ${width} px`);
+  }
 }

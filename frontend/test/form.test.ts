@@ -2,14 +2,23 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { readForm, starts } from "../features/submit/form.ts";
 
-const read = (change: Partial<typeof starts.batch>) =>
-  readForm({ ...starts.batch, isPublic: true, ...change });
+const read = (change: Partial<typeof starts.batch>) => readForm({ ...starts.batch, ...change });
 
 describe("the form of a new task", () => {
   it("is a task file of one node, with all of its duration reserved for", () => {
     const { file, problems } = read({});
     assert.deepEqual(problems, {});
     assert.deepEqual([file?.nodes, file?.fund, file?.verification], [1, undefined, undefined]);
+  });
+
+  it("is private until one says otherwise", () => {
+    assert.deepEqual([read({}).file?.public, read({ isPublic: true }).file?.public], [false, true]);
+  });
+
+  it("takes no bare names of variables: a browser has no environment", () => {
+    const { file, problems } = read({ env: "EPOCHS=3\nTOKEN" });
+    assert.deepEqual([file, problems.env], [undefined, "Write NAME=value on each line."]);
+    assert.deepEqual(read({ env: "EPOCHS=3\n" }).file?.env, ["EPOCHS=3"]);
   });
 
   it("runs on several nodes as a gang, funded for a part", () => {

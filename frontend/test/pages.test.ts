@@ -111,11 +111,15 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
     assert.match(await statement.innerText(), /\+250\.50 dUSD/);
   });
 
-  it("says that script, environment and inputs are public, and asks for consent", async () => {
+  it("keeps a task private until one makes it public, and says who can read it", async () => {
     await page.goto(`${dapp.url}/submit`);
-    await page.getByRole("checkbox", { name: "Script, environment and inputs are public" }).waitFor();
-    await page.getByText("Every registered node can read them, whether it runs the task or not.").waitFor();
-    await page.getByText("Scripts and inputs of tasks ordered here are public to all nodes.").waitFor();
+    const readers = page.getByRole("group", { name: "Who can read it" });
+    assert.equal(await readers.getByRole("radio", { name: /^Private/ }).isChecked(), true);
+    await readers.getByText("Only the nodes that get the task, and up to two that stand by").waitFor();
+    await page.getByText("More options").click();
+    await page.getByText("Only nodes that get the key can read it.").waitFor();
+    await readers.getByRole("radio", { name: /^Public/ }).check();
+    await page.getByText("Every registered node can read it: no secrets.").waitFor();
   });
 
   it("asks for an image where the template brings none", async () => {
@@ -134,7 +138,6 @@ describe("the dApp on a chain without running nodes", { timeout: 600_000 }, () =
     await page.getByText("Write lower-case letters, digits and -, at most 63.").waitFor();
     await page.getByText("Write memory such as 64Gi.").waitFor();
     await page.getByText("Write a duration such as 6h.").waitFor();
-    await page.getByText("Confirm this to go on.").waitFor();
     await page.getByText("The plan appears when the form is complete.").waitFor();
   });
 

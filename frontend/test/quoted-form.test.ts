@@ -1,11 +1,9 @@
 import assert from "node:assert/strict";
-import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import { createMarket } from "@dekuper/client";
+import { createMarket, readKeyHolders } from "@dekuper/client";
 import type { Browser, Page } from "playwright-core";
 import { privateKeyToAccount } from "viem/accounts";
-import { connectBurner, launchBrowser, scrollsSideways, violations } from "./browser.ts";
+import { connectBurner, launchBrowser, looksRight } from "./browser.ts";
 import { serveDapp } from "./dapp-server.ts";
 import { type LocalMarket, startLocalMarket } from "./local-market.ts";
 import { type SimulatedNode, startSimulatedNode } from "./simulated-node.ts";
@@ -63,24 +61,6 @@ describe("the form on the quoted path", { timeout: 400_000 }, () => {
   const chain = () => createMarket({ network: market.network });
   const consumer = () => privateKeyToAccount(market.network.burnerKey).address;
   const transactions = () => chain().publicClient.getTransactionCount({ address: consumer() });
-  /** Both widths, light and dark: nothing sticks out, and axe-core has no objection. */
-  const looksRight = async (name: string) => {
-    const folder = process.env.DEKUPER_SCREENSHOTS;
-    for (const [width, colorScheme] of [
-      [390, "dark"],
-      [1280, "light"],
-    ] as const) {
-      await page.setViewportSize({ width, height: 900 });
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      if (folder !== undefined) {
-        await mkdir(folder, { recursive: true });
-        await page.screenshot({ path: join(folder, `${name}-${width}.png`), fullPage: true });
-      }
-      assert.equal(await scrollsSideways(page), false, `${width} px`);
-      assert.deepEqual(await violations(page), [], `${width} px`);
-    }
-  };
-
   it("shows who quotes at what cost, who would have the task, and why another does not quote", async () => {
     await page.goto(`${dapp.url}/submit`);
     await plan().getByText("2 of 3 nodes quote").waitFor();
@@ -90,7 +70,7 @@ describe("the form on the quoted path", { timeout: 400_000 }, () => {
     const facts = (await plan().locator("dl").innerText()).replaceAll(/\s+/g, " ");
     assert.match(facts, /Rate an hour 0\.05 dUSD/);
     assert.match(await plan().getByRole("status").innerText(), /0\.008334 dUSD\s+at most, for 10m/);
-    await looksRight("quotes");
+    await looksRight(page, "quotes");
   });
 
   it("orders, assigns and pays for with one transaction of the wallet, at what was shown", async () => {
@@ -103,27 +83,50 @@ describe("the form on the quoted path", { timeout: 400_000 }, () => {
     assert.equal(lease.ratePerHour, 50_000n);
     assert.equal(lease.reserved, 8_334n);
     assert.equal(task.maxAttempts, 3);
+    assert.equal(task.isPrivate, true);
     await reachState(page, ["Completed"]);
     await page.getByRole("heading", { name: "Ordered and assigned" }).waitFor();
   });
 
-  it("says why nobody quotes, and orders at the posted rate instead", async () => {
+  it("says who holds a private task's key, and hands it to a further node", async () => {
+    const taskId = await orderTask(page, dapp.url, { name: "handed", script: "sleep 600\n" });
+    await reachState(page, ["Running"]);
+    const card = page
+      .getByRole("complementary")
+      .locator("section, div")
+      .filter({ hasText: "Who can read it" })
+      .last();
+    await card.getByText("Has the key", { exact: true }).nth(1).waitFor();
+    assert.equal(await card.getByText("Has the key", { exact: true }).count(), 2);
+    await page.getByRole("button", { name: "Hand the key over" }).click();
+    await card.getByText("Has the key", { exact: true }).nth(2).waitFor();
+    assert.equal(await page.getByRole("button", { name: "Hand the key over" }).count(), 0);
+    await page.getByRole("heading", { name: "Key handed over" }).waitFor();
+    await looksRight(page, "key-holders");
+    assert.equal((await readKeyHolders(chain(), taskId as `0x${string}`)).length, 3);
+    await page.getByRole("button", { name: "Cancel task" }).click();
+    await reachState(page, ["Completed"]);
+  });
+
+  it("says why nobody quotes, and makes the task public to order it at the posted rate instead", async () => {
     nobodyQuotes = true;
     await page.goto(`${dapp.url}/submit`);
     await plan().getByText("No node quotes").waitFor();
     await plan().getByText("0 of 3 nodes quote").waitFor();
     assert.match(await rowOf(cheap).innerText(), /It has 0 vCPUs free, and the task wants 1 vCPU\./);
     assert.match(await rowOf(dear).innerText(), /It runs no images from this registry\./);
-    await looksRight("no-quotes");
-    await page.getByRole("button", { name: "Order at the posted rate" }).click();
+    await looksRight(page, "no-quotes");
+    await page.getByRole("button", { name: "Make it public, at the posted rate" }).click();
+    assert.equal(await page.getByRole("radio", { name: /^Public/ }).isChecked(), true);
     await plan().getByText("Fits", { exact: true }).first().waitFor();
-    await looksRight("posted-rate");
+    await looksRight(page, "posted-rate");
     await page.getByLabel("vCPUs").fill("200");
     await plan().getByText("vCPUs: 200 vCPUs wanted, 16 free of 16.").first().waitFor();
     await plan().getByText("NO_NODE_FITS").waitFor();
     await page.getByLabel("vCPUs").fill("1");
     await plan().getByText("Fits", { exact: true }).first().waitFor();
-    await page.getByRole("checkbox").check();
+    await page.getByRole("radio", { name: /^Private/ }).check();
+    await page.getByRole("button", { name: "Make it public, at the posted rate" }).click();
     await page.getByRole("button", { name: "Create task" }).click();
     await page.waitForURL(/\/tasks\/0x[0-9a-f]{64}$/);
     await page.getByRole("heading", { name: "Accepted by a node" }).waitFor();
@@ -136,7 +139,7 @@ describe("the form on the quoted path", { timeout: 400_000 }, () => {
     await plan().getByText("Chosen", { exact: true }).waitFor();
     await page.getByLabel("vCPUs").fill("200");
     await plan().getByText("No node quotes").waitFor();
-    assert.equal(await page.getByRole("button", { name: "Order at the posted rate" }).count(), 0);
+    assert.equal(await page.getByRole("button", { name: /at the posted rate$/ }).count(), 0);
     await page.getByLabel("vCPUs").fill("2");
     await plan().getByText("Chosen", { exact: true }).waitFor();
     await page.getByLabel("Budget").fill("0.01");

@@ -11,9 +11,8 @@ import {
 } from "@dekuper/client";
 import {
   DekuperError,
-  decodeSpec,
   HEARTBEAT_INTERVAL_MS,
-  MAX_SPEC_BYTES,
+  nodeEncryptionKey,
   type OutputAttestation,
   outcomes,
   outputAttestationTypes,
@@ -27,11 +26,13 @@ import {
 import { type Address, type Hex, parseEther, stringToHex } from "viem";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { quoteSource } from "../../client/test/quote-source.ts";
+import { MaterialStore } from "../../oracle/src/daemon/material.ts";
 import { createBlobStore } from "../../oracle/src/peer/blob-store.ts";
 import { createLogStore } from "../../oracle/src/peer/log-store.ts";
 import { createPeerNode } from "../../oracle/src/peer/peer-node.ts";
 import { type LocalMarket, NODE_RATES } from "./local-market.ts";
 import { freePort } from "./processes.ts";
+import { SimulatedKeys } from "./simulated-keys.ts";
 import { deliveryOf, runSpec } from "./simulated-run.ts";
 
 const POLL_MS = 300;
@@ -41,6 +42,8 @@ const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 
 export interface SimulatedNode {
   readonly address: Address;
+  /** Where everything that it keeps rests. */
+  readonly dir: string;
   /** What its consumer has signed for, by lease. */
   readonly receipts: ReadonlyMap<string, Receipt>;
   /** The peer goes away without a word, as in a power cut, and comes back with the same key and port. */
@@ -92,6 +95,8 @@ export async function startSimulatedNode(
     now: async () => (await chain.head()).timestamp,
     perVCpuHour: (profile.posted ?? NODE_RATES).perVCpuHour,
   });
+  const keys = new SimulatedKeys(operatorKey, operator.address, chain.publicClient, deployment.taskRegistry);
+  const taskOf = new Map<Hex, Hex>();
   const newPeer = () =>
     createPeerNode({
       operatorPrivateKey: operatorKey,
@@ -106,13 +111,30 @@ export async function startSimulatedNode(
       readPolicy: {
         consumerOf: () => consumer,
         outputOwner: (root) => outputs.get(root),
+        isKeyHolder: (node, salt) => keys.isHolder(node, salt),
+        isSealedFor: (leaseId, _, salt) => keys.hasSalt(taskOf.get(leaseId) ?? "0x", salt),
         verifySignature: ({ consumer: address, digest, signature }) =>
           chain.publicClient.verifyHash({ address, hash: digest, signature }),
       },
     });
   let peer = newPeer();
   await peer.start();
-  await market.addNode({ region: "simulated", ...profile, multiaddrs: peer.multiaddrs }, operatorKey);
+  const material = new MaterialStore(
+    blobStore,
+    { fetchBlob: (...wanted) => peer.fetchBlob(...wanted) },
+    MAX_INPUT_BYTES,
+    { check: async () => ({ kind: "fit" }) },
+    keys.keys,
+  );
+  await market.addNode(
+    {
+      region: "simulated",
+      encryptionKey: nodeEncryptionKey(operatorKey),
+      ...profile,
+      multiaddrs: peer.multiaddrs,
+    },
+    operatorKey,
+  );
   await market.giveGas(operator.address, parseEther("10"));
 
   let seq = 0;
@@ -160,11 +182,12 @@ export async function startSimulatedNode(
 
   const runs = new Map<Hex, AbortController>();
   async function run(task: TaskFacts, { leaseId, index, attempt }: LeaseFacts): Promise<void> {
-    const { taskId, specDigest } = task;
-    const spec = decodeSpec(
-      await blobStore.readAll({ kind: "spec", digest: specDigest }, MAX_SPEC_BYTES),
-      specDigest,
-    );
+    const { taskId, specDigest, consumer, isPrivate } = task;
+    const data = { taskId, consumer, order: { isPrivate, specDigest } };
+    taskOf.set(leaseId, taskId);
+    await keys.read();
+    await material.recover(data, "all", stopped.signal);
+    const spec = await material.spec(data);
     await call("startLease", [leaseId, attempt]);
     const started = (await chain.head()).timestamp;
     const cancelled = new AbortController();
@@ -176,7 +199,7 @@ export async function startSimulatedNode(
     };
     const watch = setInterval(() => void look().catch(() => undefined), POLL_MS);
     const end = await runSpec(spec, {
-      input: (digest) => blobStore.readAll({ kind: "input", digest }, MAX_INPUT_BYTES),
+      input: (digest) => material.input(data, spec, digest),
       onLog: (bytes) => logStore.append(leaseId, attempt, bytes),
       cancelled: AbortSignal.any([cancelled.signal, lost.signal]),
     }).finally(() => clearInterval(watch));
@@ -243,6 +266,7 @@ export async function startSimulatedNode(
 
   return {
     address: operator.address,
+    dir,
     receipts,
     goAway: () => peer.stop(),
     lose: (leaseId) => runs.get(leaseId)?.abort(),

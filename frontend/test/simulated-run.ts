@@ -26,7 +26,7 @@ export interface RunEnd {
 export async function runSpec(
   spec: TaskSpec,
   from: {
-    input(digest: Hex): Promise<Uint8Array>;
+    input(digest: Hex): AsyncIterable<Uint8Array>;
     onLog(bytes: Uint8Array): Promise<void>;
     cancelled: AbortSignal;
   },
@@ -37,7 +37,7 @@ export async function runSpec(
     await Promise.all([input, output].map((path) => mkdir(path)));
     for (const { path, digest } of spec.inputs) {
       await mkdir(dirname(join(input, path)), { recursive: true });
-      await writeFile(join(input, path), await from.input(digest));
+      await writeFile(join(input, path), from.input(digest));
     }
     const [file = "true", ...args] = spec.command.map((part) =>
       part.replaceAll("/output", output).replaceAll("/input", input),

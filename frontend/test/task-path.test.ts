@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { createMarket } from "@dekuper/client";
@@ -50,11 +51,39 @@ describe("a task in the browser, against a node's real peer", { timeout: 400_000
     assert.match(Buffer.from(result.files.get("log.txt") ?? []).toString(), /step 3\n$/);
     for (const step of ["Ordered and assigned", "Started", "Run ended, result signed", "Paid"])
       assert.ok(result.timeline.includes(step), step);
-    const { lease } = await createMarket({ network: market.network }).task(taskId as Hex);
+    const { task, lease } = await createMarket({ network: market.network }).task(taskId as Hex);
+    assert.equal(task.isPrivate, true);
     assert.deepEqual([...node.receipts.keys()], [lease.leaseId]);
     assert.deepEqual(result.violations, []);
     assert.equal(result.scrollsSideways, false);
     assert.deepEqual(result.pageErrors, []);
+  });
+
+  it("leaves nothing of it in the clear at the node", async () => {
+    const folder = join(node.dir, "blobs");
+    const found = (await readdir(folder, { recursive: true, withFileTypes: true })).filter((e) => e.isFile());
+    const stored = await Promise.all(found.map(({ parentPath, name }) => readFile(join(parentPath, name))));
+    assert.ok(stored.length >= 3, "spec, input and output");
+    for (const bytes of stored)
+      for (const text of ["forty-two words", "accuracy", "first-batch"])
+        assert.ok(!bytes.includes(text), text);
+  });
+
+  it("opens it in another browser with the same wallet, without what the first one kept", async () => {
+    const browser = await launchBrowser();
+    try {
+      const page = await browser.newPage();
+      page.setDefaultTimeout(60_000);
+      await page.goto(`${dapp.url}/tasks/${taskId}`);
+      await connectBurner(page);
+      await page.getByRole("heading", { name: "Task", exact: true }).waitFor();
+      await page.getByRole("button", { name: "Decrypt output" }).click();
+      await page.getByText("Every file matches the digest").waitFor();
+      const kept = await page.evaluate("JSON.stringify(localStorage)");
+      assert.doesNotMatch(String(kept), /forty-two|accuracy/);
+    } finally {
+      await browser.close();
+    }
   });
 
   it("shows a task to anybody, but opens neither output nor cancels for another wallet", async () => {
@@ -80,8 +109,14 @@ describe("a task in the browser, against a node's real peer", { timeout: 400_000
       page.setDefaultTimeout(60_000);
       await page.goto(dapp.url);
       await connectBurner(page);
-      await orderTask(page, dapp.url, { name: "fails", script: "exit 3" });
+      await orderTask(page, dapp.url, { name: "fails", script: "exit 3", isPublic: true });
       await reachState(page, ["Completed"]);
+      // Who has the output does not claim that it was withheld.
+      const claim = page.getByRole("button", { name: "Say that it cannot be fetched" });
+      await claim.waitFor();
+      await page.getByRole("button", { name: "Decrypt output" }).click();
+      await page.getByText("Every file matches the digest").waitFor();
+      assert.equal(await claim.count(), 0);
       await page.goto(`${dapp.url}/tasks`);
       const row = page.getByRole("link", { name: /fails/ });
       await row.getByText("Ended with exit code 3", { exact: true }).waitFor();

@@ -131,6 +131,8 @@ export async function orderTask(
     script?: string;
     nodes?: string;
     files?: readonly InputFile[];
+    /** Whether every node may read it [false]. */
+    isPublic?: boolean;
     /** Called before the button is pressed. */
     onFilled?: () => Promise<void>;
   } = {},
@@ -144,7 +146,7 @@ export async function orderTask(
   }
   if (task.files !== undefined) await page.getByLabel("Input files").setInputFiles([...task.files]);
   await page.getByText("Chosen", { exact: true }).first().waitFor();
-  await page.getByRole("checkbox").check();
+  if (task.isPublic === true) await page.getByRole("radio", { name: /^Public/ }).check();
   await task.onFilled?.();
   await page.getByRole("button", { name: "Create task" }).click();
   const failure = page

@@ -6,12 +6,14 @@ import { ErrorNotice } from "../../ui/error-notice.tsx";
 import { type Fact, Figures } from "../../ui/facts.tsx";
 import { formatNumber, type Token } from "../../ui/money.ts";
 import { Card, PageHeader, Section, Skeleton } from "../../ui/page.tsx";
+import { useMarket } from "../market/market-provider.tsx";
 import { useAccountInfo, useToken } from "../market/market-queries.ts";
 import { useNetwork } from "../network/network-provider.tsx";
 import { ConnectPrompt } from "../wallet/connect-prompt.tsx";
 import styles from "./account.module.css";
 import { Faucet } from "./faucet.tsx";
 import { MoveForm } from "./move-form.tsx";
+import { RelayCard } from "./relay-card.tsx";
 import { DownloadCsv, StatementLines } from "./statement.tsx";
 import { useStatement } from "./use-statement.ts";
 
@@ -41,6 +43,7 @@ function Balances({ address }: { address: `0x${string}` }) {
   const { data: account, error, refetch } = useAccountInfo(address);
   const statement = useStatement(address);
   const { data } = statement;
+  const { relayFee } = useMarket();
   return (
     <>
       {error !== null && <ErrorNotice error={error} onRetry={() => void refetch()} />}
@@ -60,9 +63,10 @@ function Balances({ address }: { address: `0x${string}` }) {
       {token !== undefined && account !== undefined && (
         <div className={styles.forms}>
           <MoveForm kind="deposit" limit={account.walletBalance} token={token} />
-          <MoveForm kind="withdraw" limit={account.free} token={token} />
+          <MoveForm kind="withdraw" limit={most(account.free - relayFee)} token={token} />
         </div>
       )}
+      {token !== undefined && <RelayCard key={address} token={token} />}
       <Section
         title="Statement"
         aside={
@@ -76,6 +80,8 @@ function Balances({ address }: { address: `0x${string}` }) {
     </>
   );
 }
+
+const most = (amount: bigint) => (amount > 0n ? amount : 0n);
 
 /** Only owners of nodes have earnings. */
 function earnedBy(account: AccountInfo | undefined, token: Token | undefined): Fact[] {

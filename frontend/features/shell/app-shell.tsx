@@ -59,8 +59,8 @@ export function AppShell({ children }: { children: ReactNode }) {
       </main>
       <footer className={styles.footer}>
         <p>
-          Outputs are encrypted in transit and at rest; the node that runs a task sees it in the clear.
-          Scripts and inputs of tasks ordered here are public to all nodes.
+          Private tasks and all outputs are encrypted in transit and at rest; the node that runs a task sees
+          it in the clear.
         </p>
         <p>This page talks to the chain and to the nodes directly. There is no server in between.</p>
       </footer>

@@ -23,6 +23,7 @@ export interface TaskForm {
   readonly budget: string;
   readonly rate: string;
   readonly maxOutput: string;
+  /** Whether any node may read it; a private task is sealed for the nodes that get it. */
   readonly isPublic: boolean;
 }
 
@@ -132,8 +133,7 @@ export function readForm(form: TaskForm): { file?: TaskFile; problems: FormProbl
   const optional = (text: string) => (text.trim() === "" ? undefined : text.trim());
   const parsed = taskFileSchema.safeParse({
     name: form.name.trim(),
-    // What is ordered here is public; the page orders nothing before its author has said that this is known.
-    public: true,
+    public: form.isPublic,
     template: form.template,
     image: form.template === "container" ? optional(form.image) : undefined,
     command: form.template === "pytorch" ? undefined : optional(form.script),
@@ -167,8 +167,7 @@ export function readForm(form: TaskForm): { file?: TaskFile; problems: FormProbl
   if (form.agree.trim() !== "") Object.assign(problems, quorumProblems(form));
   if (form.script.trim() === "") problems.script = "Write what is to run.";
   if (form.env.split("\n").some((line) => line.trim() !== "" && !line.includes("="))) {
-    problems.env =
-      "Write NAME=value on each line. Secrets need a private task: order it with the dekuper command.";
+    problems.env = "Write NAME=value on each line.";
   }
   return parsed.success && Object.keys(problems).length === 0
     ? { file: parsed.data, problems }

@@ -38,9 +38,12 @@ function blobsOf(form: TaskForm, files: readonly File[]): (readonly [path: strin
 
 const NOT_HASHED = `0x${"0".repeat(64)}` as const;
 
-/** The task's inputs for a plan, which goes by their sizes: nothing is read. */
+/** The task's inputs for a plan, which goes by their sizes: nothing is read, nor sealed. */
 export function unhashedInputs(form: TaskForm, files: readonly File[]): TaskInput[] {
-  return blobsOf(form, files).map(([path, blob]) => ({ path, digest: NOT_HASHED, source: sourceOf(blob) }));
+  return blobsOf(form, files).map(([path, blob]) => {
+    const unread = { digest: NOT_HASHED, source: sourceOf(blob) };
+    return form.isPublic ? { path, ...unread } : { path, ...unread, sealed: unread };
+  });
 }
 
 /** The task's inputs as they are ordered. */

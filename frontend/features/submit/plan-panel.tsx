@@ -8,6 +8,8 @@ import { ErrorNotice } from "../../ui/error-notice.tsx";
 import { type Fact, Facts } from "../../ui/facts.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { Skeleton } from "../../ui/page.tsx";
+import { useMarket } from "../market/market-provider.tsx";
+import { toDeposit } from "../market/relay-choice.ts";
 import { PostedNodes, QuotedNodes } from "./plan-nodes.tsx";
 import styles from "./plan-panel.module.css";
 import type { LivePlan } from "./use-plan.ts";
@@ -17,6 +19,7 @@ interface PlanPanelProps {
   readonly live: LivePlan;
   readonly quotes: LiveQuotes;
   readonly path: OrderPath;
+  readonly isPublic: boolean;
   readonly onPath: (path: OrderPath) => void;
   readonly token: Token | undefined;
   readonly free: bigint | undefined;
@@ -24,7 +27,7 @@ interface PlanPanelProps {
 
 /** What the order would cost and who would take it, while one types. */
 export function PlanPanel(props: PlanPanelProps) {
-  const { live, quotes, path, onPath, token, free } = props;
+  const { live, quotes, path, isPublic, onPath, token, free } = props;
   if (live.error !== undefined) return <ErrorNotice error={live.error} />;
   if (live.plan === undefined || token === undefined) {
     return <Waiting>The plan appears when the form is complete.</Waiting>;
@@ -37,7 +40,14 @@ export function PlanPanel(props: PlanPanelProps) {
   if (quotes.error !== undefined) return <ErrorNotice error={quotes.error} onRetry={quotes.askAgain} />;
   if (quotes.quoted === undefined) return <Waiting>Asking {nodesOf(plan)} what they would take.</Waiting>;
   return (
-    <QuotedView quoted={quotes.quoted} plan={plan} token={token} free={free} onOpen={() => onPath("open")} />
+    <QuotedView
+      quoted={quotes.quoted}
+      plan={plan}
+      token={token}
+      free={free}
+      isPublic={isPublic}
+      onOpen={() => onPath("open")}
+    />
   );
 }
 
@@ -46,11 +56,13 @@ function QuotedView(props: {
   plan: TaskPlan;
   token: Token;
   free: bigint | undefined;
+  isPublic: boolean;
   onOpen: () => void;
 }) {
-  const { quoted, plan, token, free } = props;
+  const { quoted, plan, token, free, isPublic } = props;
   const { offers, declined } = quoted.offers;
   const isCovered = quoted.placements.length > 0;
+  const { relayFee } = useMarket();
   const money = (amount: bigint) => formatMoney(amount, token);
   return (
     <div className={styles.panel}>
@@ -60,7 +72,7 @@ function QuotedView(props: {
         plan={plan}
         money={money}
       />
-      {isCovered && <Facts facts={factsOf({ ...plan, ...quoted }, free, money)} />}
+      {isCovered && <Facts facts={factsOf({ ...plan, ...quoted }, free, relayFee, money)} />}
       <QuotedNodes quoted={quoted} isGang={plan.leases > 1} money={money} />
       {isCovered && quoted.problem !== undefined && <ErrorNotice error={quoted.problem} />}
       {!isCovered && (
@@ -69,10 +81,11 @@ function QuotedView(props: {
             <>
               <p>
                 You can offer the posted rate of {money(plan.ratePerHour ?? 0n)} an hour instead: any node
-                that fits may accept it later.
+                that fits may accept it later
+                {isPublic ? "" : ", so every node has to be able to read the task"}.
               </p>
               <Button size="small" onClick={props.onOpen}>
-                Order at the posted rate
+                {isPublic ? "Order at the posted rate" : "Make it public, at the posted rate"}
               </Button>
             </>
           ) : (
@@ -89,11 +102,12 @@ function QuotedView(props: {
 
 function PostedPlan(props: { plan: TaskPlan; token: Token; free: bigint | undefined; onQuotes: () => void }) {
   const { plan, token, free } = props;
+  const { relayFee } = useMarket();
   const money = (amount: bigint) => formatMoney(amount, token);
   return (
     <div className={styles.panel}>
       <Headline cost={plan.atMost} none="No node fits" plan={plan} money={money} />
-      <Facts facts={factsOf(plan, free, money)} />
+      <Facts facts={factsOf(plan, free, relayFee, money)} />
       {plan.nodes.length > 0 && <PostedNodes plan={plan} money={money} />}
       {plan.problem !== undefined && <ErrorNotice error={plan.problem} />}
       {plan.nodes.length > 0 && (
@@ -133,6 +147,7 @@ function Headline(props: {
 function factsOf(
   cost: Pick<TaskPlan, "ratePerHour" | "reserved" | "atMost" | "budget" | "leases" | "fundedSeconds">,
   free: bigint | undefined,
+  relayFee: bigint,
   money: (amount: bigint) => string,
 ): Fact[] {
   const { ratePerHour, reserved, atMost, budget, leases } = cost;
@@ -142,9 +157,10 @@ function factsOf(
   if (reserved !== undefined && reserved !== atMost)
     facts.push([`Reserved at first, for ${formatSeconds(cost.fundedSeconds)}`, money(reserved)]);
   if (budget !== undefined) facts.push(["Your budget", money(budget)]);
+  if (relayFee > 0n) facts.push(["Your relay's fee, each transaction", money(relayFee)]);
   if (free !== undefined) facts.push(["Free in your account", money(free)]);
-  if (free !== undefined && reserved !== undefined && free < reserved)
-    facts.push(["To be deposited", money(reserved - free)]);
+  const missing = free === undefined || reserved === undefined ? 0n : toDeposit(reserved, free, relayFee);
+  if (missing > 0n) facts.push(["To be deposited", money(missing)]);
   return facts;
 }
 

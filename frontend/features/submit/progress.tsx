@@ -4,7 +4,7 @@ import styles from "./submit.module.css";
 import { type Phase, type Progress, phases } from "./use-submit.ts";
 
 const TITLES: Record<Phase, string> = {
-  key: "Output key",
+  key: "Your keys",
   deposit: "Deposit",
   upload: "Spec and inputs to the nodes",
   order: "Order on chain",

@@ -12,6 +12,7 @@ import { WalletButton } from "../wallet/wallet-button.tsx";
 import { type FormProblems, readForm, starts, type TaskForm } from "./form.ts";
 import { PlanPanel } from "./plan-panel.tsx";
 import { SubmitProgress } from "./progress.tsx";
+import { Readers } from "./readers.tsx";
 import styles from "./submit.module.css";
 import { TaskFormFields } from "./task-form.tsx";
 import { usePlan } from "./use-plan.ts";
@@ -32,15 +33,19 @@ export function SubmitPage() {
   const { file, problems } = useMemo(() => readForm(form), [form]);
   const live = usePlan(file, form, files);
   const quotes = useQuotes(live);
-  // The open path takes one node.
-  const path = (live.plan?.leases ?? 1) > 1 ? "quoted" : wanted;
+  // The open path takes one node, and any: so any has to be able to read the task.
+  const path = !form.isPublic || (live.plan?.leases ?? 1) > 1 ? "quoted" : wanted;
+  const setPublic = (isPublic: boolean) => {
+    setForm({ ...form, isPublic });
+    if (!isPublic) setWanted("quoted");
+  };
   const submission = useSubmit(({ taskId }) => router.push(`/tasks/${taskId}`));
   const isAsking = path === "quoted" && quotes.isAsking;
   const cost = path === "quoted" ? quotes.quoted : live.plan;
   const submit = (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     setTried(true);
-    if (file === undefined || !form.isPublic) focusFirstProblem(event.currentTarget, problems);
+    if (file === undefined) focusFirstProblem(event.currentTarget, problems);
     else if (cost !== undefined && cost.problem === undefined)
       submission.mutate({ form, file, files, path, quoted: quotes.quoted, atMost: cost.atMost });
     else plan.current?.focus();
@@ -66,34 +71,18 @@ export function SubmitPage() {
                 live={live}
                 quotes={quotes}
                 path={path}
-                onPath={setWanted}
+                isPublic={form.isPublic}
+                onPath={(to) => {
+                  setWanted(to);
+                  if (to === "open") setPublic(true);
+                }}
                 token={token}
                 free={account?.free}
               />
             </div>
           </Card>
           <Card>
-            <label className={styles.consent}>
-              <input
-                type="checkbox"
-                checked={form.isPublic}
-                aria-describedby="consent-error"
-                onChange={(event) => setForm({ ...form, isPublic: event.target.checked })}
-              />
-              <span>
-                <strong>Script, environment and inputs are public</strong>
-                <p>
-                  Every registered node can read them, whether it runs the task or not. Outputs come back
-                  encrypted to you and logs go only to you; the node that runs the task sees everything in the
-                  clear.
-                </p>
-              </span>
-            </label>
-            <p id="consent-error" className={styles.consentError} role="alert">
-              {tried && !form.isPublic
-                ? "Confirm this to go on. Private tasks are ordered with the dekuper command."
-                : ""}
-            </p>
+            <Readers isPublic={form.isPublic} onChange={setPublic} />
           </Card>
           {address === undefined ? (
             <WalletButton large />
@@ -130,7 +119,6 @@ function onlyTyped(problems: FormProblems, form: TaskForm): FormProblems {
 
 function focusFirstProblem(form: HTMLFormElement, problems: FormProblems): void {
   const [first] = Object.keys(problems);
-  const element =
-    first === undefined ? form.querySelector("input[type=checkbox]") : form.elements.namedItem(first);
+  const element = first === undefined ? null : form.elements.namedItem(first);
   if (element instanceof HTMLElement) element.focus();
 }

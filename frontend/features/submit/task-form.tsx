@@ -111,7 +111,7 @@ export function TaskFormFields({ form, problems, files, token, onChange, onFiles
             {...field("env")}
             rows={3}
             placeholder="EPOCHS=3"
-            hint="NAME=value, one a line. Every registered node can read it: no secrets."
+            hint={`NAME=value, one a line. ${form.isPublic ? "Every registered node can read it: no secrets." : "Only nodes that get the key can read it."}`}
           />
         </details>
       </Section>

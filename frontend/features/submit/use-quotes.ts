@@ -62,7 +62,8 @@ function questionOf(
 ): string {
   const bytes = inputs.reduce((sum, { source }) => sum + source.size, 0);
   const asked = nodes.map(({ address, status }) => [address, status]);
-  return JSON.stringify([planOrder, cap, spec.image, bytes, consumer, asked], (_, value: unknown) =>
-    typeof value === "bigint" ? `${value}` : value,
+  return JSON.stringify(
+    [planOrder, cap, spec.public, spec.image, bytes, consumer, asked],
+    (_, value: unknown) => (typeof value === "bigint" ? `${value}` : value),
   );
 }

@@ -2,8 +2,11 @@
 
 import {
   awardTask,
+  deriveTaskKey,
   type OrderPath,
+  type PreparedTask,
   planTask,
+  preparePrivateTask,
   prepareTask,
   type QuotedPlan,
   requirePlan,
@@ -16,9 +19,10 @@ import { DekuperError, type TaskFile } from "@dekuper/protocol";
 import { useState } from "react";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { useMarket } from "../market/market-provider.tsx";
+import { toDeposit } from "../market/relay-choice.ts";
 import { useAction } from "../market/use-action.ts";
 import { usePeers } from "../peers/peer-provider.tsx";
-import { keepSpec } from "../task/spec-store.ts";
+import { keepTask } from "../task/spec-store.ts";
 import { outputKeyFor } from "../wallet/output-key.ts";
 import type { TaskForm } from "./form.ts";
 import { inputsOf } from "./inputs.ts";
@@ -44,8 +48,8 @@ export interface Draft {
 }
 
 /**
- * Derives the output key, deposits what is short, puts spec and inputs on nodes, and orders: with the quotes of the nodes
- * chosen, which assigns the task in the same transaction, or at a posted rate.
+ * Derives the output key, seals a private task, deposits what is short, puts spec and inputs on nodes, and orders: with the
+ * quotes of the nodes chosen, which assigns the task and hands it its key in the same transaction, or at a posted rate.
  */
 export function useSubmit(onCreated: (task: SubmittedTask) => void) {
   const market = useMarket();
@@ -55,7 +59,7 @@ export function useSubmit(onCreated: (task: SubmittedTask) => void) {
     const { wallet, network } = market;
     if (wallet === undefined) throw new DekuperError("NOT_ALLOWED", "Connect a wallet to create a task.");
     setProgress({ phase: "key", detail: "Your wallet signs; the first time twice. No transaction." });
-    const { recipient } = await outputKeyFor(signerOf(wallet), network.deployment);
+    const key = await outputKeyFor(signerOf(wallet), network.deployment);
     const inputs = await inputsOf(draft.form, draft.files);
     const [token, terms, nodes, head, account, peer] = await Promise.all([
       market.token(),
@@ -65,14 +69,21 @@ export function useSubmit(onCreated: (task: SubmittedTask) => void) {
       market.account(wallet.account.address),
       peers.peer(),
     ]);
-    const task = prepareTask({ file: draft.file, network, token, inputs, recipient });
+    const settings = { file: draft.file, network, token, inputs, recipient: key.recipient };
+    let task: PreparedTask;
+    if (draft.form.isPublic) task = prepareTask(settings);
+    else {
+      setProgress({ phase: "key", detail: "Sealing script, environment and inputs." });
+      task = await preparePrivateTask(settings, deriveTaskKey(key));
+    }
     const onStep = (step: SubmitStep) => setProgress(progressOf(step));
     const beginUpload = async (reserved: bigint) => {
-      if (account.free < reserved) {
+      const missing = toDeposit(reserved, account.free, market.relayFee);
+      if (missing > 0n) {
         setProgress({ phase: "deposit", detail: "Your wallet asks for the deposit." });
-        await market.deposit(reserved - account.free);
+        await market.deposit(missing);
       }
-      keepSpec(task.specDigest, task.spec);
+      keepTask(task);
       setProgress({ phase: "upload", detail: "Connecting to nodes." });
     };
     if (draft.path === "quoted") {

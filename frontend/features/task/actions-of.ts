@@ -1,5 +1,6 @@
 import { cancelCost, type Market, type TaskDetail } from "@dekuper/client";
 import { formatSeconds, gross, reservation } from "@dekuper/protocol";
+import type { Hex } from "viem";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { partNoun } from "./part-words.ts";
 import { deadlineOf } from "./states.ts";
@@ -21,6 +22,8 @@ export function actionsOf(from: {
   now: number | undefined;
   market: Market;
   isMine: boolean;
+  /** Leases whose output is here and right. */
+  opened: ReadonlySet<Hex>;
 }): Action[] {
   const { market, token, now, isMine } = from;
   const { task, leases, state } = from.detail;
@@ -38,7 +41,9 @@ export function actionsOf(from: {
       },
     });
   }
-  const claimable = done.filter((lease) => now !== undefined && now <= Number(lease.deadline));
+  const claimable = done.filter(
+    (lease) => !from.opened.has(lease.leaseId) && now !== undefined && now <= Number(lease.deadline),
+  );
   for (const lease of isMine ? claimable : []) {
     const { claimBond, answerWindow } = task.terms;
     actions.push({

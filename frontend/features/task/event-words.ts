@@ -83,6 +83,8 @@ export function detailOf(
       return `${money("amount")} of the node's stake locked`;
     case "StakeUnlocked":
       return `${money("amount")} of the node's stake unlocked`;
+    case "KeyGranted":
+      return `Key handed to ${shortHex(values.node as Hex)}`;
     case "LeaseAssigned": {
       const again = Number(values.attempt) > 1 ? `, attempt ${values.attempt}` : "";
       return `Assigned to ${shortHex(values.node as Hex)}${again}`;

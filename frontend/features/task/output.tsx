@@ -13,7 +13,8 @@ import styles from "./task.module.css";
 import { MAX_BROWSER_OUTPUT_BYTES, useOutput } from "./use-output.ts";
 
 /** The result of one lease: opened in this browser, checked against what the node signed, shown and saved. */
-export function Output({ detail, lease }: { detail: TaskDetail; lease: LeaseDetail }) {
+export function Output(props: { detail: TaskDetail; lease: LeaseDetail; onOpened: () => void }) {
+  const { detail, lease, onOpened } = props;
   const { address } = useConnection();
   const output = useOutput(lease.leaseId, detail.task.specDigest);
   const [givesReceipt, setGivesReceipt] = useState(true);
@@ -72,7 +73,11 @@ export function Output({ detail, lease }: { detail: TaskDetail; lease: LeaseDeta
       <Empty
         title={size}
         action={
-          <Button variant="primary" busy={output.isPending} onClick={() => output.mutate({ givesReceipt })}>
+          <Button
+            variant="primary"
+            busy={output.isPending}
+            onClick={() => output.mutate({ givesReceipt }, { onSuccess: onOpened })}
+          >
             Decrypt output
           </Button>
         }

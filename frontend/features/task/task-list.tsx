@@ -12,7 +12,7 @@ import { Empty, PageHeader, Skeleton } from "../../ui/page.tsx";
 import { shortHex } from "../../ui/short-hex.ts";
 import { useEnding, useTasks, useToken } from "../market/market-queries.ts";
 import { ConnectPrompt } from "../wallet/connect-prompt.tsx";
-import { keptSpec } from "./spec-store.ts";
+import { keptName } from "./spec-store.ts";
 import { hasRun, rowWords } from "./states.ts";
 import styles from "./task-list.module.css";
 
@@ -74,7 +74,7 @@ function TaskRow({ summary, token }: { summary: TaskSummary; token: Token }) {
   return (
     <Link href={`/tasks/${task.taskId}`} className={styles.row}>
       <span className={styles.name}>
-        <strong>{keptSpec(task.specDigest)?.name ?? "Task"}</strong>
+        <strong>{keptName(task.specDigest) ?? "Task"}</strong>
         <code>{shortHex(task.taskId)}</code>
       </span>
       <span className={styles.when}>{new Date(Number(task.createdAt) * 1000).toLocaleString()}</span>

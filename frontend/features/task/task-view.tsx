@@ -3,17 +3,19 @@
 import type { LeaseDetail, TaskDetail } from "@dekuper/client";
 import { formatMiB, formatSeconds } from "@dekuper/protocol";
 import { useState } from "react";
+import type { Hex } from "viem";
 import { HexText } from "../../ui/address.tsx";
 import { type Fact, Facts } from "../../ui/facts.tsx";
 import { formatMoney, type Token } from "../../ui/money.ts";
 import { Card, PageHeader, Section } from "../../ui/page.tsx";
 import { useChainTime } from "../market/market-queries.ts";
 import { Bill } from "./bill.tsx";
+import { KeyCard } from "./key-card.tsx";
 import { Logs } from "./logs.tsx";
 import { Members } from "./members.tsx";
 import { Output } from "./output.tsx";
 import { partNoun, partTitle } from "./part-words.ts";
-import { keptSpec } from "./spec-store.ts";
+import { keptName } from "./spec-store.ts";
 import { endingOf, nextDeadline, wordsOf } from "./states.ts";
 import styles from "./task.module.css";
 import { TaskActions } from "./task-actions.tsx";
@@ -24,11 +26,12 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
   const { task, leases } = detail;
   const now = useChainTime();
   const [member, setMember] = useState(detail.lease.index);
+  const [opened, setOpened] = useState<ReadonlySet<Hex>>(new Set());
   const lease = leases[member] ?? detail.lease;
   const isGang = leases.length > 1;
   const ofPart = isGang ? ` of ${partNoun(detail)} ${member}` : "";
   const words = wordsOf(detail);
-  const name = keptSpec(task.specDigest)?.name;
+  const name = keptName(task.specDigest);
   return (
     <>
       <PageHeader title={name ?? "Task"} lead={<HexText value={task.taskId} label="task id" />} />
@@ -42,7 +45,7 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
               <p>{words.text}</p>
             </div>
             <DeadlineLine detail={detail} now={now} />
-            <TaskActions detail={detail} token={token} now={now} />
+            <TaskActions detail={detail} token={token} now={now} opened={opened} />
           </Card>
           {isGang && (
             <Section title={`${partTitle(detail)}s`}>
@@ -50,7 +53,12 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
             </Section>
           )}
           <Section title={`Output${ofPart}`}>
-            <Output key={lease.leaseId} detail={detail} lease={lease} />
+            <Output
+              key={lease.leaseId}
+              detail={detail}
+              lease={lease}
+              onOpened={() => setOpened(new Set([...opened, lease.leaseId]))}
+            />
           </Section>
           <Section title={`Logs${ofPart}`}>
             <Logs
@@ -61,7 +69,7 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
             />
           </Section>
         </div>
-        <aside className={styles.side} aria-label="Bill, timeline and details">
+        <aside className={styles.side} aria-label="Bill, timeline, readers and details">
           <Card>
             <h2>Bill</h2>
             <Bill detail={detail} token={token} now={now} />
@@ -69,6 +77,10 @@ export function TaskView({ detail, token }: { detail: TaskDetail; token: Token }
           <Card>
             <h2>Timeline</h2>
             <Timeline detail={detail} token={token} />
+          </Card>
+          <Card>
+            <h2>Who can read it</h2>
+            <KeyCard detail={detail} />
           </Card>
           <Card>
             <h2>Details</h2>
