@@ -1,4 +1,11 @@
-import { DekuperError, formatAmount, isQuorum, type Order, reservation } from "@dekuper/protocol";
+import {
+  DekuperError,
+  formatAmount,
+  isQuorum,
+  type Order,
+  reservation,
+  type TaskSpec,
+} from "@dekuper/protocol";
 import type { Address } from "viem";
 import type { MarketNode } from "./chain/nodes.ts";
 import type { ConsumerPeer } from "./consumer-peer.ts";
@@ -143,7 +150,12 @@ export async function awardTask(
     if (found.expiry < timestamp + QUOTE_MARGIN_SECONDS && round + 1 < MAX_ROUNDS) continue;
     const problem = await tooDear(market, found.atMost, agreed, "what was agreed is");
     if (problem !== undefined) throw problem;
-    const standbys = [...seeded].filter((node) => !awarded.includes(node));
+    // Who has dropped out on the way has the sealed data, and no use for its key.
+    const isOut = (node: Address) =>
+      awarded.includes(node) || offers.declined.some((declined) => declined.node === node);
+    const standbys = isQuorum(question.order)
+      ? []
+      : [...seeded].filter((node) => !isOut(node)).slice(0, MAX_STANDBY_NODES);
     const { sealed } = task;
     const { wraps, failures } =
       sealed === undefined
@@ -192,13 +204,19 @@ function place(offers: Offers, order: Order): Placement[] | undefined {
   );
 }
 
-/** Who gets the task's data, and a private task's key: the nodes that would have its leases, and the standbys beside them. */
-export function readersOf({ offers, placements }: Pick<QuotedPlan, "offers" | "placements">): {
+/**
+ * Who gets the task's data, and a private task's key: the nodes that would have its leases, and the standbys beside them. Nobody
+ * stands by for a quorum's replicas.
+ */
+export function readersOf(
+  { offers, placements }: Pick<QuotedPlan, "offers" | "placements">,
+  { verification }: Pick<TaskSpec, "verification">,
+): {
   readonly chosen: readonly Address[];
   readonly standbys: readonly Address[];
 } {
   const chosen = placements.map(({ node }) => node);
-  return { chosen, standbys: standbysOf(offers, chosen) };
+  return { chosen, standbys: verification === "quorum" ? [] : standbysOf(offers, chosen) };
 }
 
 /** The cheapest of the others: where a node is lost, they have the data already. */

@@ -66,6 +66,7 @@ const REFUSALS: Readonly<Record<string, string | Words>> = {
   closed: "the order has closed",
   "gas-reserve": "it holds too little gas to see another task through",
   "too-many-quotes": "it has promised to others as much as it may; ask again in some minutes",
+  "quotes-cancelled": "its operator has cancelled its quotes, also those to come",
   "verification-unsupported": "it does not take tasks that several nodes check",
   "image-host-not-allowed": "it runs no images from this registry",
   "image-invalid": "the image's name is not valid",

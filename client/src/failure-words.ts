@@ -5,9 +5,24 @@ export function failureWords(reason: string): string {
   const known = Object.hasOwn(FAILURES, reason) ? FAILURES[reason] : undefined;
   if (known !== undefined) return known;
   const unfit = /^Unfit:(.+)$/.exec(reason)?.[1];
-  if (unfit !== undefined) return reasonWords(unfit) ?? `the task does not suit it: ${unfit}`;
+  if (unfit !== undefined)
+    return materialWords(unfit) ?? reasonWords(unfit) ?? `the task does not suit it: ${unfit}`;
   return reason === "" ? "it gave no reason" : `it gives as its reason: ${reason}`;
 }
+
+/** What is wrong with what it was sent (`oracle/src/daemon/material.ts`). The chain may hold only the beginning. */
+function materialWords(reason: string): string | undefined {
+  const field = /^spec-differs-in-(.+)$/.exec(reason)?.[1];
+  if (field !== undefined) return `the spec is not what was ordered: ${field}`;
+  return Object.hasOwn(MATERIAL, reason) ? MATERIAL[reason] : undefined;
+}
+
+const MATERIAL: Readonly<Record<string, string>> = {
+  "key-wrap-invalid": "the task's key, as it was handed over, does not open with this node's encryption key",
+  "spec-invalid": "the spec cannot be read",
+  "input-size-differs": "an input has another size than the spec says",
+  "input-differs": "an input is not the one that the spec names",
+};
 
 /** The reasons of the oracle's planner (`oracle/src/plan/plan.ts`). */
 const FAILURES: Readonly<Record<string, string>> = {

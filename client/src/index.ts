@@ -56,6 +56,15 @@ export { marketDirectory } from "./directory.ts";
 export { failureWords } from "./failure-words.ts";
 export { type GangClock, ranWithin, runsSince } from "./gang-clock.ts";
 export {
+  type HandedOver,
+  type HandOverOrder,
+  type HandOverPlan,
+  handOverHindrance,
+  handOverKey,
+  planHandOver,
+} from "./hand-over-key.ts";
+export { type KeyHolder, keyGrantsIn, keyHolders, readKeyGrants, readKeyHolders } from "./key-holders.ts";
+export {
   deriveOutputKey,
   type OutputKey,
   type RecipientMemory,
@@ -110,8 +119,8 @@ export {
   type QuoteQuestion,
 } from "./quote-offers.ts";
 export { type AwardableQuotes, collectQuotes } from "./quotes.ts";
-export { openRelay, type Relay } from "./relay/relay-client.ts";
-export { type SealedBlob, sealInputs, sealTask } from "./sealed-task.ts";
+export { askRelay, openRelay, type Relay, relayAt } from "./relay/relay-client.ts";
+export { preparePrivateTask, type SealedBlob, sealInputs, sealTask } from "./sealed-task.ts";
 export { type SeedStep, sourceOf } from "./seed.ts";
 export { type Balances, type Purse, purses, totalOf } from "./statement/balances.ts";
 export { checkStatement, type StatementCheck } from "./statement/check.ts";

@@ -2,7 +2,7 @@ import { type BlobSource, type Digest, digestOf, type TaskKey } from "@dekuper/p
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "viem";
 import { sourceOf } from "./seed.ts";
-import type { PreparedTask, TaskInput } from "./task.ts";
+import { type PreparedTask, prepareTask, type TaskInput } from "./task.ts";
 
 /** What rests at nodes in the place of a plain blob. */
 export interface SealedBlob {
@@ -30,7 +30,17 @@ export async function sealInputs(
   return sealed;
 }
 
-/** A prepared private task with its spec sealed: ready to be put on nodes. */
+/** A private task from what `prepareTask` takes: inputs and spec are sealed under its key, ready to be put on nodes. */
+export async function preparePrivateTask(
+  from: Parameters<typeof prepareTask>[0],
+  key: TaskKey,
+  signal?: AbortSignal,
+): Promise<PreparedTask> {
+  const inputs = await sealInputs(from.inputs, key, signal);
+  return sealTask(prepareTask({ ...from, inputs }), key);
+}
+
+/** A prepared private task with its spec sealed. */
 export async function sealTask(task: PreparedTask, key: TaskKey): Promise<PreparedTask> {
   const source = await key.sealSource(sourceOf(task.specBytes), digestOf(task.specBytes));
   const hash = sha256.create();

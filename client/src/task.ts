@@ -79,8 +79,7 @@ const DEFAULT_TIMES = {
 
 /**
  * Turns a task file into a spec. Pure and browser-safe: images by tag and inputs on disk are resolved before
- * (`@dekuper/client/node` does both). A private task's inputs are sealed before (`sealInputs`), and its spec after
- * (`sealTask`).
+ * (`@dekuper/client/node` does both). A private task's inputs are sealed before and its spec after: `preparePrivateTask`.
  */
 export function prepareTask(from: {
   file: TaskFile;

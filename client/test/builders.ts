@@ -1,10 +1,24 @@
 import type { MarketNode, PlanFacts, PlanOrder } from "@dekuper/client";
+import type { Deployment } from "@dekuper/protocol";
 import type { Address } from "viem";
 
 /** A distinct address. */
 export function address(index: number): Address {
   return `0x${index.toString(16).padStart(40, "0")}`;
 }
+
+/** Contracts that are nowhere. */
+export const deployment: Deployment = {
+  chainId: 31337,
+  nodeRegistry: address(11),
+  taskRegistry: address(12),
+  paymentEscrow: address(13),
+  liveness: address(5),
+  forwarder: address(6),
+  token: address(14),
+  deploymentBlock: 1,
+  deploymentBlockHash: `0x${"ab".repeat(32)}`,
+};
 
 /** A healthy node: 8 GPUs, 16 vCPUs, 64 GiB, staked, asking 2 per GPU hour and nothing per vCPU. */
 export function aNode(change: DeepPartial<MarketNode> = {}): MarketNode {

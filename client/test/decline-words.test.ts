@@ -97,6 +97,21 @@ describe("why a node gave a lease up, in words", () => {
     for (const reason of reasons) assert.doesNotMatch(failureWords(reason), /gives as its reason/, reason);
   });
 
+  it("says what was wrong with what a node was sent, for every reason of the oracle's", async () => {
+    const text = await readFile(new URL("../../oracle/src/daemon/material.ts", import.meta.url), "utf8");
+    const reasons = [...text.matchAll(/kind: "invalid", reason: ["`]([\w-]+)/g)].map(([, name = ""]) => name);
+    assert.ok(reasons.includes("key-wrap-invalid") && reasons.includes("input-differs"));
+    for (const reason of reasons) {
+      const whole = reason.endsWith("-") ? `${reason}image` : reason;
+      assert.doesNotMatch(failureWords(`Unfit:${whole}`), /does not suit it/, whole);
+    }
+    assert.equal(
+      failureWords("Unfit:key-wrap-invalid"),
+      "the task's key, as it was handed over, does not open with this node's encryption key",
+    );
+    assert.equal(failureWords("Unfit:spec-differs-in-maxDura"), "the spec is not what was ordered: maxDura");
+  });
+
   it("names what does not suit, though the chain holds only the beginning", () => {
     assert.equal(failureWords("Unfit:image-not-found"), "the registry does not have this image");
     assert.equal(

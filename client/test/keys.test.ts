@@ -1,23 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { deriveOutputKey, readAgeKey, signerOf, signReadToken, type TypedDataSigner } from "@dekuper/client";
-import { type Deployment, readTokenDigest } from "@dekuper/protocol";
+import { readTokenDigest } from "@dekuper/protocol";
 import { Decrypter, Encrypter } from "age-encryption";
 import { bytesToHex, recoverAddress } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
-import { address } from "./builders.ts";
+import { deployment } from "./builders.ts";
 
-const deployment: Deployment = {
-  chainId: 31337,
-  nodeRegistry: address(11),
-  taskRegistry: address(12),
-  paymentEscrow: address(13),
-  liveness: address(5),
-  forwarder: address(6),
-  token: address(14),
-  deploymentBlock: 1,
-  deploymentBlockHash: `0x${"ab".repeat(32)}`,
-};
 const account = privateKeyToAccount(`0x${"42".repeat(32)}`);
 const signer = signerOf(account);
 

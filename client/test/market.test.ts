@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { createMarket, type Market, planTask } from "@dekuper/client";
 import { isDekuperError, nodeEncryptionKey, type Order } from "@dekuper/protocol";
-import type { Hex } from "viem";
+import { createPublicClient, custom, type Hex, toHex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
+import { readTaskDetail } from "../src/chain/timeline.ts";
 import { freePort, startTestChain, type TestChain } from "./chain.ts";
 import { aChainOrder } from "./chain-order.ts";
 import { aProfile, startTestProvider, type TestProvider } from "./provider.ts";
@@ -166,6 +167,19 @@ describe("the map", () => {
   });
 });
 
+/** Reads a task through an RPC that does something after its nth answer; counts what it was asked. */
+async function readWhile(id: Hex, nth: number, act: () => Promise<unknown>) {
+  const { publicClient, network } = consumer.market;
+  let asked = 0;
+  const request = async ({ method, params }: { method: string; params?: unknown }) => {
+    const answer = await publicClient.request({ method, params } as never);
+    if (++asked === nth) await act();
+    return answer;
+  };
+  const client = createPublicClient({ transport: custom({ request }), cacheTime: 0 });
+  return { detail: await readTaskDetail(client, network, id), asked };
+}
+
 describe("a task from order to pay", () => {
   it("is found by task and lease id, with its whole timeline, attestation and money", async () => {
     const { market } = consumer;
@@ -242,6 +256,41 @@ describe("a task from order to pay", () => {
       code: "WRONG_STATE",
       message: /the lease is Cancelled/,
     });
+  });
+
+  it("is of one moment, whenever it changes while it is read", async () => {
+    const { market } = await chain.account(100);
+    await market.deposit(100_000_000n);
+    const order = await anOrder({ fundedSeconds: 300 });
+    const changes = [(taskId: Hex) => market.cancel(taskId), (taskId: Hex) => market.topUp(taskId, 60)];
+    for (const change of changes)
+      for (let nth = 1, asked = nth; asked >= nth; nth++) {
+        const { taskId } = await market.createTask(order);
+        const read = await readWhile(taskId, nth, () => change(taskId));
+        const { lease, timeline, money } = read.detail;
+        const isCancelled = timeline.some(({ name }) => name === "LeaseEnded");
+        assert.equal(lease.status, isCancelled ? "Cancelled" : "Open", `after ${nth} answers`);
+        assert.equal(money.released, isCancelled ? money.reserved : 0n);
+        assert.equal(lease.reserved, money.reserved, `after ${nth} answers`);
+        asked = read.asked;
+      }
+  });
+
+  it("is asked for again where a node of the RPC is a block behind", async () => {
+    const { market } = await chain.account(10);
+    const { publicClient, network } = market;
+    await market.deposit(10_000_000n);
+    const { taskId } = await market.createTask(await anOrder());
+    let behind = 2;
+    const request = async ({ method, params }: { method: string; params?: unknown }) => {
+      const ahead = method === "eth_blockNumber" && behind-- > 0 ? 1n : 0n;
+      const answer = await publicClient.request({ method, params } as never);
+      return ahead === 0n ? answer : toHex(BigInt(answer as string) + ahead);
+    };
+    const client = createPublicClient({ transport: custom({ request }), cacheTime: 0 });
+    const { lease } = await readTaskDetail(client, network, taskId);
+    assert.equal(lease.status, "Open");
+    assert.ok(behind < 0);
   });
 
   it("expires by anyone when nobody took it", async () => {

@@ -143,7 +143,7 @@ async function opened(by: TaskKey, sealed: Uint8Array): Promise<Uint8Array> {
 describe("a private task that is awarded (rule 11)", () => {
   it("is on its nodes sealed, and its key is handed to the awarded one and the standby in the same transaction", async () => {
     const { plan, task, peer, ...asking } = await planned([cheap, dear]);
-    assert.deepEqual(readersOf(plan), { chosen: [cheap.node], standbys: [dear.node] });
+    assert.deepEqual(readersOf(plan, task.spec), { chosen: [cheap.node], standbys: [dear.node] });
     const { taskId, leaseId, hash, seeded } = await awardTask({ ...asking, task, peer, plan });
     assert.deepEqual([...seeded].sort(), [cheap.node, dear.node].sort());
     assert.equal((await consumer.market.task(taskId)).task.isPrivate, true);
@@ -191,6 +191,20 @@ describe("a private task that is awarded (rule 11)", () => {
     assert.deepEqual(deriveTaskKey(key, salt).reveal(), deriveTaskKey(key, salt).reveal());
   });
 
+  it("hands no key to a node that has the sealed data and then does not sign", async () => {
+    const third = await startTestProvider(chain, at(3_000_000n));
+    const { plan, peer, task, ...asking } = await planned([cheap, dear, third]);
+    assert.deepEqual(readersOf(plan, task.spec), { chosen: [cheap.node], standbys: [dear.node, third.node] });
+    peer.quotes.set(cheap.node, async () => ({ refused: { reason: "lease-limit", values: {} } }));
+    const agreed = { ...plan, atMost: 10_000_000n };
+    const { taskId, leaseId, seeded } = await awardTask({ ...asking, peer, task, plan: agreed });
+    assert.ok(seeded.includes(cheap.node));
+    assert.equal((await consumer.market.task(leaseId)).lease.node, dear.node);
+    const holders = (await grantsOf(taskId)).map(({ node }) => node);
+    assert.deepEqual(holders, [dear.node, third.node]);
+    await consumer.market.cancel(taskId);
+  });
+
   it("is wrapped for the key that a node has by then, whatever it had when it was asked", async () => {
     const asking = await planned([cheap]);
     const next = nodeEncryptionKey(cheap.operatorKey, 2);
@@ -205,7 +219,7 @@ describe("a private task that is awarded (rule 11)", () => {
   it("goes to no node to which nothing can be encrypted; another has it", async () => {
     const broken = await startTestProvider(chain, at(500_000n, LOW_ORDER));
     const { plan, ...asking } = await planned([broken, dear]);
-    assert.deepEqual(readersOf(plan).chosen, [broken.node]);
+    assert.deepEqual(readersOf(plan, asking.task.spec).chosen, [broken.node]);
     const { taskId, leaseId } = await awardTask({ ...asking, plan: { ...plan, atMost: 2_000_000n } });
     assert.equal((await consumer.market.task(leaseId)).lease.node, dear.node);
     assert.deepEqual(

@@ -175,9 +175,15 @@ export interface TaskSummary {
   readonly order?: Order;
 }
 
-/** A task by its own id or one of its leases'; `NOT_FOUND` otherwise. */
-export async function readTask(client: PublicClient, network: Network, id: Hex): Promise<TaskSummary> {
-  const contract = { address: network.deployment.taskRegistry, abi: taskRegistryAbi } as const;
+/** A task by its own id or one of its leases', as of a block or the newest; `NOT_FOUND` otherwise. */
+export async function readTask(
+  client: PublicClient,
+  network: Network,
+  id: Hex,
+  blockNumber?: bigint,
+): Promise<TaskSummary> {
+  const at = blockNumber === undefined ? {} : { blockNumber };
+  const contract = { address: network.deployment.taskRegistry, abi: taskRegistryAbi, ...at } as const;
   const read = {
     task: (taskId: Hex) => client.readContract({ ...contract, functionName: "getTask", args: [taskId] }),
     lease: (leaseId: Hex) => client.readContract({ ...contract, functionName: "getLease", args: [leaseId] }),

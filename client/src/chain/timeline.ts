@@ -99,7 +99,7 @@ const abis = {
 /** Farther back than this many blocks, the task's first block is searched by time instead of scanned for. */
 const SCAN_BLOCKS = 10_000n;
 
-/** The events that lead into each status: state and logs are of one moment only if one of them is there. */
+/** The events that lead into each status: where none of them is there, the logs' node is behind the block asked for. */
 const LEADS_TO: Readonly<Record<LeaseStatus, string | readonly string[]>> = {
   None: "TaskCreated",
   Open: "TaskCreated",
@@ -119,14 +119,21 @@ const LEADS_TO: Readonly<Record<LeaseStatus, string | readonly string[]>> = {
 /** An RPC may answer from nodes of different heights, or amid a block: how often and how far apart it is asked again. */
 const CONSISTENT = { tries: 20, pauseMs: 150 } as const;
 
+/** How nodes say that they have not seen the block that they are asked about. */
+const BEHIND =
+  /header not found|unknown block|block[^.]* not found|could not be found|out ?of ?range|invalid block tag/i;
+
 /** A task by its id or its lease's with its whole timeline: every event that names the task or a lease, with block time and gas. */
 export async function readTaskDetail(client: PublicClient, network: Network, id: Hex): Promise<TaskDetail> {
   for (let left = CONSISTENT.tries; left > 0; left--) {
-    const detail = await readOnce(client, network, id);
-    if (detail.leases.every((lease) => isLedTo(lease, detail.timeline))) return detail;
+    const detail = await readOnce(client, network, id).catch((error: unknown) => {
+      if (!BEHIND.test(String(error instanceof Error && error.cause))) throw error;
+      return undefined;
+    });
+    if (detail?.leases.every((lease) => isLedTo(lease, detail.timeline))) return detail;
     await new Promise((resolve) => setTimeout(resolve, CONSISTENT.pauseMs));
   }
-  throw new DekuperError("RPC_UNAVAILABLE", "The RPC's logs lag behind its state.", { details: { id } });
+  throw new DekuperError("RPC_UNAVAILABLE", "The RPC's nodes lag behind one another.", { details: { id } });
 }
 
 function isLedTo({ status, state, index, attempt }: LeaseFacts, timeline: readonly TimelineEvent[]): boolean {
@@ -139,10 +146,10 @@ function isLedTo({ status, state, index, attempt }: LeaseFacts, timeline: readon
 }
 
 async function readOnce(client: PublicClient, network: Network, id: Hex): Promise<TaskDetail> {
-  const summary = await readTask(client, network, id);
   const { deployment } = network;
   try {
     const toBlock = await client.getBlockNumber();
+    const summary = await readTask(client, network, id, toBlock);
     const first = BigInt(deployment.deploymentBlock);
     const fromBlock =
       toBlock - first <= SCAN_BLOCKS

@@ -10,7 +10,7 @@ import {
 } from "@dekuper/protocol";
 import { resolveImage } from "@dekuper/protocol/node";
 import type { TokenInfo } from "../chain/account.ts";
-import { sealInputs, sealTask } from "../sealed-task.ts";
+import { preparePrivateTask } from "../sealed-task.ts";
 import { imageNameOf, imageOf, type PreparedTask, prepareTask } from "../task.ts";
 import { readInputs } from "./inputs.ts";
 
@@ -49,8 +49,8 @@ export async function loadTask(from: {
     resolveTaskImage(file, network),
     readInputs(file, dirname(resolve(from.path)), signal),
   ]);
-  const settings = { file, network, token, recipient, image, env };
-  if (file.public === true) return prepareTask({ ...settings, inputs });
+  const settings = { file, network, token, recipient, image, env, inputs };
+  if (file.public === true) return prepareTask(settings);
   if (taskKey === undefined) {
     throw new DekuperError(
       "TASK_FILE_INVALID",
@@ -58,7 +58,7 @@ export async function loadTask(from: {
       { details: { field: "public" } },
     );
   }
-  return sealTask(prepareTask({ ...settings, inputs: await sealInputs(inputs, taskKey, signal) }), taskKey);
+  return preparePrivateTask(settings, taskKey, signal);
 }
 
 async function resolveTaskImage(file: TaskFile, network: Network): Promise<string> {

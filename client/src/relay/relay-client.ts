@@ -22,10 +22,21 @@ export interface Relay {
   carry(requests: readonly ForwardRequest[]): Promise<Hex>;
 }
 
-/**
- * Asks a relay for its terms, and checks that it serves this market for at most `maxFee` (base units) a batch.
- * `RELAY_REFUSED` where it does not, `RELAY_UNAVAILABLE` where nothing answers.
- */
+/** Asks a relay for its terms. `RELAY_REFUSED` where it serves another market, `RELAY_UNAVAILABLE` where nothing answers. */
+export async function askRelay(url: string, { deployment }: Network): Promise<RelayTerms> {
+  const parsed = relayTermsSchema.safeParse(await call(url, undefined));
+  if (!parsed.success) throw unavailable(url, "it answers something else than a relay does");
+  const terms = parsed.data;
+  if (terms.chainId === deployment.chainId && isAddressEqual(terms.forwarder, deployment.forwarder))
+    return terms;
+  throw new DekuperError(
+    "RELAY_REFUSED",
+    `The relay ${url} serves chain ${terms.chainId} with forwarder ${terms.forwarder}, not this market.`,
+    { details: { url, chainId: terms.chainId, forwarder: terms.forwarder } },
+  );
+}
+
+/** A relay that serves this market for at most `maxFee` (base units) a batch; else what `askRelay` throws, or `RELAY_REFUSED`. */
 export async function openRelay(from: {
   url: string;
   network: Network;
@@ -33,17 +44,7 @@ export async function openRelay(from: {
   maxFee: bigint;
 }): Promise<Relay> {
   const { url, token, maxFee } = from;
-  const { deployment } = from.network;
-  const parsed = relayTermsSchema.safeParse(await call(url, undefined));
-  if (!parsed.success) throw unavailable(url, "it answers something else than a relay does");
-  const terms = parsed.data;
-  if (terms.chainId !== deployment.chainId || !isAddressEqual(terms.forwarder, deployment.forwarder)) {
-    throw new DekuperError(
-      "RELAY_REFUSED",
-      `The relay ${url} serves chain ${terms.chainId} with forwarder ${terms.forwarder}, not this market.`,
-      { details: { url, chainId: terms.chainId, forwarder: terms.forwarder } },
-    );
-  }
+  const terms = await askRelay(url, from.network);
   if (terms.fee > maxFee) {
     throw new DekuperError(
       "RELAY_REFUSED",
@@ -54,6 +55,11 @@ export async function openRelay(from: {
       },
     );
   }
+  return relayAt(url, terms);
+}
+
+/** A relay whose terms are known. It refuses where they are not its terms any more. */
+export function relayAt(url: string, terms: RelayTerms): Relay {
   return {
     terms,
     carry: async (requests) => {

@@ -22,6 +22,7 @@ import type {
   MaterialFacts,
   StopReason,
 } from "../plan/facts.ts";
+import { tallyTurn } from "../plan/quorum.ts";
 import type { Material } from "./material.ts";
 
 /** Nothing of the pod is needed any more in these. */
@@ -39,6 +40,11 @@ const OVER: ReadonlySet<LeaseStatus> = new Set([
 /** Tasks whose terms are remembered. */
 const MAX_TERMS = 1_024;
 
+interface BlockSeen {
+  readonly number: number;
+  readonly timestamp: number;
+}
+
 /** A lease as the planner and the actions see it. */
 export interface LeaseView {
   readonly facts: LeaseFacts;
@@ -53,6 +59,7 @@ export class LeaseFactReader {
   private readonly node: Address;
   private readonly terms = new Map<string, TaskTerms>();
   private readonly last = new Map<string, LeaseView>();
+  private readonly allRevealed = new Map<Hex, number>();
 
   constructor(reader: ChainReader, deployment: Deployment, node: Address) {
     this.reader = reader;
@@ -79,7 +86,7 @@ export class LeaseFactReader {
       const [completeBy, answerUntil, ballot, stopReason, isFinallyOver, isConfirmed] = await Promise.all([
         this.completeBy(state, terms, view.head.number),
         this.answerUntil(state, view.head.number),
-        this.ballot(record.taskId, terms, view),
+        this.ballot(record, state, terms, view),
         this.stopReason(state, terms, view.head.number),
         mayBeOver ? this.isFinallyOver(record, state.status, view.final.number) : false,
         record.steps.has("ensured") ||
@@ -111,6 +118,7 @@ export class LeaseFactReader {
 
   forget(record: AttemptRecord): void {
     this.last.delete(`${record.leaseId}:${record.attempt}`);
+    this.allRevealed.delete(record.taskId);
   }
 
   private async at(record: AttemptRecord, block: number): Promise<LeaseState> {
@@ -141,9 +149,10 @@ export class LeaseFactReader {
   }
 
   private async ballot(
-    taskId: Hex,
+    { taskId, order }: AttemptRecord,
+    { index }: LeaseState,
     { isQuorum, revealWindow }: TaskTerms,
-    { head, confirmed }: { readonly head: { readonly number: number }; readonly confirmed: number },
+    { head, confirmed }: { readonly head: BlockSeen; readonly confirmed: number },
   ): Promise<BallotFacts | undefined> {
     if (!isQuorum) return undefined;
     const at = (block: number) =>
@@ -153,10 +162,23 @@ export class LeaseFactReader {
       revealUntil: ballot.revealUntil,
       isOpenConfirmed: before.revealUntil !== 0,
       revealWindow,
-      isAllRevealed: committed > 0 && revealed === committed,
+      allRevealedSince: this.sinceAllRevealed(
+        taskId,
+        committed > 0 && revealed === committed,
+        head.timestamp,
+      ),
+      turn: tallyTurn(index, order.leases, Number.parseInt(taskId.slice(-8), 16)),
       isTallied: ballot.isTallied,
       hasWinner: ballot.hasWinner,
     };
+  }
+
+  /** What is seen at one head may be gone at the next; after a restart it counts anew, which only costs others their turn. */
+  private sinceAllRevealed(taskId: Hex, isAll: boolean, now: number): number | undefined {
+    const since = isAll ? (this.allRevealed.get(taskId) ?? now) : undefined;
+    if (since === undefined) this.allRevealed.delete(taskId);
+    else this.allRevealed.set(taskId, since);
+    return since;
   }
 
   private async stopReason(state: LeaseState, terms: TaskTerms, block: number): Promise<StopReason> {

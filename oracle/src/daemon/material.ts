@@ -19,6 +19,11 @@ import type { OpenedKey, TaskKeys } from "./task-keys.ts";
 
 export type Material = OpenTaskFacts["material"];
 
+/** What says where a task's data is, and under which key. */
+type TaskData = Pick<OrderedTask, "taskId" | "consumer"> & {
+  readonly order: Pick<OrderedTask["order"], "isPrivate" | "specDigest">;
+};
+
 /** Seconds until a spec that nobody had, or a key that was not here, is asked for again. */
 const RETRY_SECONDS = 5;
 const FETCH_TIMEOUT_MS = 60_000;
@@ -79,7 +84,7 @@ export class MaterialStore {
    * Gets again what is missing of an accepted order: a state folder that takes over leases (`adopt`) begins empty. Throws
    * what `fetchBlob` does.
    */
-  async recover(task: OrderedTask, what: "spec" | "all", signal: AbortSignal): Promise<void> {
+  async recover(task: TaskData, what: "spec" | "all", signal: AbortSignal): Promise<void> {
     const key = await this.keyOf(task);
     await this.ensureSpec(task, key, signal);
     if (what === "spec") return;
@@ -87,12 +92,12 @@ export class MaterialStore {
   }
 
   /** The spec of an order that was accepted; it is in the store. */
-  async spec(task: OrderedTask): Promise<TaskSpec> {
+  async spec(task: TaskData): Promise<TaskSpec> {
     return this.specWith(task, await this.keyOf(task));
   }
 
   /** An input of an order that was accepted, as the task is to see it. */
-  async *input(task: OrderedTask, spec: TaskSpec, digest: Digest): AsyncGenerator<Uint8Array, void, void> {
+  async *input(task: TaskData, spec: TaskSpec, digest: Digest): AsyncGenerator<Uint8Array, void, void> {
     const key = await this.keyOf(task);
     const input = spec.inputs.find((one) => one.digest === digest);
     if (input === undefined) throw new DekuperError("INTERNAL", `The task has no input ${digest}.`);
@@ -111,7 +116,7 @@ export class MaterialStore {
   }
 
   /** Keeps spec and inputs until then, Unix seconds. */
-  async retain(task: OrderedTask, spec: Pick<TaskSpec, "inputs">, until: number): Promise<void> {
+  async retain(task: TaskData, spec: Pick<TaskSpec, "inputs">, until: number): Promise<void> {
     await this.blobs.retain(specName(task, await this.keyOf(task)), until);
     for (const input of spec.inputs) await this.blobs.retain(inputName(input), until);
   }
@@ -142,7 +147,9 @@ export class MaterialStore {
       return { kind: "ready", spec };
     } catch (error) {
       if (error instanceof KeyMissing) return { kind: "missing", what: "key", retryAt: now + RETRY_SECONDS };
-      if (isDekuperError(error, "KEY_WRAP_INVALID")) return { kind: "invalid", reason: "key-wrap-invalid" };
+      // Whoever has not taken the lease yet may be handed a better one.
+      if (isDekuperError(error, "KEY_WRAP_INVALID"))
+        return { kind: "invalid", reason: "key-wrap-invalid", retryAt: now + RETRY_SECONDS };
       if (isDekuperError(error, "MESSAGE_INVALID")) return { kind: "invalid", reason: "spec-invalid" };
       // What a sealed blob holds is as the consumer sealed it: nobody else has a better one.
       if (order.isPrivate && isDekuperError(error, "BLOB_CORRUPT"))
@@ -154,21 +161,21 @@ export class MaterialStore {
   }
 
   /** Undefined: the task is public, and needs none. */
-  private async keyOf(task: OrderedTask): Promise<OpenedKey | undefined> {
+  private async keyOf(task: TaskData): Promise<OpenedKey | undefined> {
     if (!task.order.isPrivate) return undefined;
     const key = await this.keys.of(task);
     if (key === undefined) throw new KeyMissing();
     return key;
   }
 
-  private async specWith(task: OrderedTask, key: OpenedKey | undefined): Promise<TaskSpec> {
+  private async specWith(task: TaskData, key: OpenedKey | undefined): Promise<TaskSpec> {
     const name = specName(task, key);
     const maxBytes = key === undefined ? MAX_SPEC_BYTES : sealedSize(MAX_SPEC_BYTES);
     const stored = await this.blobs.readAll(name, maxBytes);
     return decodeSpec(key === undefined ? stored : await openAll(key, stored), task.order.specDigest);
   }
 
-  private ensureSpec(task: OrderedTask, key: OpenedKey | undefined, signal: AbortSignal): Promise<void> {
+  private ensureSpec(task: TaskData, key: OpenedKey | undefined, signal: AbortSignal): Promise<void> {
     return this.ensure(
       specName(task, key),
       key === undefined ? MAX_SPEC_BYTES : sealedSize(MAX_SPEC_BYTES),
@@ -201,7 +208,7 @@ export class MaterialStore {
 
 type Input = TaskSpec["inputs"][number];
 
-function specName({ order }: OrderedTask, key: OpenedKey | undefined): BlobName {
+function specName({ order }: TaskData, key: OpenedKey | undefined): BlobName {
   return key === undefined
     ? { kind: "spec", digest: order.specDigest }
     : { kind: "sealed", digest: key.specBlob };

@@ -398,6 +398,8 @@ export async function runOracle(options: OracleOptions): Promise<OracleHandle> {
         multiaddrs: peer.multiaddrs,
         instanceId: folder.instanceId,
         headBlock: reader.lastReadable?.head.number,
+        /** Up to which events have been read. */
+        readBlock: store.cursor()?.number,
         problem: reconciler.problem,
         leases: journal.live().map(({ leaseId, attempt, steps, ended: status }) => ({
           leaseId,

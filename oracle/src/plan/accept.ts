@@ -23,7 +23,8 @@ export interface OpenTaskFacts {
         readonly retryAt?: Seconds | undefined;
       }
     | { readonly kind: "missing"; readonly what: "spec" | "key" | "image-answer"; readonly retryAt: Seconds }
-    | { readonly kind: "invalid"; readonly reason: string };
+    /** For good, unless it is asked for again at `retryAt`. */
+    | { readonly kind: "invalid"; readonly reason: string; readonly retryAt?: Seconds };
 }
 
 /** What this node can and will take. */

@@ -51,8 +51,10 @@ export interface BallotFacts {
   /** What opened the revealing has `minConfirmations`: a reorg lets nobody commit to what others have shown. */
   readonly isOpenConfirmed: boolean;
   readonly revealWindow: number;
-  /** Everybody who has committed has revealed. */
-  readonly isAllRevealed: boolean;
+  /** Since when, by the heads that this node has read, everybody who has committed has revealed; undefined: not yet. */
+  readonly allRevealedSince: Seconds | undefined;
+  /** This replica's place, from 0, in the order in which the replicas have the votes counted. */
+  readonly turn: number;
   readonly isTallied: boolean;
   /** k or more have revealed the same. */
   readonly hasWinner: boolean;

@@ -1,6 +1,9 @@
 import type { BallotFacts, JournalFacts, LeaseFacts, NodeFacts } from "./facts.ts";
 import { act, margin, type Plan, type Seconds, wait } from "./plan.ts";
 
+/** For how long the next replica leaves the counting to one, seconds: its transaction is mined in that time. */
+export const TALLY_TURN_SECONDS = 15;
+
 /** A replica's part in its quorum's vote (rule 21): what is needed of the lease to decide its next step. */
 interface Facts {
   readonly lease: Pick<LeaseFacts, "outageGrace">;
@@ -22,14 +25,27 @@ export function planCommitted(facts: Facts, now: Seconds): Plan {
   return node.maySign ? act({ kind: "reveal" }) : wait("signing-stopped", revealUntil + 1);
 }
 
-/** It has revealed: the votes are counted once all have, or their time is over. */
+/**
+ * It has revealed: the votes are counted once all have, or their time is over. The replicas do it in turn, so that one of
+ * them pays for it and not all: the next one only where those before it have not.
+ */
 export function planTally({ lease, ballot, node, meanwhile }: Facts, now: Seconds): Plan {
   const enforceableAt = ballot.revealUntil + lease.outageGrace + 1;
-  const isDue = ballot.isAllRevealed || now >= enforceableAt;
+  const countableAt = Math.min(ballot.allRevealedSince ?? enforceableAt, enforceableAt);
+  const turnAt = countableAt + ballot.turn * TALLY_TURN_SECONDS;
+  const isDue = now >= turnAt;
   if (isDue && !ballot.isTallied && node.maySign) return act({ kind: "tally" });
   if (meanwhile !== undefined) return meanwhile;
-  if (!isDue) return wait("replicas-reveal", enforceableAt);
+  if (!isDue) return wait("replicas-reveal", turnAt);
   return wait(node.maySign ? "replicas-reveal" : "signing-stopped");
+}
+
+/**
+ * A replica's place in the order in which they have the votes counted. `draw` is any number that all of the task's replicas
+ * share: it lets another one begin in each task.
+ */
+export function tallyTurn(index: number, leases: number, draw: number): number {
+  return (index + draw) % leases;
 }
 
 /**

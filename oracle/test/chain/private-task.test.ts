@@ -1,61 +1,37 @@
 import assert from "node:assert/strict";
-import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { after, before, describe, it, type TestContext } from "node:test";
 import {
-  awardTask,
   type ConsumerPeer,
-  deriveOutputKey,
-  deriveTaskKey,
   fetchDelivery,
-  type KeyWrap,
-  type Market,
   marketDirectory,
   memoryCiphertext,
   memorySink,
-  type PreparedTask,
-  planQuotes,
-  planTask,
-  prepareTask,
   readersOf,
   type SubmittedTask,
-  sealInputs,
-  sealTask,
-  signerOf,
   wrapTaskKey,
 } from "@dekuper/client";
-import {
-  type BlobName,
-  decodeWrap,
-  MAX_SPEC_BYTES,
-  nodeEncryptionKey,
-  parseTaskFile,
-  sealedSize,
-  taskRegistryAbi,
-} from "@dekuper/protocol";
-import { type Address, hexToString, stringToBytes } from "viem";
-import { privateKeyToAccount } from "viem/accounts";
-import { startNodePeer } from "../../../client/src/node/market-peer.ts";
+import { type BlobName, decodeWrap, MAX_SPEC_BYTES, sealedSize, taskRegistryAbi } from "@dekuper/protocol";
+import { type Address, hexToString } from "viem";
 import { startTestChain, type TestChain } from "../../../client/test/chain.ts";
-import { aProfile, startTestProvider, type TestProvider } from "../../../client/test/provider.ts";
+import { startTestProvider, type TestProvider } from "../../../client/test/provider.ts";
 import { createBlobStore } from "../../src/peer/blob-store.ts";
 import { createLogStore } from "../../src/peer/log-store.ts";
 import { createPeerNode } from "../../src/peer/peer-node.ts";
 import { aTaskSpec } from "../task-spec.ts";
-import { payOf, type RunningOracle, startOracle } from "./running-oracle.ts";
-
-const SECRET = "hf_a-token-that-nobody-else-may-read";
-const INPUT = "the rows that must not leave the two clusters\n".repeat(3_000);
-const TEXT = `name: secret
-image: ${aTaskSpec().image}
-command: ["python", "train.py"]
-env: [TOKEN]
-resources: { cpu: 1, memory: 64Mi, storage: 64Mi, duration: 1h }
-startWithin: 20m
-`;
-const PER_VCPU_HOUR = 1_000_000n;
+import {
+  INPUT,
+  type Oddly,
+  onDisk,
+  orderPrivately,
+  PER_VCPU_HOUR,
+  SECRET,
+  startNode,
+  TEXT,
+} from "./private-order.ts";
+import { payOf, type RunningOracle } from "./running-oracle.ts";
 
 let chain: TestChain;
 before(async () => {
@@ -66,25 +42,10 @@ after(() => chain?.stop());
 const silent = { debug: () => undefined, info: () => undefined, warn: () => undefined };
 const signal = () => AbortSignal.timeout(30_000);
 
-/** A daemon whose profile says where it listens, at a rate of its own. */
-async function startNode(t: TestContext, rate: bigint): Promise<RunningOracle> {
-  const running = await startOracle(t, chain);
-  const { provider, oracle } = running;
-  await provider.market.updateProfile(
-    provider.node,
-    aProfile({
-      encryptionKey: nodeEncryptionKey(provider.operatorKey),
-      posted: { perGpuHour: 0n, perVCpuHour: rate },
-      multiaddrs: oracle.multiaddrs,
-    }),
-  );
-  return running;
-}
-
 /** Two nodes; the first is cheaper, unless both ask the same. They know each other. */
 async function twoNodes(t: TestContext, dearer = 2n) {
-  const cheap = await startNode(t, PER_VCPU_HOUR);
-  const dear = await startNode(t, dearer * PER_VCPU_HOUR);
+  const cheap = await startNode(t, chain, PER_VCPU_HOUR);
+  const dear = await startNode(t, chain, dearer * PER_VCPU_HOUR);
   await cheap.mine(2);
   for (const node of [cheap, dear]) await node.caughtUp();
   const connected = async () => {
@@ -95,64 +56,6 @@ async function twoNodes(t: TestContext, dearer = 2n) {
   };
   await cheap.until("the two know each other", connected);
   return { cheap, dear };
-}
-
-/** What a test orders otherwise than the command would. */
-interface Oddly {
-  readonly text?: string;
-  readonly task?: (task: PreparedTask) => PreparedTask;
-  readonly wraps?: (wraps: readonly KeyWrap[]) => readonly KeyWrap[];
-}
-
-/** Orders a private task by quotes, as the command does. */
-async function orderPrivately(
-  t: TestContext,
-  { consumer }: Pick<RunningOracle, "consumer">,
-  nodes: readonly Address[],
-  { text = TEXT, task: changed = (task) => task, wraps: handed = (wraps) => wraps }: Oddly = {},
-) {
-  const { address, key: wallet } = consumer;
-  const market: Market = {
-    ...consumer.market,
-    createAndAward: (order, quotes, wraps) => consumer.market.createAndAward(order, quotes, handed(wraps)),
-  };
-  const signer = signerOf(privateKeyToAccount(wallet));
-  const key = await deriveOutputKey(signer, chain.network.deployment);
-  const taskKey = deriveTaskKey(key);
-  const bytes = stringToBytes(INPUT);
-  const source = {
-    size: bytes.length,
-    open: async function* (offset: number) {
-      yield bytes.subarray(offset);
-    },
-  };
-  const digest = `0x${createHash("sha256").update(bytes).digest("hex")}` as const;
-  const token = await market.token();
-  const prepared = prepareTask({
-    file: parseTaskFile(text),
-    network: chain.network,
-    token,
-    inputs: await sealInputs([{ path: "rows.csv", digest, source }], taskKey),
-    recipient: key.recipient,
-    env: { TOKEN: SECRET },
-  });
-  const task = changed(await sealTask(prepared, taskKey));
-  const peer = await startNodePeer(market);
-  t.after(() => peer.stop());
-  const all = (await market.nodes()).filter((node) => nodes.includes(node.address));
-  const [terms, head] = await Promise.all([market.terms(), market.head()]);
-  const { cap = 0n } = planTask(task.planOrder, all, { token, terms, now: head.timestamp });
-  const asking = { market, peer, task, cap: 2n * cap, nodes: all };
-  // A busy machine may answer too late to be heard; then nothing was ordered, and it is asked again.
-  for (let tries = 0; ; tries++) {
-    try {
-      const plan = await planQuotes({ ...asking, consumer: address });
-      assert.equal(plan.offers.offers.length, all.length, "every node offers");
-      return { task, taskKey, key, signer, peer, plan, submitted: await awardTask({ ...asking, plan }) };
-    } catch (error) {
-      if (tries >= 9) throw error;
-    }
-  }
 }
 
 async function grantsOf({ taskId }: Pick<SubmittedTask, "taskId">, { client }: RunningOracle) {
@@ -196,13 +99,6 @@ async function failReason(
   return failed && hexToString(failed.args.reason, { size: 32 });
 }
 
-/** Everything that a daemon has on its disk. */
-async function onDisk({ stateDir }: RunningOracle): Promise<Buffer> {
-  const files = await readdir(stateDir, { recursive: true, withFileTypes: true });
-  const paths = files.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return Buffer.concat(await Promise.all(paths.map((path) => readFile(path))));
-}
-
 /** A registered, active node that can do no more than ask others for blobs. */
 async function startAsker(t: TestContext, provider: TestProvider) {
   const dir = await mkdtemp(join(tmpdir(), "dekuper-asker-"));
@@ -239,12 +135,15 @@ describe("a private task (rule 11)", () => {
     const { cheap, dear } = await twoNodes(t);
     const other = await startTestProvider(chain);
     const asker = await startAsker(t, other);
-    const { task, taskKey, key, signer, peer, plan, submitted } = await orderPrivately(t, cheap, [
+    const { task, taskKey, key, signer, peer, plan, submitted } = await orderPrivately(t, chain, cheap, [
       cheap.provider.node,
       dear.provider.node,
     ]);
     const { taskId, leaseId } = submitted;
-    assert.deepEqual(readersOf(plan), { chosen: [cheap.provider.node], standbys: [dear.provider.node] });
+    assert.deepEqual(readersOf(plan, task.spec), {
+      chosen: [cheap.provider.node],
+      standbys: [dear.provider.node],
+    });
     const grants = await grantsOf(submitted, cheap);
     assert.deepEqual(
       grants.map(({ node, keyVersion }) => [node, keyVersion]),
@@ -311,7 +210,10 @@ describe("a private task (rule 11)", () => {
 
   it("is taken over by a standby with its own wrap, from the sealed checkpoint", async (t) => {
     const { cheap, dear } = await twoNodes(t, 1n);
-    const { submitted, plan } = await orderPrivately(t, cheap, [cheap.provider.node, dear.provider.node]);
+    const { submitted, plan } = await orderPrivately(t, chain, cheap, [
+      cheap.provider.node,
+      dear.provider.node,
+    ]);
     const { leaseId } = submitted;
     const isCheap = plan.placements[0]?.node === cheap.provider.node;
     const [first, standby] = isCheap ? [cheap, dear] : [dear, cheap];
@@ -337,7 +239,7 @@ describe("a private task (rule 11)", () => {
   });
 
   it("that does not hold what was ordered, or whose key another consumer made, is given back before it starts", async (t) => {
-    const node = await startNode(t, PER_VCPU_HOUR);
+    const node = await startNode(t, chain, PER_VCPU_HOUR);
     const { provider } = node;
     await node.mine(2);
     await node.caughtUp();
@@ -345,7 +247,7 @@ describe("a private task (rule 11)", () => {
     const other = await chain.account(10_000);
     await other.market.deposit(5_000_000_000n);
     const once = `${TEXT}attempts: 1\n`;
-    const good = await orderPrivately(t, node, [provider.node], { text: once });
+    const good = await orderPrivately(t, chain, node, [provider.node], { text: once });
     await node.untilStatus(good.submitted.leaseId, "Running");
     const [copied] = await grantsOf(good.submitted, node);
 
@@ -378,7 +280,7 @@ describe("a private task (rule 11)", () => {
     ];
     for (const [what, who, oddly, reason] of wrong) {
       const before = (await who.consumer.market.account(who.consumer.address)).free;
-      const { submitted } = await orderPrivately(t, who, [provider.node], oddly);
+      const { submitted } = await orderPrivately(t, chain, who, [provider.node], oddly);
       await node.untilStatus(submitted.leaseId, "Failed");
       assert.equal(await failReason(submitted, node), reason, what);
       assert.equal(

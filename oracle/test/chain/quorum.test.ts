@@ -54,6 +54,7 @@ describe("daemons with a task of which two of three results must agree (rule 21)
     assert.deepEqual(await stake(other), { staked: before.staked, locked: 0n });
     const { committed, revealed, isTallied } = await market.ballot(taskId);
     assert.deepEqual([committed, revealed, isTallied], [3, 3, true]);
+    assert.equal((await market.talliesOf(taskId)).length, 1, "one of them has the votes counted");
     assert.ok((await market.gasOf(first.provider.node)) < RESERVED_GAS_PER_LEASE);
   });
 
@@ -124,12 +125,15 @@ describe("daemons with a task of which two of three results must agree (rule 21)
     await answers(replicas, "42", "42", "42");
     const [silent, ...others] = replicas as [Replica, Replica, Replica];
     const before = await stake(silent);
-    const { leases } = await run(market);
+    const { leases, taskId } = await run(market);
     silent.cluster.exit(60);
     await untilStatus(leases, "Committed", "Running", "Running");
     await silent.stop();
     for (const { cluster } of others) cluster.exit(60);
     await untilStatus(leases, "Failed", "Settled", "Settled");
+    const tallies = await market.talliesOf(taskId);
+    assert.equal(tallies.length, 1, "one of the others has them counted, whoever's turn was first");
+    assert.notEqual(tallies[0], silent.provider.node);
     const after = await stake(silent);
     assert.deepEqual(after, { staked: before.staked - 10_000_000n, locked: 0n });
   });

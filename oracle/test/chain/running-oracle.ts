@@ -152,11 +152,11 @@ export async function startOracle(
   const untilStatus = (leaseId: Hex, ...statuses: string[]) =>
     until(statuses.join(" or "), async () => statuses.includes((await lease(leaseId)).status));
 
-  /** The daemon has seen the head, and what it had sent. */
+  /** The daemon has read all events up to the head, and what it had sent. */
   const caughtUp = async () => {
     const head = Number(await client.getBlockNumber({ cacheTime: 0 }));
-    for (let tries = 0; ((await health()).headBlock ?? 0) < head; tries++) {
-      assert.ok(tries < 200, `the daemon has not seen block ${head}`);
+    for (let tries = 0; ((await health()).readBlock ?? 0) < head; tries++) {
+      assert.ok(tries < 400, `the daemon has not read block ${head}`);
       await sleep(25);
     }
     await sleep(150); // the rest of its round, and the next
@@ -196,7 +196,7 @@ export async function startOracle(
   const health = async () =>
     (await fetch(`${oracle.url}/status`).then((answer) => answer.json())) as {
       problem?: string;
-      headBlock?: number;
+      readBlock?: number;
     };
 
   return {

@@ -17,7 +17,7 @@ import {
   taskRegistryAbi,
 } from "@dekuper/protocol";
 import { generateX25519Identity, identityToRecipient } from "age-encryption";
-import { createPublicClient, type Hex, http } from "viem";
+import { createPublicClient, encodeFunctionData, getAddress, type Hex, http } from "viem";
 import { freePort, type TestChain } from "../../../client/test/chain.ts";
 import { aProfile, startTestProvider, type TestProvider } from "../../../client/test/provider.ts";
 import { type OracleConfigInput, oracleConfigSchema } from "../../src/config/schema.ts";
@@ -80,6 +80,19 @@ export async function startReplicas(t: TestContext, chain: TestChain, count = 3)
     }
     return used;
   };
+  /** Who has sent `tallyResults` for a task, once for each transaction, reverted ones too. */
+  const talliesOf = async (taskId: Hex) => {
+    const input = encodeFunctionData({ abi: taskRegistryAbi, functionName: "tallyResults", args: [taskId] });
+    const head = await client.getBlockNumber({ cacheTime: 0 });
+    const senders: Hex[] = [];
+    for (let blockNumber = 0n; blockNumber <= head; blockNumber++) {
+      const { transactions } = await client.getBlock({ blockNumber, includeTransactions: true });
+      senders.push(
+        ...transactions.filter((sent) => sent.input === input).map(({ from }) => getAddress(from)),
+      );
+    }
+    return senders;
+  };
   const ballot = (taskId: Hex) => client.readContract({ ...at, functionName: "getBallot", args: [taskId] });
   const earned = ({ provider }: Replica) =>
     client.readContract({
@@ -132,8 +145,8 @@ export async function startReplicas(t: TestContext, chain: TestChain, count = 3)
         const url = statusUrl();
         const answer = url === undefined ? undefined : await fetch(url).catch(() => undefined);
         if (answer === undefined) break; // it was stopped
-        const { headBlock = 0 } = (await answer.json()) as { headBlock?: number };
-        if (headBlock >= head) break;
+        const { readBlock = 0 } = (await answer.json()) as { readBlock?: number };
+        if (readBlock >= head) break;
         await sleep(50);
       }
   };
@@ -161,6 +174,7 @@ export async function startReplicas(t: TestContext, chain: TestChain, count = 3)
     lease,
     status,
     gasOf,
+    talliesOf,
     ballot,
     earned,
     stake,

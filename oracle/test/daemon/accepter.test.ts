@@ -275,6 +275,16 @@ describe("taking over what another node has lost", () => {
     assert.deepEqual([submitted, decided], [[], ["refuse: rate-below-posted"]]);
   });
 
+  it("leaves one whose key it cannot open, and looks again: its consumer may hand over another wrap", async (t) => {
+    const material = { kind: "invalid", reason: "key-wrap-invalid", retryAt: 1_005 } as const;
+    const { submitted, round, decided, forgotten, head } = aNode(t, { lost: 1, material });
+    await round();
+    assert.deepEqual([decided, forgotten], [["refuse: key-wrap-invalid"], []]);
+    head.timestamp = 1_005;
+    await round();
+    assert.deepEqual([submitted, forgotten], [[], [leaseOf(0)]]);
+  });
+
   it("counts it against the same limits as open orders", async (t) => {
     const { submitted, round } = aNode(t, { orders: 3, lost: 1, maxLeases: 2, accept: never });
     await round();

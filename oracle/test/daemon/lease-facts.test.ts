@@ -180,20 +180,20 @@ describe("a lease as the chain shows it", () => {
     chain.task = { leaseCount: 3, verification: 1 };
     chain.at = () => ({ status: "Committed" });
     const running = (await factsOf(chain)).ballot;
-    assert.deepEqual([running?.revealUntil, running?.isAllRevealed], [0, false]);
+    assert.deepEqual([running?.revealUntil, running?.allRevealedSince], [0, undefined]);
     chain.confirmedBallot = chain.ballot;
     chain.ballot = { committed: 3, revealed: 2, isTallied: false, revealUntil: 900n, winner: hex("00") };
     const open = (await factsOf(chain)).ballot;
     assert.deepEqual(
-      [open?.revealUntil, open?.isOpenConfirmed, open?.isAllRevealed, open?.hasWinner, open?.revealWindow],
-      [900, false, false, false, terms.revealWindow],
+      [open?.revealUntil, open?.isOpenConfirmed, open?.allRevealedSince, open?.hasWinner, open?.revealWindow],
+      [900, false, undefined, false, terms.revealWindow],
     );
     chain.confirmedBallot = chain.ballot;
     chain.ballot = { committed: 3, revealed: 3, isTallied: true, revealUntil: 900n, winner: hex("04") };
     const counted = (await factsOf(chain)).ballot;
     assert.deepEqual(
-      [counted?.isOpenConfirmed, counted?.isAllRevealed, counted?.isTallied, counted?.hasWinner],
-      [true, true, true, true],
+      [counted?.isOpenConfirmed, counted?.allRevealedSince, counted?.isTallied, counted?.hasWinner],
+      [true, chain.head * 10, true, true],
     );
   });
 

@@ -122,7 +122,7 @@ describe("a private task's material (rule 11)", () => {
   it("is invalid with a wrap that another consumer made, also where the node has opened that one before", async () => {
     const spec = aPrivateSpec();
     await handed(spec, { consumer: hex("a9", 20) });
-    const invalid = { kind: "invalid", reason: "key-wrap-invalid" };
+    const invalid = { kind: "invalid", reason: "key-wrap-invalid", retryAt: 505 };
     assert.deepEqual(await fetched(spec), invalid);
 
     granted = [];
@@ -147,7 +147,7 @@ describe("a private task's material (rule 11)", () => {
     ];
     for (const one of bad) {
       granted = [one];
-      assert.deepEqual(await fetched(spec), { kind: "invalid", reason: "key-wrap-invalid" });
+      assert.deepEqual(await fetched(spec), { kind: "invalid", reason: "key-wrap-invalid", retryAt: 505 });
     }
     granted = [];
     const stranger = {
@@ -156,7 +156,7 @@ describe("a private task's material (rule 11)", () => {
       profile: { encryptionKey: nodeEncryptionKey(generatePrivateKey()) },
     };
     granted.push((await wrapTaskKey(key, decodeWrap(wrap).specBlob, consumer, stranger)).wrap);
-    assert.deepEqual(await fetched(spec), { kind: "invalid", reason: "key-wrap-invalid" });
+    assert.deepEqual(await fetched(spec), { kind: "invalid", reason: "key-wrap-invalid", retryAt: 505 });
   });
 
   it("is opened with any wrap that is good, whatever was handed over after it", async () => {
@@ -164,6 +164,18 @@ describe("a private task's material (rule 11)", () => {
     await handed(spec);
     granted.unshift("0x01");
     assert.equal((await fetched(spec)).kind, "ready");
+  });
+
+  it("is opened once the consumer has handed over a better wrap than the first, which did not open", async () => {
+    const spec = aPrivateSpec();
+    await handed(spec, { consumer: hex("a9", 20) });
+    const material = aMaterial();
+    await material.fetch(leaseId, privately(spec), 500, signal);
+    assert.equal(material.of(leaseId).kind, "invalid");
+    await handed(spec);
+    material.forget(leaseId); // its time has come
+    await material.fetch(leaseId, privately(spec), 505, signal);
+    assert.equal(material.of(leaseId).kind, "ready");
   });
 
   it("is opened by a node whose encryption key was changed since it was handed over", async () => {

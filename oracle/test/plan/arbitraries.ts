@@ -23,7 +23,8 @@ const anyBallot: fc.Arbitrary<BallotFacts> = fc.record({
   revealUntil: fc.oneof(fc.constant(0), time),
   isOpenConfirmed: flag,
   revealWindow: span,
-  isAllRevealed: flag,
+  allRevealedSince: fc.option(time, { nil: undefined }),
+  turn: fc.integer({ min: 0, max: 3 }),
   isTallied: mostly(false),
   hasWinner: flag,
 });

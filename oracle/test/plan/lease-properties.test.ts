@@ -161,7 +161,7 @@ describe("from any facts, the planner", () => {
         if (actionOf(plan)?.kind !== "tally") return undefined;
         const { ballot, outageGrace } = lease;
         if (ballot === undefined || ballot.isTallied) return false;
-        return ballot.isAllRevealed || now > ballot.revealUntil + outageGrace;
+        return (ballot.allRevealedSince ?? now + 1) <= now || now > ballot.revealUntil + outageGrace;
       },
       fc.oneof(anyAt("Revealed"), anyAt("Committed")),
     ));

@@ -20,6 +20,7 @@ const anyOthers: fc.Arbitrary<Others> = fc.record({
   commitAfter: fc.integer({ min: 0, max: 80 }),
   revealAfter: fc.oneof(fc.integer({ min: 0, max: 120 }), fc.constant(Number.POSITIVE_INFINITY)),
   agree: fc.boolean(),
+  turn: fc.integer({ min: 0, max: 3 }),
 });
 
 function live(faults: readonly Fault[], others: Others): QuorumWorld {

@@ -10,6 +10,8 @@ export interface Others {
   readonly commitAfter: number;
   readonly revealAfter: number;
   readonly agree: boolean;
+  /** This one's place in the order in which the votes are counted; the others never count them. */
+  readonly turn: number;
 }
 
 const TERMS = { maxSeconds: 200, completionGrace: 60, outageGrace: 5 };
@@ -57,6 +59,7 @@ export class QuorumWorld {
   private attestation = "";
   private attempts = 0;
   private lastRead: LeaseFacts | undefined;
+  private allRevealed: number | undefined;
   private readonly blocks: ChainState[] = [
     {
       status: "Running",
@@ -201,7 +204,8 @@ export class QuorumWorld {
         revealUntil,
         isOpenConfirmed: this.back(CONFIRMATIONS).revealUntil !== 0,
         revealWindow: REVEAL_WINDOW,
-        isAllRevealed: status === "Revealed" && othersRevealed,
+        allRevealedSince: this.sinceAllRevealed(status === "Revealed" && othersRevealed),
+        turn: this.others.turn,
         isTallied,
         hasWinner,
       },
@@ -210,6 +214,11 @@ export class QuorumWorld {
     const owes = status === "Settled" && hasWinner && !this.journal.keyGiven;
     if (isFinallyOver && isEnd && !owes) this.journal = { ...this.journal, ended: true };
     return this.lastRead;
+  }
+
+  private sinceAllRevealed(isAll: boolean): number | undefined {
+    this.allRevealed = isAll ? (this.allRevealed ?? this.now) : undefined;
+    return this.allRevealed;
   }
 
   private back(blocks: number): ChainState {

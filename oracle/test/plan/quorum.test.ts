@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import type { BallotFacts } from "../../src/plan/facts.ts";
 import { planLease } from "../../src/plan/lease.ts";
 import type { LeaseAction, WaitReason } from "../../src/plan/plan.ts";
+import { tallyTurn } from "../../src/plan/quorum.ts";
 import { aJournal, aNode, aPod, type Facts, facts, noPod, running, T0 } from "./builders.ts";
 
 /** All have committed; to be revealed until T0 + 140, in a window of 40 seconds; 30 s of grace for outages. */
@@ -10,7 +11,8 @@ const aBallot = (change: Partial<BallotFacts> = {}): BallotFacts => ({
   revealUntil: T0 + 140,
   isOpenConfirmed: true,
   revealWindow: 40,
-  isAllRevealed: false,
+  allRevealedSince: undefined,
+  turn: 0,
   isTallied: false,
   hasWinner: false,
   ...change,
@@ -76,18 +78,40 @@ describe("a replica that has committed", () => {
 
 describe("a replica that has revealed", () => {
   it("has the votes counted at once when all are open, else when their time is over", () => {
-    acts(replica("Revealed", aBallot({ isAllRevealed: true })), { kind: "tally" });
+    acts(replica("Revealed", aBallot({ allRevealedSince: T0 + 105 })), { kind: "tally" });
     waits(replica("Revealed", aBallot()), "replicas-reveal", T0 + 171);
     waits(replica("Revealed", aBallot()), "replicas-reveal", T0 + 171, T0 + 170);
     acts(replica("Revealed", aBallot()), { kind: "tally" }, T0 + 171);
   });
 
+  it("leaves the counting to those before it in the task's order, for as long as each has", () => {
+    const third = aBallot({ allRevealedSince: T0 + 105, turn: 2 });
+    waits(replica("Revealed", third), "replicas-reveal", T0 + 135);
+    waits(replica("Revealed", third), "replicas-reveal", T0 + 135, T0 + 134);
+    acts(replica("Revealed", third), { kind: "tally" }, T0 + 135);
+    waits(replica("Revealed", { ...third, isTallied: true }), "replicas-reveal", undefined, T0 + 135);
+    const second = aBallot({ turn: 1 });
+    waits(replica("Revealed", second), "replicas-reveal", T0 + 186, T0 + 171);
+    acts(replica("Committed", second), { kind: "tally" }, T0 + 186);
+  });
+
+  it("has an order of its replicas that is another one in each task, and nobody's twice", () => {
+    for (const draw of [0, 1, 2, 4_294_967_295]) {
+      const turns = [0, 1, 2].map((index) => tallyTurn(index, 3, draw));
+      assert.deepEqual(turns.toSorted(), [0, 1, 2]);
+      assert.equal(turns[0], draw % 3);
+    }
+  });
+
   it("counts nothing while another daemon has the key", () =>
-    waits(replica("Revealed", aBallot({ isAllRevealed: true }), { node: silenced }), "signing-stopped"));
+    waits(
+      replica("Revealed", aBallot({ allRevealedSince: T0 + 105 }), { node: silenced }),
+      "signing-stopped",
+    ));
 });
 
 describe("a replica whose votes are counted", () => {
-  const won = aBallot({ isAllRevealed: true, isTallied: true, hasWinner: true });
+  const won = aBallot({ allRevealedSince: T0 + 105, isTallied: true, hasWinner: true });
   const after = (change: Partial<Facts["lease"]>, journal = aJournal({ ...committed, tornDown: true })) => ({
     lease: running({
       status: "Completed",

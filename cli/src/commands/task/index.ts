@@ -5,6 +5,7 @@ import { registerTaskCancel } from "./cancel.ts";
 import { registerTaskClaim } from "./claim.ts";
 import { registerTaskEnforcement } from "./enforce.ts";
 import { registerTaskFetch } from "./fetch.ts";
+import { registerTaskHandKey } from "./hand-key.ts";
 import { registerTaskList } from "./list.ts";
 import { registerTaskLogs } from "./logs.ts";
 import { registerTaskPlan } from "./plan.ts";
@@ -26,6 +27,7 @@ export function registerTaskCommands(program: Command, runtime: Runtime): void {
   registerTaskFetch(task, runtime);
   registerTaskTopUp(task, runtime);
   registerTaskWatch(task, runtime);
+  registerTaskHandKey(task, runtime);
   registerTaskCancel(task, runtime);
   registerTaskApprove(task, runtime);
   registerTaskClaim(task, runtime);

@@ -1,4 +1,12 @@
-import { attestationTypedData, type LeaseDetail, type TaskDetail, type TokenInfo } from "@dekuper/client";
+import {
+  attestationTypedData,
+  type KeyHolder,
+  keyGrantsIn,
+  type LeaseDetail,
+  readKeyHolders,
+  type TaskDetail,
+  type TokenInfo,
+} from "@dekuper/client";
 import { outcomes } from "@dekuper/protocol";
 import type { Command } from "commander";
 import {
@@ -29,6 +37,7 @@ export function registerTaskShow(parent: Command, runtime: Runtime): void {
     const consumer = (await context.account("consumer"))?.address;
     const id = await findTaskId({ text, market, folder, consumer });
     const [detail, token] = await Promise.all([market.taskDetail(id), market.token()]);
+    const holders = await readKeyHolders(market, detail.task.taskId, keyGrantsIn(detail.timeline));
     const name = (await folder.loadSpec(detail.task.taskId))?.name;
     const { deployment } = market.network;
     const signed = ({ attestation: accepted, ...lease }: LeaseDetail) => ({
@@ -50,12 +59,13 @@ export function registerTaskShow(parent: Command, runtime: Runtime): void {
         leases: detail.leases.map(signed),
         gang: detail.gang ?? null,
         ballot: detail.ballot ?? null,
+        keyHolders: holders,
         money: detail.money,
         attestation,
         timeline: detail.timeline,
         token,
       },
-      print: (out) => print(out, detail, token, name),
+      print: (out) => print(out, detail, token, name, holders),
     };
   });
 }
@@ -65,7 +75,13 @@ export function outcomeOf({ attestation }: Pick<LeaseDetail, "attestation">): st
   return attestation === undefined ? undefined : (outcomes[attestation.attestation.outcome] ?? "unknown");
 }
 
-function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string | undefined): void {
+function print(
+  out: Terminal,
+  detail: TaskDetail,
+  token: TokenInfo,
+  name: string | undefined,
+  holders: readonly KeyHolder[],
+): void {
   const { task, lease, leases, money } = detail;
   const amount = (value: bigint) => formatAmount(value, token);
   const isGang = leases.length > 1;
@@ -87,6 +103,7 @@ function print(out: Terminal, detail: TaskDetail, token: TokenInfo, name: string
       "needs",
       `${each}${formatResources(task.capacity)}, ${formatMiB(task.storageMiB)} storage, ${task.isolation} isolation`,
     ],
+    ["keys", keysOf(detail, holders)],
     ["runs", out.typed(`${formatSeconds(task.maxDuration)} at most${funded}`)],
     ["rate", `${amount(leases.reduce((sum, { ratePerHour }) => sum + ratePerHour, 0n))} per hour`],
     isGang ? nextOf(leases) : (dueOf(lease) ?? ["", undefined]),
@@ -119,6 +136,16 @@ function agreeOf({ task, ballot }: TaskDetail): string | undefined {
   const wanted = `${task.threshold} of ${task.leaseCount} must have the same result`;
   if (ballot.isTallied) return `${wanted}: ${ballot.hasWinner ? "they have" : "no so many have"}`;
   return `${wanted}; ${ballot.committed} sealed, ${ballot.revealed} open`;
+}
+
+/** Who can read a private task, and take a lease over. */
+function keysOf({ task }: TaskDetail, holders: readonly KeyHolder[]): string | undefined {
+  if (!task.isPrivate) return undefined;
+  const each = holders.map(({ node, isCurrent, status }) => {
+    if (status === "Retired") return `${shortAddress(node)} (retired)`;
+    return isCurrent ? shortAddress(node) : `${shortAddress(node)} (for an older encryption key)`;
+  });
+  return each.length === 0 ? "no node has the task's key" : each.join(", ");
 }
 
 /** Of a gang's deadlines the one that passes first. */
@@ -218,6 +245,8 @@ function nextSteps({ task, leases, state, ballot }: TaskDetail): string[] {
       return [
         ...(ballot === undefined ? [`dekuper task logs ${id} -f`] : []), // replicas show none while they run
         ...(canTopUp && state !== "Stopping" ? [`dekuper task top-up ${id}`] : []),
+        // Who may take the lease over is whoever can read the task.
+        ...(task.isPrivate && state === "Reopened" ? [`dekuper task hand-key ${id} NODE`] : []),
         `dekuper task cancel ${id}`,
       ];
     case "Disputed":
