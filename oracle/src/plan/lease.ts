@@ -71,8 +71,9 @@ function planBlind({ lease, cluster, journal, node }: Facts): Plan {
 function planEnded({ cluster, journal, node }: Facts): Plan {
   if (journal.tornDown) return done;
   if (!cluster.isReachable) return wait("cluster-unreachable");
-  if (node.keepFinishedPods && journal.sealed) return journal.released ? done : act({ kind: "release" });
-  return act({ kind: "tearDown" });
+  if (!node.keepFinishedPods || !journal.sealed) return act({ kind: "tearDown" });
+  const isHeld = !journal.released && cluster.pod?.stage === "exited";
+  return isHeld ? act({ kind: "release" }) : done;
 }
 
 function planAssigned(facts: Facts, now: Seconds): Plan {

@@ -3,6 +3,7 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { AttemptOrder } from "../../src/cluster/driver.ts";
 import { namespaceOf } from "../../src/cluster/names.ts";
+import { markScript } from "../../src/cluster/scripts.ts";
 import { core, kubectl, see } from "./embedded-cluster.ts";
 import {
   anOrder,
@@ -149,6 +150,15 @@ describe("how a run ends", { concurrency: 5 }, () => {
     const done = await jobConditions(order);
     assert.ok(done.includes("Complete"), done.join());
     await assert.rejects(collect(driver.readOutput(order, soon())));
+    await dismiss(order);
+  });
+
+  it("keeps the helper until who let it go has ended: it would be killed with it, and report a failure", async () => {
+    const { driver, order, ended } = await run({ command: sh("true") });
+    const { podName = "", namespace } = ended;
+    const slow = ["/bin/busybox", "sh", "-c", `${markScript}; sleep 3`, "mark", "done"];
+    await kubectl(["exec", "-n", namespace, podName, "-c", "helper", "--", ...slow]);
+    await until(driver, order, "it is gone", (now) => now?.stage === "gone");
     await dismiss(order);
   });
 });
