@@ -17,7 +17,7 @@ export function planJson(planned: Planned): Record<string, unknown> {
     image: spec.image,
     specDigest,
     public: spec.public,
-    readers: spec.public || quoted === undefined ? null : readersOf(quoted),
+    readers: spec.public || quoted === undefined ? null : readersOf(quoted, spec),
     resources: spec.resources,
     inputs: inputs.map(({ path, digest, source }) => ({ path, digest, size: source.size })),
     path,
@@ -93,7 +93,8 @@ export function whoReads({ task, quoted }: Pick<Planned, "task" | "quoted">): st
   const inTheClear = "The node that runs it sees everything in the clear.";
   if (task.spec.public)
     return `Public: every registered node can read this spec and its inputs. ${inTheClear}`;
-  const { chosen, standbys } = quoted === undefined ? { chosen: [], standbys: [] } : readersOf(quoted);
+  const { chosen, standbys } =
+    quoted === undefined ? { chosen: [], standbys: [] } : readersOf(quoted, task.spec);
   const names = (nodes: readonly string[]) => nodes.map(shortAddress).join(", ");
   const who = [
     ...(chosen.length === 0 ? [] : [names(chosen)]),

@@ -32,7 +32,8 @@ export function handle<Options = Record<never, never>>(
   handler: Handler<Options>,
 ): void {
   command.action(async (...called: unknown[]) => {
-    const args = called.slice(0, -2).map((arg) => (arg === undefined ? "" : String(arg)));
+    // The last may be many: its values follow those before it.
+    const args = called.slice(0, -2).flatMap((arg) => [arg ?? ""].flat().map(String));
     const options = command.optsWithGlobals() as Options & GlobalOptions;
     const context = new CommandContext(options, runtime.streams, runtime.env, runtime.signal);
     try {

@@ -57,8 +57,14 @@ describe("owners and operators", () => {
       assert.ok(bound <= quoteNonceAfter((await provider.market.head()).timestamp));
     });
 
-    it("wants to know which", async () => {
+    it("wants to know which, and none that could not be signed yet", async () => {
       await expectError(market, ["node", "cancel-quotes"], { code: "USAGE", message: /Which quotes/ });
+      const far = `${1n << 60n}`;
+      const tooFar = {
+        code: "USAGE",
+        message: /--below: got 1152921504606846976, expected at most \d+,/,
+      } as const;
+      await expectError(market, ["node", "cancel-quotes", "--below", far], tooFar, asOperator());
       await expectError(
         market,
         ["node", "cancel-quotes", "x1"],

@@ -29,7 +29,7 @@ export const catalogue = {
   ),
   KEY_WRAP_INVALID: entry(
     "A task's key wrap cannot be used",
-    "Nothing runs with it; the consumer hands over the key again, wrapped for the node's current encryption key.",
+    "Nothing runs with it; the consumer hands the key over again (`dekuper task hand-key --again`), wrapped for the node's current encryption key.",
   ),
   ENV_RESERVED: entry(
     "The task sets an environment variable that Dekuper sets",

@@ -59,10 +59,10 @@ function section({ name, command }: Leaf): string {
     .createHelp()
     .visibleOptions(command)
     .filter(({ long }) => long !== "--help");
-  const args = command.registeredArguments.map((arg) => ({
-    term: arg.required ? `<${arg.name()}>` : `[${arg.name()}]`,
-    description: arg.description,
-  }));
+  const args = command.registeredArguments.map((arg) => {
+    const name = `${arg.name()}${arg.variadic ? "..." : ""}`;
+    return { term: arg.required ? `<${name}>` : `[${name}]`, description: arg.description };
+  });
   const usage = [name, ...(options.length > 0 ? ["[options]"] : []), ...args.map(({ term }) => term)].join(
     " ",
   );

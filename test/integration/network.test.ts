@@ -2,7 +2,7 @@
 import { after, before, describe } from "node:test";
 import { type NetworkFixture, openNetwork } from "../lib/network-fixture.ts";
 import { awards } from "./tasks/awards.ts";
-import { claims } from "./tasks/claims.ts";
+import { claims, judgedClaims } from "./tasks/claims.ts";
 import { crashes } from "./tasks/crashes.ts";
 import { endings } from "./tasks/endings.ts";
 import { incidents } from "./tasks/incidents.ts";
@@ -30,5 +30,6 @@ describe("a market with two providers on real Kubernetes", () => {
   crashes(get);
   outages(get);
   incidents(get);
+  judgedClaims(get);
   losses(get);
 });

@@ -56,18 +56,20 @@ export async function joinInPlaceOf(
   await network.reconnect();
 }
 
-/** Gives the network a committee: its providers, and oracles beside one of them that take no leases. */
-export async function addSeats(
-  network: NetworkFixture,
-  beside: LocalProvider,
-  names: readonly string[],
-): Promise<void> {
-  for (const name of names) await joinInPlaceOf(network, beside, name);
+/** Oracles that hold seats and take no leases. */
+const SEATS: readonly string[] = ["seat1", "seat2"];
+
+/** The network's committee, formed once: its providers of that moment, and two oracles beside the second that only judge. */
+export async function formCommittee(network: NetworkFixture): Promise<void> {
+  const [, beside, ...others] = network.state.require().providers;
+  if (beside === undefined) throw new Error("a committee needs two providers");
+  if (others.some(({ name }) => SEATS.includes(name))) return;
+  for (const name of SEATS) await joinInPlaceOf(network, beside, name);
   const { providers } = network.state.require();
   for (const provider of providers) {
     const market = marketOfOwner(network, provider);
     const { address } = provider.operator;
-    if (names.includes(provider.name)) await market.drain(address);
+    if (SEATS.includes(provider.name)) await market.drain(address);
     const { minSeatStake } = await market.seatBid(address);
     await market.bid(address, minSeatStake);
   }

@@ -10,6 +10,7 @@ import { runDemo, type Sample, samples } from "./demo/demo.ts";
 import { printDemo } from "./demo/print.ts";
 import { stopNetwork } from "./down.ts";
 import { type Progress, terminalProgress } from "./output.ts";
+import { committeeWords } from "./seats.ts";
 import { defaultStateDir, NetworkState } from "./state.ts";
 import { networkStatus } from "./status.ts";
 import { startNetwork, type UpOptions } from "./up.ts";
@@ -75,11 +76,17 @@ export function registerNetworkCommands(program: Command): void {
           `${name.padEnd(20)} ${alive ? "running" : "ended"}  pid ${String(pid).padEnd(8)} ${log}\n`,
         );
       }
-      for (const { name, node, cluster, oracle } of status.providers) {
-        process.stdout.write(
-          `${name.padEnd(20)} ${cluster.padEnd(8)} oracle ${oracle === undefined ? "silent" : "answers"}  ${node}\n`,
-        );
+      const { providers, committee } = status;
+      for (const { name, node, cluster, oracle, seat } of providers) {
+        const says = `oracle ${oracle === undefined ? "silent" : "answers"}`;
+        const sits = seat === undefined || seat === "none" ? "" : `  ${seat}`;
+        process.stdout.write(`${name.padEnd(20)} ${cluster.padEnd(8)} ${says}  ${node}${sits}\n`);
       }
+      const committeeSays =
+        committee === undefined
+          ? "unknown: the chain does not answer"
+          : committeeWords(committee, providers.length);
+      process.stdout.write(`${"committee".padEnd(20)} ${committeeSays}\n`);
     });
 
   withNetworkFlags(program.command("demo"))
@@ -145,7 +152,11 @@ export function registerNetworkCommands(program: Command): void {
 function withNetworkFlags(command: Command): Command {
   return command
     .option("--state <dir>", "state folder (default: the user's)")
-    .option("--providers <n>", "how many embedded clusters", wholeCount)
+    .option(
+      "--providers <n>",
+      "how many embedded clusters; from 4 on, their nodes bid for the committee's seats",
+      wholeCount,
+    )
     .option("--rpc-url <url>", "an existing dev chain instead of a local one; with --deployer-key")
     .option("--deployer-key <hex>", "key that deploys and funds on that chain")
     .option("--kubeconfig <file...>", "existing clusters instead of embedded ones, one provider each")

@@ -1,5 +1,7 @@
 import { clusterStatus } from "@dekuper/kubernetes";
 import { isAlive } from "@dekuper/kubernetes/processes";
+import type { Address } from "viem";
+import { type CommitteeStatus, readCommittee } from "./seats.ts";
 import type { NetworkState } from "./state.ts";
 
 /** What runs of a local network. */
@@ -15,7 +17,11 @@ export interface NetworkStatus {
     kubeconfig: string;
     cluster: string;
     oracle: unknown;
+    /** Undefined: the chain does not answer. */
+    seat: "has a seat" | "bids" | "none" | undefined;
   }[];
+  /** Undefined: there is no chain, or it does not answer. */
+  readonly committee: CommitteeStatus | undefined;
 }
 
 /** Looks at every part; a part that does not answer is shown so. */
@@ -27,6 +33,7 @@ export async function networkStatus(state: NetworkState): Promise<NetworkStatus>
     alive: isAlive(identity),
     log: logFile,
   }));
+  const committee = record?.network && (await readCommittee(record.network).catch(() => undefined));
   const providers = await Promise.all(
     (record?.providers ?? []).map(async (provider) => ({
       name: provider.name,
@@ -34,6 +41,7 @@ export async function networkStatus(state: NetworkState): Promise<NetworkStatus>
       kubeconfig: provider.kubeconfig,
       cluster: provider.clusterDir === undefined ? "external" : await phaseOf(provider.clusterDir),
       oracle: await fetchJson(`${provider.statusUrl}/status`),
+      seat: committee && seatOf(provider.operator.address, committee),
     })),
   );
   return {
@@ -43,7 +51,13 @@ export async function networkStatus(state: NetworkState): Promise<NetworkStatus>
     dappUrl: record?.dappUrl,
     processes,
     providers,
+    committee,
   };
+}
+
+function seatOf(node: Address, { seats, bidders }: CommitteeStatus): "has a seat" | "bids" | "none" {
+  if (seats.includes(node)) return "has a seat";
+  return bidders.includes(node) ? "bids" : "none";
 }
 
 async function phaseOf(clusterDir: string): Promise<string> {

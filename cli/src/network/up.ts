@@ -12,6 +12,7 @@ import { stopNetwork } from "./down.ts";
 import { fundAccounts } from "./funding.ts";
 import type { Progress } from "./output.ts";
 import { startProvider } from "./provider.ts";
+import { noCommitteeWords, placeSeatBids } from "./seats.ts";
 import type { LocalNetwork, NetworkState } from "./state.ts";
 
 export interface UpOptions {
@@ -105,8 +106,13 @@ async function start(options: UpOptions): Promise<UpResult> {
     }),
   );
   for (const provider of providers) if (provider.status === "rejected") throw provider.reason;
+  const record = state.require();
+  const bids = await placeSeatBids(network, record.providers);
+  if (bids > 0)
+    progress.done(`${bids} nodes bid for seats of the committee, and get them when its epoch ends`);
+  else progress.detail(noCommitteeWords(record.providers.length));
   if (options.rpcUrl === undefined) await mineEverySecond(chain.rpcUrl);
-  return { record: state.require(), deploymentGas: chain.gas };
+  return { record, deploymentGas: chain.gas };
 }
 
 interface ChainReady {

@@ -8,6 +8,13 @@ import { RateLimit } from "./rate-limit.ts";
 const PER_ADDRESS = 60;
 const REQUEST_TIMEOUT_MS = 15_000;
 const MAX_CONNECTIONS = 128;
+/** Any page may ask: what counts is who has signed, and nothing here goes by cookies. */
+const FOR_PAGES = {
+  "access-control-allow-origin": "*",
+  "access-control-allow-methods": "GET, POST",
+  "access-control-allow-headers": "content-type",
+  "access-control-max-age": "86400",
+};
 
 interface Answer {
   readonly status: number;
@@ -26,7 +33,7 @@ export async function startRelayServer(from: {
   const server = createServer((request, response) => {
     const send = ({ status, body }: Answer) =>
       response
-        .writeHead(status, { "content-type": "application/json", connection: "close" })
+        .writeHead(status, { "content-type": "application/json", connection: "close", ...FOR_PAGES })
         .end(JSON.stringify(body, (_, value) => (typeof value === "bigint" ? value.toString() : value)));
     const remote = request.socket.remoteAddress ?? "";
     const answered = rate.take(remote)
@@ -62,6 +69,7 @@ async function answer(
   if (request.url?.split("?", 1)[0] !== "/") return refused(404, "invalid", "There is only /.");
   if (request.method === "GET")
     return { status: 200, body: { chainId, forwarder, relayer: rules.relayer, fee: rules.fee } };
+  if (request.method === "OPTIONS") return { status: 200, body: {} };
   if (request.method !== "POST") return refused(405, "invalid", "There are GET and POST.");
   const text = await readBody(request);
   if (text === undefined) return refused(413, "invalid", `The batch has more than ${MAX_RELAY_BYTES} bytes.`);

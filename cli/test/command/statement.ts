@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { before, describe, it } from "node:test";
 import type { Market } from "@dekuper/client";
-import { leaseId as leaseIdOf } from "@dekuper/protocol";
+import { formatSeconds, leaseId as leaseIdOf } from "@dekuper/protocol";
 import { type Address, formatUnits, type Hex } from "viem";
 import { aChainOrder } from "../../../client/test/chain-order.ts";
 import { aProfile, startTestProvider, type TestProvider } from "../../../client/test/provider.ts";
@@ -87,7 +87,7 @@ export function statement(get: () => MarketFixture): void {
       assert.match(stdout, new RegExp(`^[\\d:]+ {2}Paid for 0x\\w{8}… +-${shownGross} `, "m"));
       const seconds = Number(ranSeconds).toLocaleString("en-US");
       const explained = [
-        `ran ${seconds} s \\(1h\\), never offline`,
+        `ran ${seconds} s \\(${formatSeconds(Number(ranSeconds))}\\), never offline`,
         `${seconds} s at 6 dUSD per hour: ${shownGross} dUSD`,
         `of it ${shownFee} dUSD fee \\(1 %\\)`,
         `and [\\d.]+ dUSD to ${provider.owner}`,

@@ -126,7 +126,7 @@ export function incidents(get: () => NetworkFixture): void {
       assert.ok(first !== undefined);
       await killOracle(network, first);
       try {
-        // Where only the dead one was heard lately, nothing is ordered, and the error says to try again.
+        // Where a busy machine has heard only the dead one lately, nothing is ordered, and the error says to try again.
         const order = () => network.submit(taskFile({ name: "one-dead", command: ["true"] }));
         const { taskId, leaseId } = await order().catch((error: unknown) => {
           assert.ok(isDekuperError(error, "PEER_UNREACHABLE"), String(error));

@@ -8,7 +8,7 @@ import { postsNothing } from "../../lib/lost-operator.ts";
 import { type NetworkFixture, taskFile } from "../../lib/network-fixture.ts";
 import { killOracle, restartOracle } from "../../lib/oracle-process.ts";
 import {
-  addSeats,
+  formCommittee,
   joinInPlaceOf,
   marketOfOwner,
   offlineSince,
@@ -28,28 +28,32 @@ const RESUMABLE = [
 const RESUMABLE_GANG = [
   "if [ -f $CHECKPOINT_DIR/at ]; then cp $CHECKPOINT_DIR/at /output/from; sleep 8; exit 0; fi",
   "echo rank $NODE_RANK > $CHECKPOINT_DIR/at",
-  "sleep 75",
+  "sleep 90", // until it is found offline, and another has its rank
   "echo $NODE_RANK > /output/rank",
 ].join("\n");
+
+/** A task that has claimed a checkpoint when its node and pods are gone. */
+async function lostAfterCheckpoint(network: NetworkFixture, name: string) {
+  const submitted = await network.submit(
+    taskFile({ name, command: ["sh", "-c", RESUMABLE], more: { attempts: 2, rate: 1 } }),
+  );
+  const { lease } = await network.untilDetail(
+    submitted.taskId,
+    ({ lease: { status, checkpointDigest } }) => status === "Running" && BigInt(checkpointDigest) !== 0n,
+  );
+  const lost = providerOf(network, lease.node);
+  await killOracle(network, lost);
+  await deletePods(network, submitted.leaseId);
+  return { ...submitted, first: lease, lost };
+}
 
 /** Nodes that leave for good: the last tests of a network, which has other providers afterwards. */
 export function losses(get: () => NetworkFixture): void {
   describe("a node that is lost", () => {
     it("rules 17 and 24 to 26: is found offline by the committee, and another goes on with its lease; it comes back", async () => {
       const network = get();
-      const [, second] = network.record.providers;
-      assert.ok(second !== undefined);
-      await addSeats(network, second, ["seat1", "seat2"]);
-      const { taskId, leaseId } = await network.submit(
-        taskFile({ name: "unheard", command: ["sh", "-c", RESUMABLE], more: { attempts: 2, rate: 1 } }),
-      );
-      const { lease: first } = await network.untilDetail(
-        taskId,
-        ({ lease }) => lease.status === "Running" && BigInt(lease.checkpointDigest) !== 0n,
-      );
-      const lost = providerOf(network, first.node);
-      await killOracle(network, lost);
-      await deletePods(network, leaseId);
+      await formCommittee(network);
+      const { taskId, leaseId, lost } = await lostAfterCheckpoint(network, "unheard");
 
       const { lease: resumed, timeline } = await network.untilDetail(
         taskId,
@@ -68,16 +72,7 @@ export function losses(get: () => NetworkFixture): void {
 
     it("rule 17: another provider takes its lease over with the same escrow, and goes on from the checkpoint", async () => {
       const network = get();
-      const { taskId, leaseId, reserved } = await network.submit(
-        taskFile({ name: "failover", command: ["sh", "-c", RESUMABLE], more: { attempts: 2, rate: 1 } }),
-      );
-      const { lease: first } = await network.untilDetail(
-        taskId,
-        ({ lease }) => lease.status === "Running" && BigInt(lease.checkpointDigest) !== 0n,
-      );
-      const lost = providerOf(network, first.node);
-      await killOracle(network, lost);
-      await deletePods(network, leaseId);
+      const { taskId, leaseId, reserved, first, lost } = await lostAfterCheckpoint(network, "failover");
       await marketOfOwner(network, lost).revokeOperator(lost.operator.address);
 
       const { lease: second } = await network.untilDetail(
@@ -113,10 +108,11 @@ export function losses(get: () => NetworkFixture): void {
       await joinInPlaceOf(network, lost, "provider3");
     });
 
-    it("rules 13 and 17: a gang on two providers goes on when one dies: another node takes the rank over at its checkpoint, and the survivor is paid for the waiting", async () => {
+    it("rules 13, 17 and 25: a gang on two providers goes on when one dies: the committee finds it offline, another node takes the rank over at its checkpoint, and the survivor is paid for the waiting", async () => {
       const network = get();
       const { market } = network.session;
-      const lost = network.state.require().providers.find(({ name }) => name === "provider3");
+      await formCommittee(network);
+      const lost = network.state.require().providers.findLast(({ name }) => name.startsWith("provider"));
       assert.ok(lost !== undefined);
       // Registered before the order, or it had no ticket; asleep, so that the others get the leases.
       await joinInPlaceOf(network, lost, "spare1");
@@ -147,9 +143,13 @@ export function losses(get: () => NetworkFixture): void {
 
       await killOracle(network, lost);
       await deletePods(network, lostLease.leaseId);
-      await marketOfOwner(network, lost).revokeOperator(lost.operator.address);
-      await network.untilDetail(taskId, ({ gang }) => (gang?.firstTo ?? 0n) > 0n);
       await restartOracle(network, spare);
+      const stopped = await network.untilDetail(taskId, ({ gang }) => (gang?.firstTo ?? 0n) > 0n);
+      assert.equal(stopped.gang?.firstTo, await offlineSince(network, lost), "since when it is offline");
+      const [loss] = eventsOf(stopped, "AttemptLost");
+      assert.ok(loss !== undefined);
+      const byNodes = network.state.require().providers.map(({ operator }) => operator.address);
+      assert.ok(byNodes.includes(loss.from), "nobody but the nodes has asked for it");
       const resumed = await network.untilDetail(taskId, ({ gang }) => (gang?.secondFrom ?? 0n) > 0n);
       const taken = resumed.leases[lostLease.index];
       assert.deepEqual([taken?.node, taken?.attempt], [spare.operator.address, 2]);
@@ -175,20 +175,36 @@ export function losses(get: () => NetworkFixture): void {
 
       const { gang, money } = detail;
       assert.ok(gang !== undefined);
+      const claims = eventsOf(detail, "CheckpointClaimed").filter(
+        ({ values }) => values.leaseId === lostLease.leaseId && values.attempt === 1,
+      );
+      const lastClaim = claims.at(-1)?.time ?? 0n;
+      const paidFor = lastClaim > gang.firstFrom ? lastClaim - gang.firstFrom : 0n;
+      assert.equal(loss.values.billedSeconds, paidFor, "paid to its last claim, not to its loss");
+      assert.equal(loss.values.gross, (lostLease.ratePerHour * paidFor) / 3_600n);
       const waited = gang.secondFrom - gang.firstTo;
       const [paid] = eventsOf(detail, "WaitingPaid");
       const standby = (kept.ratePerHour * waited * 5_000n) / (3_600n * 10_000n);
       assert.equal(paid?.values.amount, standby, "for the seconds in which the clock stood still");
       const survivor = detail.leases[kept.index];
-      assert.equal(survivor?.pay.gross, (kept.ratePerHour * (survivor?.billedSeconds ?? 0n)) / 3_600n);
       const ended = eventsOf(detail, "LeaseCompleted").find(({ values }) => values.leaseId === kept.leaseId);
-      assert.ok((survivor?.billedSeconds ?? 0n) <= (ended?.time ?? 0n) - gang.firstFrom - waited);
+      const attested = survivor?.attestation?.attestation;
+      assert.ok(survivor !== undefined && attested !== undefined && ended !== undefined);
+      const from = attested.started > gang.firstFrom ? attested.started : gang.firstFrom;
+      const to = attested.ended < ended.time ? attested.ended : ended.time;
+      assert.equal(survivor.billedSeconds, to - from - waited, "for no second in which it stood");
+      assert.equal(survivor.pay.gross, (kept.ratePerHour * survivor.billedSeconds) / 3_600n);
       const earned = (await market.account(owner.address)).earnings - earnings;
-      assert.equal(earned, (survivor?.pay.earned ?? 0n) + standby);
+      assert.equal(earned, survivor.pay.earned + standby);
       assert.equal(money.gross + money.released, reserved);
       assert.equal((await market.account(network.session.account.address)).reserved, 0n);
+      const late = detail.timeline.filter(
+        ({ from: sender, block }) => sender === lost.operator.address && block >= loss.block,
+      );
+      assert.deepEqual(late, []);
       for (const { leaseId } of first) await untilGone(network, leaseId);
       await killOracle(network, lost);
+      await marketOfOwner(network, lost).revokeOperator(lost.operator.address);
     });
 
     it("rule 13: without a replacement its gang winds down: the survivor delivers, and is paid to the stop plus standby", async (t) => {

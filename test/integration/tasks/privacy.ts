@@ -1,8 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { describe, it } from "node:test";
+import { filesWith } from "../../lib/leftovers.ts";
 import { type NetworkFixture, taskFile } from "../../lib/network-fixture.ts";
 
 /** What nobody but the node that runs it may read. */
@@ -32,12 +31,4 @@ export function privacy(get: () => NetworkFixture): void {
       await network.session.market.approve(leaseId);
     });
   });
-}
-
-/** Files below the folder that contain the text. */
-async function filesWith(folder: string, text: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  const found = await Promise.all(files.map(async (path) => (await readFile(path)).includes(text)));
-  return files.filter((_, index) => found[index]);
 }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import { podUids } from "../../lib/cluster-view.ts";
+import { filesWith } from "../../lib/leftovers.ts";
 import { type NetworkFixture, taskFile } from "../../lib/network-fixture.ts";
 
 /** Results that are paid where nodes of different owners agree. */
@@ -50,6 +52,39 @@ export function quorums(get: () => NetworkFixture): void {
       }
       assert.equal(money.gross + money.released, reserved);
       assert.equal((await market.account(network.session.account.address)).reserved, 0n);
+    });
+
+    it("rules 11 and 21: a private one runs where its key was wrapped to, and rests on no node's disk in the clear", async () => {
+      const network = get();
+      const secret = `secret-${randomBytes(8).toString("hex")}`;
+      const { taskId, leaseIds } = await network.submit(
+        taskFile({
+          name: "private-quorum",
+          command: ["sh", "-c", 'echo "$PASSPHRASE" > /output/env; cp /input/data.txt /output/data; sleep 2'],
+          inputs: { "data.txt": `${secret}-input\n` },
+          more: {
+            public: undefined,
+            env: { PASSPHRASE: `${secret}-env` },
+            verification: { quorum: { agree: 2, of: 2 } },
+          },
+        }),
+        "quoted",
+      );
+      const isDone = ({ status }: { status: string }) => status === "Completed" || status === "Settled";
+      const { task, leases, timeline } = await network.untilDetail(taskId, (detail) =>
+        detail.leases.every(isDone),
+      );
+      assert.equal(task.isPrivate, true);
+      const granted = timeline.filter(({ name }) => name === "KeyGranted").map(({ values }) => values.node);
+      assert.deepEqual(granted.sort(), leases.map(({ node }) => node).sort(), "to those that run it alone");
+      for (const leaseId of leaseIds) await network.session.market.approve(leaseId);
+      for (const id of leaseIds) {
+        const { output } = await network.fetch(id);
+        assert.deepEqual([output.get("env"), output.get("data")], [`${secret}-env\n`, `${secret}-input\n`]);
+      }
+      for (const { name, oracleDir } of network.state.require().providers) {
+        assert.deepEqual(await filesWith(oracleDir, secret), [], `what ${name} keeps`);
+      }
     });
   });
 }
