@@ -108,8 +108,8 @@ contract TaskRegistry is ITaskRegistry, LapsingPause, EIP712, ERC2771Context {
     }
 
     /// @inheritdoc ITaskRegistry
-    function topUp(bytes32 taskId, uint32 extraSeconds) external returns (uint256 amount) {
-        return Awards.topUp(_market, _wiring(), taskId, extraSeconds, _msgSender());
+    function topUp(bytes32 taskId, uint32 fundedSeconds) external returns (uint256 amount) {
+        return Awards.topUp(_market, _wiring(), taskId, fundedSeconds, _msgSender());
     }
 
     /// @inheritdoc ITaskRegistry

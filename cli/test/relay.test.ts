@@ -1,7 +1,7 @@
 /** A relay, over HTTP, against a real chain: what it carries for consumers without coin, and what it refuses (rule 29). */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { createMarket, type Market, openRelay, walletClientOf } from "@dekuper/client";
+import { createMarket, type Market, openRelay, walletClientOf, watchTopUps } from "@dekuper/client";
 import {
   demoDollarAbi,
   encodeRelayBatch,
@@ -16,6 +16,7 @@ import { type Address, encodeFunctionData, type Hex } from "viem";
 import { privateKeyToAccount } from "viem/accounts";
 import { freePort, startTestChain, type TestChain } from "../../client/test/chain.ts";
 import { aChainOrder } from "../../client/test/chain-order.ts";
+import { startTestProvider } from "../../client/test/provider.ts";
 import { Carrier, type RelayEvent } from "../src/relay/carrier.ts";
 import { startRelayServer } from "../src/relay/server.ts";
 
@@ -132,7 +133,7 @@ describe("a relay", () => {
     const order = await aChainOrder(market, { maxDuration: 600, fundedSeconds: 300 });
     const { taskId, reserved } = await market.createTask(order);
     assert.equal(reserved, 500_000n);
-    await market.topUp(taskId, 60);
+    await market.topUp(taskId, 360);
     assert.equal((await market.task(taskId)).task.consumer, address);
     assert.equal((await market.task(taskId)).task.fundedSeconds, 360);
     await market.cancel(taskId);
@@ -144,6 +145,34 @@ describe("a relay", () => {
     assert.equal((await freeOfRelayer()) - before, 4n * FEE);
     await market.withdraw(account.free - FEE);
     assert.equal((await market.account(address)).free, 0n);
+  });
+
+  it("carries what a watch tops up by itself, once, though others watch too", async () => {
+    const { market, address } = await penniless(await aRelay());
+    await market.deposit(40_000_000n);
+    const change = { maxDuration: 1_000, fundedSeconds: 200, ratePerHour: 3_600_000n };
+    const { taskId, leaseId } = await market.createTask(await aChainOrder(market, change));
+    const provider = await startTestProvider(chain);
+    await provider.accept(taskId);
+    await provider.start(leaseId);
+    const { free } = await market.account(address);
+    const stop = new AbortController();
+    const { signal } = stop;
+    const rules = { cap: 300_000n, stepSeconds: 100, leadSeconds: 3_600, noticeSeconds: 0 };
+    const reserved: bigint[] = [];
+    const watch = async () => {
+      const memory = { load: async () => undefined, save: async () => undefined };
+      for await (const event of watchTopUps({ market, taskId, rules, memory, pollMs: 100, signal })) {
+        if (event.kind === "toppedUp") reserved.push(event.reserved);
+        if (event.kind === "hindered") stop.abort();
+      }
+    };
+    await Promise.all([watch(), watch()].map((ended) => ended.catch(() => undefined)));
+    assert.deepEqual(reserved, [100_000n, 100_000n, 100_000n]);
+    assert.equal((await market.task(taskId)).task.fundedSeconds, 500);
+    const after = await market.account(address);
+    assert.equal(free - after.free, 300_000n + 3n * FEE);
+    assert.equal(after.gasBalance, 0n);
   });
 
   it("says what is missing before anything is signed", async () => {

@@ -52,11 +52,7 @@ export interface Market {
     quotes: readonly SignedQuote[],
     wraps: readonly taskCalls.KeyWrap[],
   ): Promise<taskCalls.CreatedTask>;
-  topUp(
-    taskId: Hex,
-    extraSeconds: number,
-    options?: { readonly nonce?: number | undefined },
-  ): ReturnType<typeof taskCalls.topUp>;
+  topUp(taskId: Hex, fundedSeconds: number): ReturnType<typeof taskCalls.topUp>;
   grantKeys(taskId: Hex, wraps: readonly taskCalls.KeyWrap[]): Promise<SentTransaction>;
   cancel(taskId: Hex): Promise<SentTransaction>;
   approve(leaseId: Hex): Promise<SentTransaction>;
@@ -156,7 +152,7 @@ export function createMarket({ network, publicClient, walletClient, relay }: Mar
     withdrawEarnings: (amount, to) => accountCalls.withdrawEarnings(sender, amount, to),
     createTask: (order) => taskCalls.createTask(sender, order),
     createAndAward: (order, quotes, wraps) => taskCalls.createAndAward(sender, order, quotes, wraps),
-    topUp: (taskId, extraSeconds, options) => taskCalls.topUp(sender, taskId, extraSeconds, options),
+    topUp: (taskId, fundedSeconds) => taskCalls.topUp(sender, taskId, fundedSeconds),
     grantKeys: (taskId, wraps) => taskCalls.grantKeys(sender, taskId, wraps),
     cancel: (taskId) => taskCalls.cancelTask(sender, taskId),
     approve: (leaseId) => taskCalls.approve(sender, leaseId),

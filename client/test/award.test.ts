@@ -129,13 +129,17 @@ describe("awardTask", () => {
     const { market } = consumer;
     const { taskId, reserved } = await award("fund: 30m\n");
     assert.equal(reserved, 500_000n);
-    const added = await market.topUp(taskId, 900);
+    const added = await market.topUp(taskId, 2700);
     assert.deepEqual([added.reserved, added.fundedSeconds], [250_000n, 2700]);
     const { task, lease } = await market.task(taskId);
     assert.deepEqual([task.fundedSeconds, lease.reserved, lease.maxSeconds], [2700, 750_000n, 2700]);
-    await assert.rejects(market.topUp(taskId, 901), {
+    await assert.rejects(market.topUp(taskId, 3601), {
       code: "TRANSACTION_REVERTED",
       message: /3601 s would be reserved for, from 1 to 3600 s are allowed/,
+    });
+    await assert.rejects(market.topUp(taskId, 2700), {
+      code: "WRONG_STATE",
+      message: /the task is funded for 2700 s already/,
     });
     await market.cancel(taskId);
   });

@@ -262,7 +262,7 @@ describe("a task from order to pay", () => {
     const { market } = await chain.account(100);
     await market.deposit(100_000_000n);
     const order = await anOrder({ fundedSeconds: 300 });
-    const changes = [(taskId: Hex) => market.cancel(taskId), (taskId: Hex) => market.topUp(taskId, 60)];
+    const changes = [(taskId: Hex) => market.cancel(taskId), (taskId: Hex) => market.topUp(taskId, 360)];
     for (const change of changes)
       for (let nth = 1, asked = nth; asked >= nth; nth++) {
         const { taskId } = await market.createTask(order);

@@ -166,6 +166,7 @@ interface ITaskRegistry {
     error TextTooLong(uint256 length, uint256 max);
     error DurationOutOfRange(uint32 duration, uint32 max);
     error FundedOutOfRange(uint256 funded, uint32 max);
+    error FundedAlready(bytes32 taskId, uint32 fundedSeconds);
     error StartWindowOutOfRange(uint32 startWindow, uint32 max);
     error OpenUntilOutOfRange(uint64 openUntil, uint64 earliest, uint64 latest);
     error OpenPathTakesOne(uint8 leases);
@@ -230,8 +231,9 @@ interface ITaskRegistry {
     /// opens with it. Consumer only, within grantWindow of the assignment.
     function grantKeys(bytes32 taskId, KeyWrap[] calldata wraps) external;
 
-    /// @notice Reserves for `extraSeconds` more of every lease that is not over, up to the order's maxDuration. Consumer only.
-    function topUp(bytes32 taskId, uint32 extraSeconds) external returns (uint256 amount);
+    /// @notice Reserves what is missing until every lease that is not over is funded for `fundedSeconds`, at most the order's
+    /// maxDuration. The seconds are in all, not more, so that a call that is sent twice reserves once. Consumer only.
+    function topUp(bytes32 taskId, uint32 fundedSeconds) external returns (uint256 amount);
 
     /// @notice Takes an open order's lease. The caller is the node (its operator key), admitted by its ticket.
     function acceptTask(bytes32 taskId) external returns (bytes32 leaseId);

@@ -143,16 +143,18 @@ library Awards {
         Market storage market,
         Wiring memory wiring,
         bytes32 taskId,
-        uint32 extraSeconds,
+        uint32 fundedSeconds,
         address caller
     ) external returns (uint256 amount) {
         Task storage task = market.requireConsumer(taskId, caller);
-        uint256 funded = uint256(task.fundedSeconds) + extraSeconds;
-        if (extraSeconds == 0 || funded > task.maxDuration) {
-            revert ITaskRegistry.FundedOutOfRange(funded, task.maxDuration);
+        uint32 funded = task.fundedSeconds;
+        if (fundedSeconds > task.maxDuration) {
+            revert ITaskRegistry.FundedOutOfRange(fundedSeconds, task.maxDuration);
         }
+        if (fundedSeconds <= funded) revert ITaskRegistry.FundedAlready(taskId, funded);
         if (market.gangs[taskId].isOver) revert ITaskRegistry.TaskIsOver(taskId);
-        task.fundedSeconds = uint32(funded);
+        uint32 extraSeconds = fundedSeconds - funded;
+        task.fundedSeconds = fundedSeconds;
         for (uint256 i = 0; i < task.leaseCount; ++i) {
             bytes32 leaseId = Markets.leaseIdOf(taskId, i);
             Lease storage lease = market.leases[leaseId];
@@ -168,7 +170,7 @@ library Awards {
             amount += more;
         }
         if (amount == 0) revert ITaskRegistry.TaskIsOver(taskId);
-        emit ITaskRegistry.TaskToppedUp(taskId, task.fundedSeconds, amount);
+        emit ITaskRegistry.TaskToppedUp(taskId, fundedSeconds, amount);
         wiring.escrow.reserve(caller, taskId, amount);
     }
 

@@ -110,7 +110,7 @@ abstract contract OrderActors is LivenessActors {
         Task memory task = tasks.getTask(taskId);
         extra = bound(extra, 1, 100);
         vm.prank(task.consumer);
-        tasks.topUp(taskId, uint32(extra));
+        tasks.topUp(taskId, task.fundedSeconds + uint32(extra));
         for (uint32 i = 0; i < task.leaseCount; ++i) {
             bytes32 leaseId = tasks.leaseIdOf(taskId, i);
             if (_stories[leaseId].status > LeaseStatus.Running) continue;

@@ -130,7 +130,7 @@ describe("the timeline and the bill of a task on a real chain", () => {
     const running = await read(taskId);
     assert.match(running.bill[1]?.[0] ?? "", /^So far$/);
     assert.match(running.bill[1]?.[1] ?? "", /^about 0\.16/);
-    await consumer.market.topUp(taskId, 600);
+    await consumer.market.topUp(taskId, 2400);
     const started = running.detail.lease.startedAt;
     await node.complete({ taskId, leaseId, specDigest: task.specDigest, started, outcome: 1, exitCode: 3 });
     const ended = await read(taskId);

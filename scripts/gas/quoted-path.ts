@@ -39,7 +39,7 @@ async function oneLease(step: Step): Promise<void> {
     const task = await award(market, [first], { fundedSeconds: 1800 });
     await step(`${prefix}createAndAward`, task.sent);
     await asFirst.startLease(task.leaseId, 1);
-    await step(`${prefix}topUp`, tasks.connect(consumer).topUp(task.taskId, 600));
+    await step(`${prefix}topUp`, tasks.connect(consumer).topUp(task.taskId, 2400));
     await nextBlockAt((await now()) + 60n);
     await market.complete(task, {}, stranger, first.operator);
   }

@@ -18,9 +18,6 @@ interface Entry {
 
 const sha256 = (text: string) => createHash("sha256").update(text).digest("hex");
 
-/** How a mutant is called here. */
-const idOf = ({ text }: Mutant) => sha256(text).slice(0, 16);
-
 /** The hash of a source's code: comments and spacing apart, so that a better comment calls for no new run. */
 export function hashOfCode(source: string): string {
   const code = source.replace(
@@ -28,13 +25,6 @@ export function hashOfCode(source: string): string {
     (_, text?: string) => text ?? " ",
   );
   return sha256(code.replace(/\s+/g, " ").trim());
-}
-
-const isTest = (file: string) => file.startsWith("contracts/test/") || file.endsWith(".t.sol");
-
-function hashOf(sources: Sources, isWanted: (file: string) => boolean): string {
-  const files = [...sources.keys()].filter((file) => file.startsWith("contracts/") && isWanted(file)).sort();
-  return sha256(files.map((file) => `${file} ${hashOfCode(sources.get(file) ?? "")}\n`).join(""));
 }
 
 /** What makes mutants and judges them: a verdict of another way to judge is none. */
@@ -45,9 +35,12 @@ function hashOfJudge(): string {
   return sha256(files.map((file) => readFileSync(file, "utf8")).join(""));
 }
 
-/** What is checked in: mutants by their hash. A survivor is judged anew, if the tests are others. */
+/**
+ * What is checked in: mutants by the hash of their name and their file's code. A change of one file calls for a verdict on its
+ * own mutants only; as with a change of the tests, what was killed counts as killed, and survivors are judged anew.
+ */
 interface Kept {
-  /** The code and its judge. */
+  /** The judge. */
   readonly of: string;
   readonly killed: readonly string[];
   readonly invalid: readonly string[];
@@ -57,15 +50,20 @@ interface Kept {
 
 const keptPath = join(root, "scripts/mutation/verdicts.json");
 
-function hashOfTests(sources: Sources): string {
+/** Of all that a survivor has survived: contracts and tests. */
+function hashOfAll(sources: Sources): string {
+  const contracts = [...sources.keys()].filter((file) => file.startsWith("contracts/")).sort();
+  const codes = contracts.map((file) => `${file} ${hashOfCode(sources.get(file) ?? "")}\n`);
   const files = globSync(["test/contracts/*.ts", "ignition/**/*.{ts,json}"], { cwd: root }).sort();
   const texts = files.map((file) => readFileSync(join(root, file), "utf8"));
-  return sha256(hashOf(sources, isTest) + texts.join(""));
+  return sha256([...codes, ...texts].join(""));
 }
 
 export class Journal {
   readonly #path: string;
   readonly #of: string;
+  /** Hashes of the sources' code, by file. */
+  readonly #hashes: ReadonlyMap<string, string>;
   readonly #tests: string;
   readonly #verdicts = new Map<string, Verdict>();
   readonly #survivedBefore = new Set<string>();
@@ -74,10 +72,10 @@ export class Journal {
   constructor(sources: Sources, isQuick: boolean) {
     const folder = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "dekuper", "mutation");
     mkdirSync(folder, { recursive: true });
-    const code = hashOf(sources, (file) => !isTest(file));
-    this.#of = sha256(code + hashOfJudge()).slice(0, 16);
+    this.#hashes = new Map([...sources].map(([file, text]) => [file, hashOfCode(text)]));
+    this.#of = hashOfJudge().slice(0, 16);
     this.#path = join(folder, `${this.#of}.jsonl`);
-    const all = hashOfTests(sources);
+    const all = hashOfAll(sources);
     this.#tests = isQuick ? `${all} quick` : all;
     this.#readKept();
     const lines = existsSync(this.#path) ? readFileSync(this.#path, "utf8").split("\n") : [];
@@ -89,6 +87,11 @@ export class Journal {
       else this.#verdicts.delete(mutant);
       if (verdict.kind === "survived") this.#survivedBefore.add(mutant);
     }
+  }
+
+  /** How a mutant is called here. */
+  #idOf({ key, file }: Mutant): string {
+    return sha256(`${this.#hashes.get(file)} ${key}`).slice(0, 16);
   }
 
   #readKept(): void {
@@ -107,7 +110,7 @@ export class Journal {
     const all = (kind: Verdict["kind"]) =>
       verdicts
         .filter(({ verdict }) => verdict.kind === kind)
-        .map(({ mutant }) => idOf(mutant))
+        .map(({ mutant }) => this.#idOf(mutant))
         .sort();
     const kept: Kept = {
       of: this.#of,
@@ -120,16 +123,16 @@ export class Journal {
   }
 
   verdictOf(mutant: Mutant): Verdict | undefined {
-    return this.#verdicts.get(idOf(mutant));
+    return this.#verdicts.get(this.#idOf(mutant));
   }
 
   /** Whether it has survived tests, these or others. */
   hasSurvived(mutant: Mutant): boolean {
-    return this.#survivedBefore.has(idOf(mutant));
+    return this.#survivedBefore.has(this.#idOf(mutant));
   }
 
   write(mutant: Mutant, verdict: Verdict): void {
-    const entry: Entry = { mutant: idOf(mutant), tests: this.#tests, verdict };
+    const entry: Entry = { mutant: this.#idOf(mutant), tests: this.#tests, verdict };
     this.#verdicts.set(entry.mutant, verdict);
     appendFileSync(this.#path, `${JSON.stringify(entry)}\n`);
   }

@@ -274,7 +274,7 @@ describe("A token that calls back", () => {
       [at, accounts.encodeFunctionData("transferFree", [stranger.address, DOLLAR])],
       [tasksAt, tasks.encodeFunctionData("createTask", [await market.order()])],
       [tasksAt, tasks.encodeFunctionData("cancelTask", [open.taskId])],
-      [tasksAt, tasks.encodeFunctionData("topUp", [running.taskId, 60])],
+      [tasksAt, tasks.encodeFunctionData("topUp", [running.taskId, 3600])],
       [tasksAt, tasks.encodeFunctionData("approve", [done.leaseId])],
       [nodesAt, nodes.encodeFunctionData("stake", [node, DOLLAR])],
     ];

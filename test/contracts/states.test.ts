@@ -40,7 +40,8 @@ const send: Record<Call, Send> = {
     return market.tasks.connect(people.consumer).grantKeys(ref.taskId, [wrap]);
   },
   failover: (market, ref) => market.tasks.connect(people.stranger).failover(ref.leaseId),
-  topUp: (market, ref) => market.tasks.connect(people.consumer).topUp(ref.taskId, 100),
+  topUp: async ({ tasks }, { taskId }) =>
+    tasks.connect(people.consumer).topUp(taskId, (await tasks.getTask(taskId)).fundedSeconds + 100n),
   startLease: (market, ref) => market.tasks.connect(people.operator).startLease(ref.leaseId, 1),
   checkpoint: (market, ref) =>
     market.tasks.connect(people.operator).checkpoint(ref.leaseId, 1, 10, digest("checkpoint")),

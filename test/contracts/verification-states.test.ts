@@ -116,7 +116,8 @@ const send: Record<VerificationCall | RefusedCall, (market: Market, scene: Scene
   startLease: ({ tasks }, { ref }) => tasks.connect(operator).startLease(ref.leaseId, 1),
   checkpoint: ({ tasks }, { ref }) => tasks.connect(operator).checkpoint(ref.leaseId, 1, 9, digest("late")),
   completeLease: (market, { ref }) => market.complete(ref),
-  topUp: ({ tasks }, { ref }) => tasks.connect(consumer).topUp(ref.taskId, 60),
+  topUp: async ({ tasks }, { ref: { taskId } }) =>
+    tasks.connect(consumer).topUp(taskId, (await tasks.getTask(taskId)).fundedSeconds + 60n),
   approve: ({ tasks }, { ref }) => tasks.connect(consumer).approve(ref.leaseId),
   settle: ({ tasks }, { ref }) => tasks.connect(stranger).settle(ref.leaseId),
 };

@@ -82,6 +82,7 @@ const WRONG_STATE = new Set([
   "DeadlineNotPassed",
   "IsPaused",
   "TaskIsOver",
+  "FundedAlready",
   "StillCommitting",
   "NodeNotLost",
 ]);
@@ -250,6 +251,7 @@ const sentences: Readonly<Record<string, (values: ErrorDetails) => string>> = {
       ? `node ${v.node} is not offline`
       : `node ${v.node} is offline since ${time(v.offlineSince)}; its lease may be taken after ${time(v.lostAfter)}`,
   FundedOutOfRange: (v) => `${v.funded} s would be reserved for, from 1 to ${v.max} s are allowed`,
+  FundedAlready: (v) => `the task is funded for ${v.fundedSeconds} s already`,
   QuoteExpired: (v) => `a quote expired at ${time(v.expiry)}, the block is of ${time(v.timestamp)}`,
   QuoteVoid: (v) => `a quote of node ${v.node} has been used or withdrawn`,
   OpenPathTakesOne: (v) => `the open path takes one lease, ${v.leases} were ordered`,

@@ -48,17 +48,10 @@ export async function send<
     functionName: name;
     args: ContractFunctionArgs<abi, "nonpayable" | "payable", name>;
   },
-  /** `nonce`: exactly this one, or it is refused. */
-  options: { readonly nonce?: number | undefined } = {},
 ): Promise<MineReceipt> {
   const wallet = requireWallet(sender, what);
   const { relay } = sender;
   if (relay !== undefined) requireRelayable(sender.network, what, call.address);
-  if (relay !== undefined && options.nonce !== undefined)
-    throw new DekuperError(
-      "RELAY_REFUSED",
-      `No relay can ${what}: it is sent at a nonce of its account's own.`,
-    );
   try {
     const { request } = await sender.client.simulateContract({
       ...call,
@@ -66,7 +59,7 @@ export async function send<
     } as never);
     const hash =
       relay === undefined
-        ? await sendDirectly(sender, wallet, request, options.nonce)
+        ? await sendDirectly(sender, wallet, request)
         : await sendByRelay({ ...sender, wallet, relay }, what, call as never);
     const receipt = await sender.client.waitForTransactionReceipt({ hash, timeout: MINE_TIMEOUT_MS });
     if (receipt.status === "reverted") {
@@ -91,12 +84,10 @@ async function sendDirectly(
   { client, network }: Sender,
   wallet: MarketWallet,
   request: unknown,
-  nonce: number | undefined,
 ): Promise<Hex> {
   const estimated = await client.estimateContractGas(request as never);
   return wallet.writeContract({
     ...(request as object),
-    ...(nonce === undefined ? {} : { nonce }),
     gas: (estimated * 5n) / 4n, // a slot that is written unchanged in the estimated block is not in the next
     account: wallet.account,
     chain: chainOf(network),

@@ -67,15 +67,14 @@ export async function cancelTask(sender: Sender, taskId: Hex): Promise<SentTrans
   return plain(await send(sender, "cancel the task", call));
 }
 
-/** Reserves for more seconds of every lease that is not over, up to the order's longest run. */
+/** Funds every lease that is not over for so many seconds in all, up to the order's longest run. Sent twice, it reserves once. */
 export async function topUp(
   sender: Sender,
   taskId: Hex,
-  extraSeconds: number,
-  options: { readonly nonce?: number | undefined } = {},
+  fundedSeconds: number,
 ): Promise<SentTransaction & { readonly reserved: bigint; readonly fundedSeconds: number }> {
-  const call = { ...registryOf(sender), functionName: "topUp", args: [taskId, extraSeconds] } as const;
-  const sent = await send(sender, "top the task up", call, options);
+  const call = { ...registryOf(sender), functionName: "topUp", args: [taskId, fundedSeconds] } as const;
+  const sent = await send(sender, "top the task up", call);
   const [added] = parseEventLogs({
     abi: taskRegistryAbi,
     logs: sent.receipt.logs,

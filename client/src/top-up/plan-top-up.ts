@@ -16,7 +16,7 @@ export interface TopUpRules {
 /** What the chain says. `now` is chain time, Unix seconds. */
 export interface TopUpFacts extends Pick<TaskSummary, "task" | "leases"> {
   readonly now: bigint;
-  /** The consumer's free balance, base units. */
+  /** The consumer's free balance less what a relay takes for one transaction, base units. */
   readonly free: bigint;
   /** What the task's top-ups have reserved so far, base units. */
   readonly toppedUp: bigint;

@@ -41,9 +41,9 @@ export interface TopUpMemory {
  * Tops a task up by itself within the rules, until it is over or funded for all of its duration. A top-up is announced
  * before it is sent. What it cannot do it tells once and goes on looking.
  *
- * No top-up is sent twice, whatever restarts or runs beside it: the account's next nonce is read *before* the facts, and a
- * top-up is sent with exactly this nonce. Any transaction that the facts do not show uses the same one, and the chain takes
- * only one of them. For the same reason nothing is sent while a transaction of the account is pending.
+ * Nothing is reserved twice, whatever restarts or runs beside it, and by whichever way it is sent: a top-up funds the task up
+ * to a second, and another one that the facts do not show leaves it less to add, or nothing. While a transaction of the account
+ * is pending nothing is sent: it would only wait behind it.
  */
 export async function* watchTopUps(from: {
   market: Market;
@@ -89,13 +89,16 @@ export async function* watchTopUps(from: {
         else {
           yield { kind: "sending", topUp: step.topUp };
           signal.throwIfAborted();
-          const { reserved, ...sent } = await market.topUp(taskId, step.topUp.extraSeconds, { nonce });
+          const { fundedSeconds, extraSeconds } = step.topUp;
+          const { reserved, ...sent } = await market.topUp(taskId, fundedSeconds + extraSeconds);
           yield { kind: "toppedUp", topUp: step.topUp, sent, reserved };
         }
       }
     } catch (error) {
       if (signal.aborted || !isDekuperError(error) || isFinal(error)) throw error;
-      yield* once(`failed ${error.message}`, { kind: "failed", error });
+      // Somebody was faster: the next look shows it.
+      if (error.details.error !== "FundedAlready")
+        yield* once(`failed ${error.message}`, { kind: "failed", error });
     }
     await pause(from.pollMs ?? 5_000, signal);
   }
@@ -122,7 +125,8 @@ async function readFacts(market: Market, taskId: Hex, since: bigint): Promise<To
   // Read last: a top-up may be counted that the task does not show yet, never the reverse.
   const { number } = await market.head();
   const toppedUp = await readToppedUp(market.publicClient, market.network, taskId, number);
-  return { task, leases, now: head.timestamp, free, toppedUp };
+  const { relayFee } = market;
+  return { task, leases, now: head.timestamp, free: free > relayFee ? free - relayFee : 0n, toppedUp };
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

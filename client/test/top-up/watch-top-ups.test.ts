@@ -170,7 +170,7 @@ describe("a capped automatic top-up", () => {
 
   it("counts what was topped up by hand", async () => {
     const run = await running();
-    await run.market.topUp(run.taskId, 240);
+    await run.market.topUp(run.taskId, 440);
     const watched = watch(run);
     await rest(440 - 95);
     await watched.has("announced");

@@ -75,7 +75,7 @@ export function actionsOf(from: {
       label: "Fund the rest",
       cost: `Reserves ${money(more)} for ${formatSeconds(left)} more. What is not used comes back.`,
       variant: "secondary",
-      run: () => market.topUp(task.taskId, left),
+      run: () => market.topUp(task.taskId, task.maxDuration),
     });
   }
   for (const lease of leases) {

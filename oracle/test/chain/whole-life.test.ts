@@ -188,7 +188,7 @@ describe("a gang", () => {
     const { facts, terms } = await oracle.factsOf(own);
     assert.equal(facts.maxSeconds, 300);
     assert.ok(facts.completeBy >= facts.startedAt + 30 + 300 + terms.completionGrace);
-    await consumer.market.topUp(taskId, 200);
+    await consumer.market.topUp(taskId, 500);
     const more = (await oracle.factsOf(own)).facts;
     assert.deepEqual([more.maxSeconds, more.completeBy], [500, facts.completeBy + 200]);
   });

@@ -703,6 +703,22 @@ export const forwarderAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint32",
+        name: "fundedSeconds",
+        type: "uint32",
+      },
+    ],
+    name: "FundedAlready",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "funded",
         type: "uint256",

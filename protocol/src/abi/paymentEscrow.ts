@@ -1534,6 +1534,22 @@ export const paymentEscrowAbi = [
   {
     inputs: [
       {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint32",
+        name: "fundedSeconds",
+        type: "uint32",
+      },
+    ],
+    name: "FundedAlready",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
         internalType: "uint256",
         name: "funded",
         type: "uint256",

@@ -3433,7 +3433,7 @@ export const taskRegistryAbi = [
       },
       {
         internalType: "uint32",
-        name: "extraSeconds",
+        name: "fundedSeconds",
         type: "uint32",
       },
     ],
@@ -5316,6 +5316,22 @@ export const taskRegistryAbi = [
       },
     ],
     name: "EpochNotOver",
+    type: "error",
+  },
+  {
+    inputs: [
+      {
+        internalType: "bytes32",
+        name: "taskId",
+        type: "bytes32",
+      },
+      {
+        internalType: "uint32",
+        name: "fundedSeconds",
+        type: "uint32",
+      },
+    ],
+    name: "FundedAlready",
     type: "error",
   },
   {

@@ -31,7 +31,7 @@ export function registerTaskTopUp(parent: Command, runtime: Runtime): void {
     const more = (rates * BigInt(extra) + 3599n) / 3600n;
     await context.confirm(`Reserve about ${formatAmount(more, token)} for ${formatSeconds(extra)} more?`);
     context.progress.step("reserving");
-    const sent = await market.topUp(task.taskId, extra);
+    const sent = await market.topUp(task.taskId, task.fundedSeconds + extra);
     context.progress.clear();
     return {
       json: { ...sent, taskId: task.taskId, extraSeconds: extra },

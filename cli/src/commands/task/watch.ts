@@ -46,15 +46,6 @@ export function registerTaskWatch(parent: Command, runtime: Runtime): void {
         hint: "Such as `dekuper task watch TASK --auto-top-up --cap 20`.",
       });
     }
-    if (context.relayUrl !== undefined) {
-      throw new DekuperError(
-        "USAGE",
-        "--relay: a watch sends its top-ups itself, with coin of the account's own.",
-        {
-          hint: "Leave --relay out, or top up by hand: `dekuper task top-up TASK`.",
-        },
-      );
-    }
     const market = await context.requireWallet("consumer");
     const { amount: cap, token } = await readAmount(market, options.cap);
     const folder = await context.folder();
