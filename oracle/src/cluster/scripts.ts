@@ -128,6 +128,7 @@ exec 3<>tick.helper
 while [ ! -e done ]; do ${waitTick}; done
 read -r marker <done
 while kill -0 "$marker" 2>/dev/null; do read -r -t 0.1 _ <&3; done
+exit 0
 `;
 
 /** Sets a mark (`stop` or `done`) that holds its own process id, and wakes whoever waits for it. */
