@@ -148,11 +148,11 @@ describe("a relay", () => {
   });
 
   it("carries what a watch tops up by itself, once, though others watch too", async () => {
+    const provider = await startTestProvider(chain);
     const { market, address } = await penniless(await aRelay());
     await market.deposit(40_000_000n);
     const change = { maxDuration: 1_000, fundedSeconds: 200, ratePerHour: 3_600_000n };
     const { taskId, leaseId } = await market.createTask(await aChainOrder(market, change));
-    const provider = await startTestProvider(chain);
     await provider.accept(taskId);
     await provider.start(leaseId);
     const { free } = await market.account(address);
