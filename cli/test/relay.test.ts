@@ -36,10 +36,19 @@ describe("a relay", () => {
   const events: RelayEvent[] = [];
   const stops: (() => Promise<void>)[] = [];
 
-  /** A relay of the relayer's with its own limits. */
-  async function aRelay(limits: Partial<{ perMinute: number; maxCost: bigint }> = {}): Promise<string> {
+  /** A relay of the relayer's with its own limits, and a fee that may change. */
+  async function aRelay(
+    limits: Partial<{ perMinute: number; maxCost: bigint }> = {},
+    asks = { fee: FEE },
+  ): Promise<string> {
     const { deployment } = chain.network;
-    const rules = { deployment, relayer: relayer.address, fee: FEE };
+    const rules = {
+      deployment,
+      relayer: relayer.address,
+      get fee() {
+        return asks.fee;
+      },
+    };
     const carrier = new Carrier({
       market: relayer.market,
       rules,
@@ -328,6 +337,26 @@ describe("a relay", () => {
     await assert.rejects(dear.market.deposit(1_000_000n), {
       code: "RELAY_REFUSED",
       message: /at most 0\.000000000000001 are spent on one/,
+    });
+  });
+
+  it("is paid what it asks now, where it has changed its fee, and never more than was allowed", async () => {
+    const asks = { fee: FEE };
+    const { market, address } = await penniless(await aRelay({}, asks));
+    await market.deposit(10_000_000n);
+    asks.fee = 70_000n;
+    await assert.rejects(market.withdraw(1_000_000n), {
+      code: "RELAY_REFUSED",
+      message: /the fee is 70000/,
+      retryable: true,
+    });
+    assert.equal(market.relayFee, 70_000n);
+    await market.withdraw(1_000_000n);
+    assert.equal((await market.account(address)).free, 9_000_000n - FEE - 70_000n);
+    asks.fee = 1_000_001n;
+    await assert.rejects(market.withdraw(1_000_000n), {
+      code: "RELAY_REFUSED",
+      message: /asks 1\.000001 dUSD for each transaction, at most 1 dUSD/,
     });
   });
 

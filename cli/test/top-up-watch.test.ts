@@ -72,7 +72,7 @@ describe("task watch", () => {
       stderr,
       /Notice: the funded time is over at .*Z\. 0\.12 dUSD for 2m more will be reserved at .*Z/,
     );
-    assert.match(stderr, /Reserved 0\.12 dUSD for 2m more \(0x\w{64}\)/);
+    assert.match(stderr, /Reserved 0\.12 dUSD: the task is funded for 5m 20s \(0x\w{64}\)/);
     assert.match(stdout, /^topped up +0\.2 dUSD of at most 5 dUSD$/m);
     assert.match(stdout, /^funded +6m 40s of 6m 40s$/m);
   });

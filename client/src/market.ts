@@ -24,6 +24,8 @@ export interface Market {
   readonly wallet: MarketWallet | undefined;
   /** What each transaction gives a relay, base units; 0 where the wallet sends by itself. */
   readonly relayFee: bigint;
+  /** Whether a relay sends the wallet's calls. */
+  readonly isRelayed: boolean;
   /** Is this the chain and the deployment that the network file names? */
   check(): Promise<void>;
   /** Chain time is the head's timestamp. */
@@ -112,7 +114,10 @@ export function createMarket({ network, publicClient, walletClient, relay }: Mar
     network,
     publicClient: client,
     wallet: walletClient,
-    relayFee: relay?.terms.fee ?? 0n,
+    get relayFee() {
+      return relay?.terms.fee ?? 0n;
+    },
+    isRelayed: relay !== undefined,
     check: () => checkNetwork(client, network),
     head: async () => {
       const { number, hash, timestamp } = await client.getBlock().catch((cause) => {

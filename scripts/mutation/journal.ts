@@ -36,12 +36,14 @@ function hashOfJudge(): string {
 }
 
 /**
- * What is checked in: mutants by the hash of their name and their file's code. A change of one file calls for a verdict on its
- * own mutants only; as with a change of the tests, what was killed counts as killed, and survivors are judged anew.
+ * What is checked in: mutants by the hash of their name and their file's code. What was killed counts as killed until its own
+ * file changes; every other verdict is of all the contracts and tests.
  */
 interface Kept {
   /** The judge. */
   readonly of: string;
+  /** Contracts and tests. */
+  readonly tests: string;
   readonly killed: readonly string[];
   readonly invalid: readonly string[];
   readonly sameCode: readonly string[];
@@ -64,6 +66,8 @@ export class Journal {
   readonly #of: string;
   /** Hashes of the sources' code, by file. */
   readonly #hashes: ReadonlyMap<string, string>;
+  /** Hash of all contracts and tests, and how they are asked. */
+  readonly #all: string;
   readonly #tests: string;
   readonly #verdicts = new Map<string, Verdict>();
   readonly #survivedBefore = new Set<string>();
@@ -75,14 +79,14 @@ export class Journal {
     this.#hashes = new Map([...sources].map(([file, text]) => [file, hashOfCode(text)]));
     this.#of = hashOfJudge().slice(0, 16);
     this.#path = join(folder, `${this.#of}.jsonl`);
-    const all = hashOfAll(sources);
-    this.#tests = isQuick ? `${all} quick` : all;
+    this.#all = hashOfAll(sources);
+    this.#tests = isQuick ? `${this.#all} quick` : this.#all;
     this.#readKept();
     const lines = existsSync(this.#path) ? readFileSync(this.#path, "utf8").split("\n") : [];
     for (const line of lines.filter((text) => text.endsWith("}"))) {
       const { mutant, tests, verdict }: Entry = JSON.parse(line);
-      // Who survived other tests may not survive these.
-      if (verdict.kind !== "survived" || tests === all || tests === this.#tests)
+      // Who survived other tests may not survive these, and what another file declares may let a fault compile.
+      if (verdict.kind === "killed" || tests === this.#all || tests === this.#tests)
         this.#verdicts.set(mutant, verdict);
       else this.#verdicts.delete(mutant);
       if (verdict.kind === "survived") this.#survivedBefore.add(mutant);
@@ -100,9 +104,10 @@ export class Journal {
       : undefined;
     if (kept?.of !== this.#of) return;
     for (const mutant of kept.killed) this.#verdicts.set(mutant, { kind: "killed", by: "" });
+    for (const mutant of kept.survived) this.#survivedBefore.add(mutant);
+    if (kept.tests !== this.#all) return;
     for (const mutant of kept.invalid) this.#verdicts.set(mutant, { kind: "invalid" });
     for (const mutant of kept.sameCode) this.#verdicts.set(mutant, { kind: "same code" });
-    for (const mutant of kept.survived) this.#survivedBefore.add(mutant);
   }
 
   /** Writes `verdicts.json`. */
@@ -114,6 +119,7 @@ export class Journal {
         .sort();
     const kept: Kept = {
       of: this.#of,
+      tests: this.#all,
       killed: all("killed"),
       invalid: all("invalid"),
       sameCode: all("same code"),

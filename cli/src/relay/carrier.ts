@@ -17,7 +17,8 @@ export interface RelayLimits {
 const MAX_WAITING = 64;
 /** How long a consumer is refused after a batch of it was mined and failed, which costs the relay its gas. */
 const PENALTY_MS = 3_600_000;
-const MINE_TIMEOUT_MS = 120_000;
+/** How long a batch is waited for: until it cannot succeed any more, within these. */
+const MINE_TIMEOUT_MS = { least: 120_000, most: 3_600_000 };
 /** How long a batch waits for the one before it of the same consumer, who may have seen that mined already. */
 const PATIENCE_MS = 10_000;
 
@@ -109,7 +110,7 @@ export class Carrier {
     try {
       const answer = await sent;
       if ("refusal" in answer) end();
-      else void this.follow(from, answer.hash).finally(end);
+      else void this.follow(from, answer.hash, first.deadline - Number(timestamp)).finally(end);
       return answer;
     } catch (error) {
       end();
@@ -181,9 +182,11 @@ export class Carrier {
     return chainError(cause, "take the batch", network).message;
   }
 
-  private async follow(from: Address, hash: Hex): Promise<void> {
+  /** `lasts`: seconds until the batch's deadline. Before it, a second one with the same nonces could be mined behind it, and fail. */
+  private async follow(from: Address, hash: Hex, lasts: number): Promise<void> {
     try {
-      const wait = { hash, timeout: MINE_TIMEOUT_MS };
+      const { least, most } = MINE_TIMEOUT_MS;
+      const wait = { hash, timeout: Math.min(Math.max(lasts * 1_000, least), most) };
       const { status, gasUsed } = await this.market.publicClient.waitForTransactionReceipt(wait);
       if (status === "reverted") this.refusedUntil.set(from, Date.now() + PENALTY_MS);
       this.onEvent({ kind: status === "reverted" ? "failed" : "mined", from, hash, gasUsed });

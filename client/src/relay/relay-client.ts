@@ -3,6 +3,7 @@ import {
   encodeRelayBatch,
   type ForwardRequest,
   formatAmount,
+  isDekuperError,
   type Network,
   type RelayTerms,
   relayAnswerSchema,
@@ -36,15 +37,37 @@ export async function askRelay(url: string, { deployment }: Network): Promise<Re
   );
 }
 
-/** A relay that serves this market for at most `maxFee` (base units) a batch; else what `askRelay` throws, or `RELAY_REFUSED`. */
+/**
+ * A relay that serves this market for at most `maxFee` (base units) a batch; else what `askRelay` throws, or `RELAY_REFUSED`.
+ * Where it has changed its terms since, the batch is refused, and the next one pays the new fee, held against `maxFee` as well.
+ */
 export async function openRelay(from: {
   url: string;
   network: Network;
   token: Pick<TokenInfo, "symbol" | "decimals">;
   maxFee: bigint;
 }): Promise<Relay> {
-  const { url, token, maxFee } = from;
-  const terms = await askRelay(url, from.network);
+  let terms = await acceptableTerms(from);
+  return {
+    get terms() {
+      return terms;
+    },
+    carry: async (requests) => {
+      try {
+        return await relayAt(from.url, terms).carry(requests);
+      } catch (error) {
+        if (isDekuperError(error) && error.details.code === "fee-missing") {
+          terms = await acceptableTerms(from);
+          throw new DekuperError(error.code, error.message, { details: error.details, retryable: true });
+        }
+        throw error;
+      }
+    },
+  };
+}
+
+async function acceptableTerms({ url, network, token, maxFee }: Parameters<typeof openRelay>[0]) {
+  const terms = await askRelay(url, network);
   if (terms.fee > maxFee) {
     throw new DekuperError(
       "RELAY_REFUSED",
@@ -55,7 +78,7 @@ export async function openRelay(from: {
       },
     );
   }
-  return relayAt(url, terms);
+  return terms;
 }
 
 /** A relay whose terms are known. It refuses where they are not its terms any more. */

@@ -3,7 +3,10 @@ import type { TaskSummary } from "../chain/tasks.ts";
 
 /** What a consumer allows to be topped up by itself. Base units and seconds. */
 export interface TopUpRules {
-  /** The most that all top-ups of the task may reserve together, those by hand and of earlier watches included. */
+  /**
+   * The most that all top-ups of the task may reserve together, those by hand and of earlier watches included. One by hand in
+   * the same moment splits what is rounded up: a base unit more for each lease.
+   */
   readonly cap: bigint;
   /** How much time a top-up adds at most. */
   readonly stepSeconds: number;

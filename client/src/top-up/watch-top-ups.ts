@@ -23,6 +23,8 @@ export type TopUpEvent =
       readonly topUp: TopUp;
       readonly sent: SentTransaction;
       readonly reserved: bigint;
+      /** For how long the task is funded now, in all. */
+      readonly fundedSeconds: number;
     }
   | { readonly kind: "hindered"; readonly by: TopUpHindrance; readonly endsAt: bigint }
   /** A transaction of the account is not mined yet: nothing is sent before it is. */
@@ -43,7 +45,7 @@ export interface TopUpMemory {
  *
  * Nothing is reserved twice, whatever restarts or runs beside it, and by whichever way it is sent: a top-up funds the task up
  * to a second, and another one that the facts do not show leaves it less to add, or nothing. While a transaction of the account
- * is pending nothing is sent: it would only wait behind it.
+ * is pending, its wallet sends nothing: it would only wait behind it.
  */
 export async function* watchTopUps(from: {
   market: Market;
@@ -84,14 +86,18 @@ export async function* watchTopUps(from: {
       } else if (step.kind === "hindered") {
         yield* once(`hindered ${step.by} ${step.endsAt}`, step);
       } else if (step.kind === "send") {
-        const pending = await nonceOf({ blockTag: "pending" });
+        const pending = market.isRelayed ? nonce : await nonceOf({ blockTag: "pending" });
         if (pending > nonce) yield* once(`pending ${nonce}`, { kind: "pending", since: nonce });
         else {
           yield { kind: "sending", topUp: step.topUp };
           signal.throwIfAborted();
           const { fundedSeconds, extraSeconds } = step.topUp;
-          const { reserved, ...sent } = await market.topUp(taskId, fundedSeconds + extraSeconds);
-          yield { kind: "toppedUp", topUp: step.topUp, sent, reserved };
+          const {
+            reserved,
+            fundedSeconds: seconds,
+            ...sent
+          } = await market.topUp(taskId, fundedSeconds + extraSeconds);
+          yield { kind: "toppedUp", topUp: step.topUp, sent, reserved, fundedSeconds: seconds };
         }
       }
     } catch (error) {

@@ -119,20 +119,24 @@ exit "$code"
 `;
 
 /**
- * The helper: waits until the oracle has taken what it wants, and then for whoever told it: a container that ends kills what
- * was run in it by exec, and the oracle would hear of a failure.
+ * The helper: waits until the oracle has taken what it wants, and then, for 20 seconds at most, for whoever told it: a
+ * container that ends kills what was run in it by exec, and the oracle would hear of a failure.
  */
 export const holdScript = `cd ${CONTROL}
 trap 'exit 0' TERM
 exec 3<>tick.helper
 while [ ! -e done ]; do ${waitTick}; done
-read -r marker <done
-while kill -0 "$marker" 2>/dev/null; do read -r -t 0.1 _ <&3; done
+marker= waits=0
+until read -r marker <done || [ $((waits += 1)) -gt 20 ]; do read -r -t 0.1 _ <&3; done
+while [ -n "$marker" ] && kill -0 "$marker" 2>/dev/null && [ $((waits += 1)) -lt 200 ]; do read -r -t 0.1 _ <&3; done
 exit 0
 `;
 
-/** Sets a mark (`stop` or `done`) that holds its own process id, and wakes whoever waits for it. */
-export const markScript = `cd ${CONTROL} && echo $$ >"$1.new" && mv -f "$1.new" "$1" && for pipe in tick.*; do echo 1<>"$pipe"; done`;
+/**
+ * Sets a mark (`stop` or `done`) that holds its own process id, and wakes whoever waits for it. Without a fork: it works in a
+ * pod whose process limit is used up.
+ */
+export const markScript = `cd ${CONTROL} && echo $$ >"$1" && for pipe in tick.*; do echo 1<>"$pipe"; done`;
 
 /** Gives the wrapper another number of seconds that the run may last, counted from its start. */
 export const limitScript = `cd ${CONTROL} && echo "$1" >limit.new && mv -f limit.new limit`;

@@ -72,8 +72,9 @@ function planEnded({ cluster, journal, node }: Facts): Plan {
   if (journal.tornDown) return done;
   if (!cluster.isReachable) return wait("cluster-unreachable");
   if (!node.keepFinishedPods || !journal.sealed) return act({ kind: "tearDown" });
-  const isHeld = !journal.released && cluster.pod?.stage === "exited";
-  return isHeld ? act({ kind: "release" }) : done;
+  const { pod, missingFor } = cluster;
+  if (journal.released || pod?.stage === "gone" || missingFor > MISSING_SECONDS) return done;
+  return pod?.stage === "exited" ? act({ kind: "release" }) : wait("pod-missing");
 }
 
 function planAssigned(facts: Facts, now: Seconds): Plan {

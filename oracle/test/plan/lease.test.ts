@@ -293,6 +293,7 @@ describe("an ended lease", () => {
     const node = aNode({ keepFinishedPods: true });
     const journal = aJournal({ podSeen: true, sealed: true });
     acts({ lease: ended, cluster: aPod("exited"), journal, node }, { kind: "release" });
+    waits({ lease: ended, cluster: noPod(1), journal, node }, "pod-missing");
     // Its helper has gone, though nobody heard so: there is nothing left to let go.
     assert.deepEqual(planLease(facts({ lease: ended, cluster: aPod("gone"), journal, node }), T0), {
       kind: "done",

@@ -34,7 +34,7 @@ export function registerTaskTopUp(parent: Command, runtime: Runtime): void {
     const sent = await market.topUp(task.taskId, task.fundedSeconds + extra);
     context.progress.clear();
     return {
-      json: { ...sent, taskId: task.taskId, extraSeconds: extra },
+      json: { ...sent, taskId: task.taskId },
       print: (out) => {
         printFields(out, [
           ["reserved", formatAmount(sent.reserved, token)],

@@ -122,11 +122,11 @@ function sentenceOf(event: TopUpEvent, token: TokenInfo): string {
     case "sending":
       return `reserving ${formatAmount(event.topUp.amount, token)}`;
     case "toppedUp":
-      return `Reserved ${formatAmount(event.reserved, token)} for ${formatSeconds(event.topUp.extraSeconds)} more (${event.sent.hash}).`;
+      return `Reserved ${formatAmount(event.reserved, token)}: the task is funded for ${formatSeconds(event.fundedSeconds)} (${event.sent.hash}).`;
     case "hindered":
       return event.by === "cap"
         ? `The cap is used up: the funded time is over at ${formatTime(event.endsAt)}. Watch again with a higher --cap, or \`dekuper task top-up\`.`
-        : `Nothing is free in escrow: the funded time is over at ${formatTime(event.endsAt)}. Run \`dekuper account deposit\`.`;
+        : `Too little is free in escrow: the funded time is over at ${formatTime(event.endsAt)}. Run \`dekuper account deposit\`.`;
     case "pending":
       return "A transaction of this account is not mined yet; nothing is sent before it is.";
     case "failed":
