@@ -70,10 +70,10 @@ function check(): void {
 async function run(): Promise<void> {
   const mutants = shuffled(allMutants().filter(({ key }) => key.includes(options.match)));
   const journal = new Journal(sources, options.quick);
-  // What survived other tests is tried first on these, so that the report is of a sample at any time.
+  // What survived other tests comes last: it takes longest, and counts as a survivor until it is judged again.
   const open = mutants
     .filter((mutant) => journal.verdictOf(mutant) === undefined)
-    .sort((a, b) => Number(journal.hasSurvived(b)) - Number(journal.hasSurvived(a)));
+    .sort((a, b) => Number(journal.hasSurvived(a)) - Number(journal.hasSurvived(b)));
   console.log(`${mutants.length} mutants, ${open.length} to judge`);
   const kills = new Kills();
   for (const mutant of mutants) {
