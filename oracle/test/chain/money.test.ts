@@ -24,7 +24,7 @@ describe("the fees of a transaction", () => {
       fc.property(wei, wei, wei, (base, tip, cap) => {
         fc.pre(base < cap);
         const fees = feesFor(base, tip, cap);
-        return fees.maxFee <= cap && fees.tip <= fees.maxFee && fees.maxFee > base;
+        return fees.maxFee <= cap && fees.tip <= fees.maxFee && fees.maxFee >= base;
       }),
     ));
 

@@ -138,7 +138,17 @@ export async function startOracle(
     await chain.control.increaseTime({ seconds });
     await mine();
   };
-  /** The chain goes on by a block at a time until it is so. */
+  /** Waits until the daemon has read all events up to the head, or so many milliseconds. */
+  const hasRead = async (withinMs: number): Promise<boolean> => {
+    const head = Number(await client.getBlockNumber({ cacheTime: 0 }));
+    const end = Date.now() + withinMs;
+    while (((await health()).readBlock ?? 0) < head) {
+      if (Date.now() > end) return false;
+      await sleep(25);
+    }
+    return true;
+  };
+  /** The chain goes on by a block at a time until it is so, and no faster than the daemon reads it, if it can. */
   const until = async (what: string, isSo: () => boolean | Promise<boolean>) => {
     for (let tries = 0; !(await isSo()); tries++) {
       assert.ok(
@@ -146,6 +156,7 @@ export async function startOracle(
         `it has not come to this: ${what}; last events: ${events.slice(-12).join(", ")}`,
       );
       await mine();
+      await hasRead(500);
       await sleep(60);
     }
   };
@@ -154,14 +165,12 @@ export async function startOracle(
 
   /** The daemon has read all events up to the head, and what it had sent. */
   const caughtUp = async () => {
-    const head = Number(await client.getBlockNumber({ cacheTime: 0 }));
-    for (let tries = 0; ((await health()).readBlock ?? 0) < head; tries++) {
-      assert.ok(tries < 400, `the daemon has not read block ${head}`);
-      await sleep(25);
-    }
+    assert.ok(await hasRead(10_000), "the daemon has not read the head");
     await sleep(150); // the rest of its round, and the next
   };
 
+  /** Reorgs so far that took back the last block that the daemon had read. */
+  let noticeable = 0;
   /**
    * Takes blocks back. What others sent in them is mined again at once, as from a mempool, or else is given back; the daemon's
    * is lost.
@@ -177,7 +186,12 @@ export async function startOracle(
         kept.push([(await request({ method: "eth_getRawTransactionByHash", params: [hash] })) as Hex, index]);
       }
     }
+    // Empty blocks of the same second come back as they were: what the daemon has read last may still be there.
+    const read = BigInt((await health()).readBlock ?? 0);
+    const hashOfRead = async () => (await client.getBlock({ blockNumber: read })).hash;
+    const before = await hashOfRead();
     await request({ method: "anvil_reorg", params: [depth, minesOthersAgain ? kept : []] });
+    if ((await hashOfRead()) !== before) noticeable++;
     await mine();
     await caughtUp();
     return kept.map(([raw]) => raw);
@@ -220,6 +234,7 @@ export async function startOracle(
     until,
     untilStatus,
     reorg,
+    noticeable: () => noticeable,
     send: (raw: Hex) => request({ method: "eth_sendRawTransaction", params: [raw] }),
     caughtUp,
     claims,
